@@ -1,0 +1,73 @@
+"""Weights as safetensors: kernels float16, everything else float32, keyed by Keras variable path.
+
+float16 ends at 65,504 and a BatchNorm variance of the pretrained stem reaches 134,940, so only the
+kernels of convolutions and dense layers are halved. Loading is strict: a checkpoint either fits the
+model exactly or is refused.
+"""
+
+import hashlib
+import os
+import pathlib
+
+import keras
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+
+class WeightsError(ValueError):
+    """A weights file that is missing, unreadable, or does not fit the model."""
+
+
+def save_weights(model: keras.Model, path: str | os.PathLike, metadata: dict[str, str] | None = None) -> None:
+    """Writes the model's variables; the file appears whole or not at all.
+
+    Raises:
+        WeightsError: a value is not finite, or would not be in float16.
+    """
+    tensors = {}
+    for variable in model.variables:
+        value = np.asarray(keras.ops.convert_to_numpy(variable.value), np.float32)
+        stored = value.astype(np.float16) if variable.path.endswith("/kernel") else value
+        if not np.isfinite(stored).all():
+            raise WeightsError(f"{variable.path} is not finite as {stored.dtype}; the weights were not written.")
+        tensors[variable.path] = stored
+    path = pathlib.Path(path)
+    temporary = path.with_name(path.name + ".part")
+    safetensors.numpy.save_file(tensors, temporary, metadata=metadata)
+    os.replace(temporary, path)
+
+
+def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
+    """Fills the model's variables from a file written by :func:`save_weights`, as float32.
+
+    Raises:
+        WeightsError: the file is missing or broken, or a tensor is missing, unknown, of the wrong
+            shape or not finite. The model is then unchanged.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise WeightsError(f"No weights at {path}. Download the whole model repo, or train with `python -m train`.")
+    try:
+        tensors = safetensors.numpy.load_file(path)
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"{path} is not a readable safetensors file ({error}). Download it again.") from error
+    variables = {variable.path: variable for variable in model.variables}
+    problems = [f"missing: {name}" for name in variables if name not in tensors]
+    problems += [f"not in the model: {name}" for name in tensors if name not in variables]
+    for name in variables.keys() & tensors.keys():
+        if tensors[name].shape != tuple(variables[name].shape):
+            problems.append(f"{name} has shape {tensors[name].shape}, the model wants {tuple(variables[name].shape)}")
+        elif not np.isfinite(tensors[name]).all():
+            problems.append(f"{name} holds values that are not finite")
+    if problems:
+        shown = "; ".join(sorted(problems)[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
+        raise WeightsError(f"{path} does not fit the model: {shown}.")
+    for name, variable in variables.items():
+        variable.assign(tensors[name].astype(np.float32))
+
+
+def file_sha256(path: str | os.PathLike) -> str:
+    """The sha256 of a file as hexadecimal text."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

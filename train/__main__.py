@@ -1,0 +1,83 @@
+"""Trains the model: `python -m train --data DIR --backbone-weights imagenet --out runs/NAME`."""
+
+import argparse
+import importlib.metadata
+import json
+import pathlib
+import subprocess
+import sys
+
+
+def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m train", description="Trains the age and gender model in stages.")
+    parser.add_argument("--recipe", default="best", help="seed, best, or the path of a .toml file (default: best)")
+    parser.add_argument("--data", help="UTKFace: its folder or archive")
+    parser.add_argument("--backbone-weights", default="imagenet", help="imagenet (downloaded), none, or a .h5 path")
+    parser.add_argument("--init-from", help="weights (.safetensors) of a trained model to start from")
+    parser.add_argument("--out", type=pathlib.Path, help="run folder (default: runs/RECIPE)")
+    parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("cache"), help="decoded data (default: cache)")
+    parser.add_argument("--resume", action="store_true", help="go on from the run folder's last whole epoch")
+    parser.add_argument("--smoke", action="store_true", help="all stages on a few made-up chips, in minutes")
+    parser.add_argument("--threads", type=int, default=0, help="processor threads (default: all)")
+    args = parser.parse_args(argv)
+    if not args.data and not args.smoke:
+        parser.error("--data is missing: pass UTKFace's folder or archive, or --smoke for made-up data")
+    return args
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parse_arguments(argv)
+    # After the arguments, so that --help and mistakes answer at once.
+    import keras
+
+    from hf_model.weights import load_weights
+    from train.data import load_chips
+    from train.fit import Run, fit
+    from train.model import new_model
+    from train.recipe import load_recipe
+    from train.smoke import smoke_chips, smoke_recipe
+
+    recipe = load_recipe(args.recipe)
+    if args.smoke:
+        recipe = smoke_recipe(recipe)
+    run = Run(args.out or pathlib.Path("runs") / recipe.name)
+    if run.checkpoint() and not args.resume:
+        sys.exit(f"{run.folder} holds a run already: pass --resume to go on with it, or another --out.")
+    chips, fingerprint = smoke_chips() if args.smoke else load_chips(args.data, args.cache)
+    config = json.loads(pathlib.Path("hf_model/config.json").read_text())
+    weights = None if args.smoke or args.backbone_weights == "none" else args.backbone_weights
+    model = new_model(recipe, config["heads"], weights)
+    if args.init_from:
+        load_weights(model.network, args.init_from)
+    run.folder.mkdir(parents=True, exist_ok=True)
+    description = {
+        "recipe": recipe.name,
+        "recipe_text": str(recipe),
+        "seed": recipe.seed,
+        "data_fingerprint": fingerprint,
+        "n": {name: len(split) for name, split in chips.items()},
+        "init_from": args.init_from,
+        "backbone_weights": args.backbone_weights,
+        "git_commit": _git_commit(),
+        "backend": keras.backend.backend(),
+        "versions": {name: importlib.metadata.version(name) for name in ("keras", "numpy", "datasets", "pillow")},
+        "python": sys.version.split()[0],
+    }
+    description_path = run.folder / "run.json"
+    if args.resume and description_path.exists():
+        before = json.loads(description_path.read_text())
+        for key in ("recipe_text", "data_fingerprint"):
+            if before[key] != description[key]:
+                sys.exit(f"--resume: {key} differs from the run in {run.folder}; start another with a new --out.")
+    description_path.write_text(json.dumps(description, indent=2) + "\n")
+    fit(model, chips, run, run.folder / "activations")
+    print(f"Wrote {run.folder / 'model.safetensors'}")
+
+
+def _git_commit() -> str | None:
+    result = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
+    return result.stdout.strip() or None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,213 @@
+"""UTKFace as arrays: decoded once to disk, then served as batches.
+
+Everything the network sees passes :func:`hf_model.preprocessing.resize` and
+:func:`hf_model.preprocessing.preprocess`, the functions that prediction uses.
+"""
+
+import concurrent.futures
+import dataclasses
+import hashlib
+import itertools
+import json
+import os
+import pathlib
+import shutil
+
+import datasets
+import keras
+import numpy as np
+import PIL.Image
+
+from dataset_script.utkface import UTKFace
+from hf_model.preprocessing import preprocess, resize
+from train.augment import Augmentation, augment
+
+SPLITS = ("train", "validation", "test")
+CHIP_SIZE = 200
+
+
+@dataclasses.dataclass
+class Chips:
+    """One split: decoded chips and their labels, row by row.
+
+    ``images`` (N, 200, 200, 3) uint8 RGB, a memory map; ``age`` (N,) float32 years; ``gender`` (N,)
+    0 male, 1 female; ``race`` (N,) indices into ``utkface.RACES``; ``sha256`` and
+    ``duplicate_group`` (N,) text.
+    """
+
+    images: np.ndarray
+    age: np.ndarray
+    gender: np.ndarray
+    race: np.ndarray
+    sha256: np.ndarray
+    duplicate_group: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.age)
+
+    def take(self, rows) -> "Chips":
+        """The given rows, in that order."""
+        return Chips(**{field.name: getattr(self, field.name)[rows] for field in dataclasses.fields(self)})
+
+
+def load_chips(data: str, cache: str | os.PathLike = "cache") -> tuple[dict[str, Chips], str]:
+    """The three splits, and the fingerprint of the data: which file is in which split with which label.
+
+    Args:
+        data: UTKFace's folder or archive, as ``dataset_script/utkface.py`` takes it.
+        cache: where decoded chips are kept between runs (2.6 GB for the whole of UTKFace).
+    """
+    builder = UTKFace(data_dir=data)
+    builder.download_and_prepare()
+    splits = {name: builder.as_dataset(split=name) for name in SPLITS}
+    fingerprint = hashlib.sha256()
+    columns = {}
+    for name, split in splits.items():
+        columns[name] = {key: np.array(split[key][:]) for key in ("age", "gender", "race", "sha256", "duplicate_group")}
+        rows = zip(*(columns[name][key] for key in ("sha256", "age", "gender")), strict=True)
+        fingerprint.update(json.dumps([name, sorted((str(s), int(a), int(g)) for s, a, g in rows)]).encode())
+    folder = pathlib.Path(cache) / f"chips-{fingerprint.hexdigest()[:16]}"
+    if not folder.is_dir():
+        _decode(splits, folder)
+    chips = {}
+    for name in SPLITS:
+        images = np.load(folder / f"{name}.npy", mmap_mode="r")
+        column = columns[name]
+        chips[name] = Chips(images, column["age"].astype(np.float32), *(column[key] for key in list(column)[1:]))
+    return chips, fingerprint.hexdigest()
+
+
+def _decode(splits: dict[str, datasets.Dataset], folder: pathlib.Path) -> None:
+    partial = folder.with_name(folder.name + ".part")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    for name, split in splits.items():
+        shape = (len(split), CHIP_SIZE, CHIP_SIZE, 3)
+        images = np.lib.format.open_memmap(partial / f"{name}.npy", mode="w+", dtype=np.uint8, shape=shape)
+        for row, image in enumerate(datasets.utils.tqdm(split["image"], desc=f"Decoding {name}", unit=" chips")):
+            images[row] = resize(image, CHIP_SIZE)
+        images.flush()
+    os.replace(partial, folder)
+
+
+def network_input(chips: np.ndarray, size: int) -> np.ndarray:
+    """(N, S, S, 3) uint8 chips to (N, size, size, 3) float32, exactly as the predictor does it."""
+    return preprocess(np.stack([resize(PIL.Image.fromarray(chip), size) for chip in chips]))
+
+
+def targets(chips: Chips, rows: np.ndarray, names: tuple[str, ...], soft_age_sigma: float = 2.0) -> dict[str, np.ndarray]:
+    """Training targets by output name; ``age_distribution`` is a Gaussian around the age, in years."""
+    made = {"age": chips.age[rows][:, None], "gender": chips.gender[rows][:, None].astype(np.float32)}
+    if "age_distribution" in names:
+        years = np.arange(117, dtype=np.float32)
+        density = np.exp(-0.5 * ((years - made["age"]) / soft_age_sigma) ** 2)
+        made["age_distribution"] = density / density.sum(axis=1, keepdims=True)
+    return {name: made[name] for name in names}
+
+
+class Batches(keras.utils.PyDataset):
+    """Shuffled, augmented training batches of one epoch, or plain ones in order.
+
+    What comes out depends only on the seed, the epoch and the position, so a resumed run sees what
+    the uninterrupted one would have seen.
+
+    Args:
+        chips: the split.
+        size: side of the network's input in pixels.
+        batch_size: the last, smaller batch of a shuffled epoch is left out.
+        outputs: names of the targets.
+        augmentation: None for validation and test.
+        epoch_seed: seed of order and augmentation; None keeps the order.
+    """
+
+    def __init__(
+        self,
+        chips: Chips,
+        size: int,
+        batch_size: int,
+        outputs: tuple[str, ...],
+        augmentation: Augmentation | None = None,
+        epoch_seed: tuple[int, ...] | None = None,
+    ):
+        super().__init__(workers=2, use_multiprocessing=False, max_queue_size=6)
+        self.chips, self.size, self.batch_size, self.outputs = chips, size, batch_size, outputs
+        self.augmentation, self.epoch_seed = augmentation, epoch_seed
+        rows = np.arange(len(chips))
+        if epoch_seed is not None:
+            np.random.default_rng(epoch_seed).shuffle(rows)
+            rows = rows[: max(len(rows) // batch_size * batch_size, min(batch_size, len(rows)))]
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return -(-len(self.rows) // self.batch_size)
+
+    def __getitem__(self, index: int):
+        rows = self.rows[index * self.batch_size : (index + 1) * self.batch_size]
+        images = self.chips.images[np.sort(rows)][np.argsort(np.argsort(rows))]
+        if self.augmentation is not None:
+            random = np.random.default_rng((*(self.epoch_seed or ()), index + 1))
+            changed = [augment(image, self.augmentation, random) for image in images]
+            pixels = preprocess(np.stack([resize(image, self.size) for image in changed]))
+        else:
+            pixels = network_input(images, self.size)
+        return pixels, targets(self.chips, rows, self.outputs)
+
+
+class Activations(keras.utils.PyDataset):
+    """Batches of cached activations of a frozen part, one augmented variant an epoch."""
+
+    def __init__(self, features: np.ndarray, chips: Chips, batch_size: int, outputs: tuple[str, ...], epoch_seed=None):
+        super().__init__(workers=1, use_multiprocessing=False, max_queue_size=6)
+        self.features, self.chips, self.batch_size, self.outputs = features, chips, batch_size, outputs
+        self.rows = np.arange(len(chips))
+        if epoch_seed is not None:
+            np.random.default_rng(epoch_seed).shuffle(self.rows)
+            self.rows = self.rows[: max(len(chips) // batch_size * batch_size, min(batch_size, len(chips)))]
+
+    def __len__(self) -> int:
+        return -(-len(self.rows) // self.batch_size)
+
+    def __getitem__(self, index: int):
+        rows = self.rows[index * self.batch_size : (index + 1) * self.batch_size]
+        return np.asarray(self.features[rows], np.float32), targets(self.chips, rows, self.outputs)
+
+
+def cache_activations(forward, batches: Batches, path: pathlib.Path, limit_gb: float) -> np.ndarray:
+    """Runs ``forward`` over all batches once and keeps the result on disk as float16.
+
+    Args:
+        forward: from a batch of network input to an array (N, H, W, C).
+        batches: in the chips' own order.
+        path: ``.npy`` to write, or to read where it is there already.
+        limit_gb: refuse to write more than this.
+
+    Raises:
+        ValueError: the activations would exceed the limit.
+    """
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".part")
+        out = None
+        with concurrent.futures.ThreadPoolExecutor(1) as pool, datasets.utils.tqdm(total=len(batches.rows), desc=f"Caching {path.stem}") as bar:
+            ahead = map(batches.__getitem__, range(len(batches)))
+            pending = pool.submit(next, ahead, None)
+            position = 0
+            for _ in itertools.count():
+                batch = pending.result()
+                if batch is None:
+                    break
+                pending = pool.submit(next, ahead, None)
+                values = np.asarray(forward(batch[0]), np.float16)
+                if out is None:
+                    shape = (len(batches.rows), *values.shape[1:])
+                    size_gb = 2 * float(np.prod(shape)) / 1e9
+                    if size_gb > limit_gb:
+                        raise ValueError(f"Caching activations {shape} takes {size_gb:.1f} GB, over the recipe's {limit_gb} GB.")
+                    out = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float16, shape=shape)
+                out[position : position + len(values)] = values
+                position += len(values)
+                bar.update(len(values))
+        out.flush()
+        del out
+        os.replace(partial, path)
+    return np.load(path, mmap_mode="r")

@@ -1,0 +1,84 @@
+"""Recipes: one experiment a TOML file in ``train/recipes/``; every constant of training lives there."""
+
+import dataclasses
+import pathlib
+import tomllib
+
+from train.augment import Augmentation
+
+RECIPES = pathlib.Path(__file__).with_name("recipes")
+TRAINED_PARTS = ("heads", "conv5", "all")
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """One stage of training.
+
+    ``train``: what is trained, ``"heads"``, ``"conv5"`` (and the heads) or ``"all"``; ``size``: side
+    of the input; ``schedule``: ``"constant"`` or ``"cosine"`` to ``final_learning_rate``;
+    ``cached_variants``: how many augmented variants of the frozen part's activations are kept on
+    disk and cycled through by epoch, 0 to compute them anew; ``patience``: epochs without a better
+    validation gender AUC before the stage ends; ``keep``: which epoch goes on, ``"best"`` by that
+    AUC, or ``"last"``.
+    """
+
+    name: str
+    train: str
+    size: int
+    epochs: int
+    learning_rate: float
+    schedule: str = "constant"
+    final_learning_rate: float = 0.0
+    warmup_steps: int = 0
+    cached_variants: int = 0
+    patience: int = 3
+    keep: str = "best"
+
+    def __post_init__(self):
+        if self.train not in TRAINED_PARTS:
+            raise ValueError(f"stage {self.name!r}: train={self.train!r} is not one of {TRAINED_PARTS}.")
+        if self.schedule not in ("constant", "cosine") or self.keep not in ("best", "last"):
+            raise ValueError(f"stage {self.name!r}: schedule is 'constant' or 'cosine', keep is 'best' or 'last'.")
+        if self.cached_variants and self.train == "all":
+            raise ValueError(f"stage {self.name!r}: with train='all' nothing is frozen, so nothing can be cached.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """A whole training: loss, augmentation, and the stages in order."""
+
+    name: str
+    seed: int
+    batch_size: int
+    compute_dtype: str
+    huber_delta: float
+    huber_weight: float
+    bce_weight: float
+    soft_age_weight: float
+    soft_age_sigma: float
+    weight_decay: float
+    cache_limit_gb: float
+    augmentation: Augmentation
+    stages: tuple[Stage, ...]
+
+
+def load_recipe(name_or_path: str) -> Recipe:
+    """A recipe by name (``"seed"``, ``"best"``) or from a ``.toml`` path.
+
+    Raises:
+        FileNotFoundError: no such recipe; the message lists those there are.
+        ValueError: a key is missing, unknown or out of range.
+    """
+    path = pathlib.Path(name_or_path)
+    if path.suffix != ".toml":
+        path = RECIPES / f"{name_or_path}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in RECIPES.glob("*.toml")))
+        raise FileNotFoundError(f"No recipe {name_or_path!r}. Known: {known}; or pass the path of a .toml file.")
+    values = tomllib.loads(path.read_text(encoding="utf-8"))
+    try:
+        augmentation = Augmentation(**values.pop("augmentation", {}))
+        stages = tuple(Stage(**stage) for stage in values.pop("stages"))
+        return Recipe(name=path.stem, augmentation=augmentation, stages=stages, **values)
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"{path}: {error}") from error
