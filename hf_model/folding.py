@@ -13,6 +13,8 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
+from .architecture import HEADS
+
 # keras.applications' ResNet50: blocks per stage; stages 3 to 5 halve the resolution at their start.
 BLOCKS = {2: 3, 3: 4, 4: 6, 5: 3}
 
@@ -64,3 +66,36 @@ def run_backbone(
             y = ops.relu(convolve(f"{name}_2", y, padding="same"))
             x = ops.relu(convolve(f"{name}_3", y) + shortcut)
     return x
+
+
+def fold_model(model: keras.Model) -> dict[str, tuple]:
+    """Kernels and biases of the whole model, backbone and heads, for :func:`run_model`."""
+    folded = fold_backbone(model)
+    for head in HEADS:
+        folded[f"{head}_conv"] = fold(model.get_layer(f"{head}_conv"), model.get_layer(f"{head}_bn"))
+        for name in (f"{head}_dense", head):
+            layer = model.get_layer(name)
+            folded[name] = layer.kernel.value, layer.bias.value
+    return folded
+
+
+def run_model(folded: dict[str, tuple], x) -> dict:
+    """What the model computes in inference mode, from :func:`fold_model`'s arrays.
+
+    Args:
+        folded: from :func:`fold_model`.
+        x: (N, S, S, 3) float32 preprocessed pictures.
+
+    Returns:
+        ``{"age": (N, 1), "gender": (N, 1)}`` float32.
+    """
+    features = run_backbone(folded, x)
+    outputs = {}
+    for head, activation in zip(HEADS, (ops.relu, ops.sigmoid), strict=True):
+        kernel, bias = folded[f"{head}_conv"]
+        y = ops.mean(ops.relu(ops.conv(features, kernel, padding="same") + bias), axis=(1, 2))
+        kernel, bias = folded[f"{head}_dense"]
+        y = ops.relu(ops.matmul(y, kernel) + bias)
+        kernel, bias = folded[head]
+        outputs[head] = activation(ops.matmul(y, kernel) + bias)
+    return outputs

@@ -1,0 +1,78 @@
+"""Command line: `python -m hf_model photo.jpg [more.jpg | folder] [--faces all|none] [--json]`."""
+
+import argparse
+import json
+import pathlib
+import sys
+from collections.abc import Iterator
+
+import PIL.Image
+
+from .images import InvalidImageError
+from .predictor import FACES, AgeGenderPredictor
+
+CHUNK = 32  # photos read ahead for one batch
+
+
+def expand(inputs: list[str]) -> Iterator[str]:
+    """The given files, and the picture files of given folders, in order."""
+    endings = {*PIL.Image.registered_extensions(), ".heic", ".heif"}
+    for name in inputs:
+        path = pathlib.Path(name)
+        if path.is_dir():
+            yield from (str(file) for file in sorted(path.rglob("*")) if file.suffix.lower() in endings and file.is_file())
+        else:
+            yield name
+
+
+def line(name: str, number: int, count: int, face: dict) -> str:
+    """One face as one line of text."""
+    age = f"age {face['age']:.0f}"
+    if face["age_interval"]:
+        age += " ({:.0f} to {:.0f})".format(*face["age_interval"])
+    which = f" face {number}/{count}" if count > 1 else ""
+    box = " at x {xmin}-{xmax}, y {ymin}-{ymax}".format(**face["box"]) if face["box"] else ""
+    return f"{name}:{which} {age}, {face['gender']} (P(female) = {face['female_probability']:.2f}){box}"
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m hf_model", description="Age and perceived gender of the faces in photos. Exits 2 if a file was unusable."
+    )
+    parser.add_argument("inputs", nargs="+", metavar="PHOTO", help="picture files, or folders of them")
+    parser.add_argument("--faces", choices=FACES, default="most_confident", help="'none': the files are face chips already")
+    parser.add_argument("--json", action="store_true", help="JSON Lines: {image, faces} or {image, error}")
+    parser.add_argument("--model", default=str(pathlib.Path(__file__).parent), help="folder or Hub repo (default: this one)")
+    args = parser.parse_args(argv)
+    names = list(expand(args.inputs))
+    if not names:
+        print(f"{', '.join(args.inputs)}: no picture files in there", file=sys.stderr)
+        return 2
+    predictor = AgeGenderPredictor.from_pretrained(args.model)
+    failed = False
+    for start in range(0, len(names), CHUNK):
+        chunk = names[start : start + CHUNK]
+        for name, result in zip(chunk, predictor(chunk, faces=args.faces, on_error="return"), strict=True):
+            failed |= isinstance(result, InvalidImageError)
+            _print(name, result, args.json)
+    return 2 if failed else 0
+
+
+def _print(name: str, result, as_json: bool) -> None:
+    if isinstance(result, InvalidImageError):
+        print(f"{name}: {result.reason}", file=sys.stderr)
+        if as_json:
+            print(json.dumps({"image": name, "error": result.reason}, ensure_ascii=False))
+        return
+    faces = [face.to_dict() for face in result]
+    if as_json:
+        print(json.dumps({"image": name, "faces": faces}, ensure_ascii=False))
+    elif not faces:
+        print(f"{name}: no face found")
+    else:
+        for number, face in enumerate(faces, start=1):
+            print(line(name, number, len(faces), face))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

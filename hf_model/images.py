@@ -1,0 +1,148 @@
+"""Reading pictures: whatever a user hands over becomes upright RGB, or a clear error."""
+
+import io
+import os
+import pathlib
+import warnings
+
+import numpy as np
+import PIL.Image
+import PIL.ImageOps
+
+try:
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+except ImportError:  # optional: without it an HEIC photo is refused like any unknown format
+    pillow_heif = None
+
+
+class InvalidImageError(ValueError):
+    """An input that is not a usable picture: ``source`` says which, ``reason`` why."""
+
+    def __init__(self, source: str, reason: str):
+        super().__init__(f"{source}: {reason}")
+        self.source = source
+        self.reason = reason
+
+    def __reduce__(self):
+        return type(self), (self.source, self.reason)
+
+
+def describe(image) -> str:
+    """A short name for an input, for messages."""
+    if isinstance(image, (str, os.PathLike)):
+        return os.fspath(image) if isinstance(os.fspath(image), str) else repr(os.fspath(image))
+    if isinstance(image, (bytes, bytearray, memoryview)):
+        return f"image of {len(image)} bytes"
+    if isinstance(image, np.ndarray):
+        return f"array of shape {image.shape} and dtype {image.dtype}"
+    if isinstance(image, PIL.Image.Image):
+        return f"{image.mode} image of {image.size[0]}×{image.size[1]} pixels"
+    return f"{type(image).__name__} object"
+
+
+def read_image(image, max_pixels: int) -> PIL.Image.Image:
+    """An upright RGB picture from a path, bytes, binary file, PIL image or (H, W, 3) uint8 array.
+
+    EXIF orientation is applied; of an animation the first frame is taken; transparency is laid on
+    white; 16-bit greyscale is scaled to 8 bits.
+
+    Args:
+        image: the input.
+        max_pixels: larger pictures are refused before they are decoded.
+
+    Raises:
+        InvalidImageError: not a picture, broken, empty, too large, or an array of another kind.
+    """
+    source = describe(image)
+    if isinstance(image, np.ndarray):
+        return _from_array(image, source, max_pixels)
+    if isinstance(image, PIL.Image.Image):
+        return _upright_rgb(image, source, max_pixels)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata and large files
+        try:
+            with PIL.Image.open(_binary_file(image, source)) as opened:
+                return _upright_rgb(opened, source, max_pixels)
+        except InvalidImageError:
+            raise
+        except PIL.UnidentifiedImageError:
+            raise InvalidImageError(source, "not a picture in a known format") from None
+        except PIL.Image.DecompressionBombError:
+            raise InvalidImageError(source, f"more than {max_pixels / 1e6:.0f} megapixels; make it smaller first") from None
+        except Exception as error:  # Pillow's decoders raise many kinds; each means: not a whole picture
+            raise InvalidImageError(source, f"broken or incomplete picture ({error})") from None
+
+
+def _binary_file(image, source: str):
+    if isinstance(image, (str, os.PathLike)):
+        if isinstance(image, str) and image.lower().startswith(("http://", "https://")):
+            raise InvalidImageError(source, "is a web address; download the picture and pass its path or bytes")
+        try:
+            path = pathlib.Path(os.fsdecode(image))
+            if path.is_dir():
+                raise InvalidImageError(source, "is a folder; pass the pictures in it")
+            if not path.is_file():
+                raise InvalidImageError(source, "no such file")
+            data = path.read_bytes()
+        except (OSError, ValueError) as error:
+            if isinstance(error, InvalidImageError):
+                raise
+            raise InvalidImageError(source, f"cannot be read ({getattr(error, 'strerror', None) or error})") from None
+    elif isinstance(image, (bytes, bytearray, memoryview)):
+        data = bytes(image)
+    elif hasattr(image, "read"):
+        data = image.read()
+        if not isinstance(data, bytes):
+            raise InvalidImageError(source, "is not opened in binary mode")
+    else:
+        raise InvalidImageError(source, "pass a path, bytes, a binary file, a PIL image or a uint8 array (H, W, 3)")
+    if not data:
+        raise InvalidImageError(source, "is empty")
+    return io.BytesIO(data)
+
+
+def _from_array(array: np.ndarray, source: str, max_pixels: int) -> PIL.Image.Image:
+    if array.dtype != np.uint8:
+        raise InvalidImageError(source, "pass uint8 values from 0 to 255")
+    if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
+        raise InvalidImageError(source, "pass one RGB picture of shape (height, width, 3)")
+    _check_size(array.shape[1], array.shape[0], source, max_pixels)
+    return PIL.Image.fromarray(np.ascontiguousarray(array))
+
+
+def _check_size(width: int, height: int, source: str, max_pixels: int) -> None:
+    if width < 1 or height < 1:
+        raise InvalidImageError(source, "has no pixels")
+    if width * height > max_pixels:
+        reason = f"{width}×{height} pixels, over the limit of {max_pixels / 1e6:.0f} megapixels; make it smaller first"
+        raise InvalidImageError(source, reason)
+
+
+def _upright_rgb(image: PIL.Image.Image, source: str, max_pixels: int) -> PIL.Image.Image:
+    _check_size(*image.size, source, max_pixels)
+    try:
+        if getattr(image, "is_animated", False):
+            image.seek(0)
+        image.load()
+        image = PIL.ImageOps.exif_transpose(image)
+        return _to_rgb(image)
+    except Exception as error:  # as in read_image
+        raise InvalidImageError(source, f"broken or incomplete picture ({error})") from None
+
+
+def _to_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
+    if image.mode == "RGB":
+        return image.copy()
+    if image.mode.startswith("I"):  # 16-bit greyscale, in Pillow's several names for it
+        values = np.asarray(image).astype(np.int64)
+        shift = 8 if values.max() > 255 else 0
+        return PIL.Image.fromarray((values >> shift).clip(0, 255).astype(np.uint8)).convert("RGB")
+    if image.mode == "F":
+        raise ValueError("a picture of floating-point values has no defined brightness; convert it to 8 bits")
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        layer = image.convert("RGBA")
+        paper = PIL.Image.new("RGBA", layer.size, "white")
+        return PIL.Image.alpha_composite(paper, layer).convert("RGB")
+    return image.convert("RGB")

@@ -1,0 +1,59 @@
+"""What is said about one face, and the rules that turn the network's numbers into it."""
+
+import dataclasses
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """One face.
+
+    ``age`` in years, never negative; ``age_interval`` the range that holds the labelled age in 80 %
+    of calibration faces, None where the model was not calibrated; ``gender`` ``"male"``,
+    ``"female"`` or ``"uncertain"``, as perceived by UTKFace's annotators; ``female_probability`` 0
+    to 1; ``box`` the detector's box in whole pixels of the upright image, None for ``faces="none"``;
+    ``detection_score`` 0 to 1, None likewise.
+    """
+
+    age: float
+    age_interval: tuple[float, float] | None
+    gender: str
+    female_probability: float
+    box: dict[str, int] | None
+    detection_score: float | None
+
+    def to_dict(self) -> dict:
+        """A JSON-ready dict with the same keys."""
+        values = dataclasses.asdict(self)
+        if self.age_interval is not None:
+            values["age_interval"] = list(self.age_interval)
+        return values
+
+
+def decide_gender(female_probability: float, male_below: float, female_above: float) -> str:
+    """``"male"`` below the first threshold, ``"female"`` above the second, else ``"uncertain"``.
+
+    A probability equal to a threshold is uncertain.
+    """
+    if female_probability < male_below:
+        return "male"
+    if female_probability > female_above:
+        return "female"
+    return "uncertain"
+
+
+def age_interval(age: float, calibration: dict | None) -> tuple[float, float] | None:
+    """The calibrated range around a predicted age in years, or None without a calibration.
+
+    Args:
+        age: predicted age.
+        calibration: ``predicted_age`` (upper ends of K-1 bins), ``below`` and ``above`` (K offsets in
+            years, both at least 0), as ``python -m train.calibrate_age`` measured them.
+
+    Source: split-conformal prediction by group, Vovk et al., Algorithmic Learning in a Random World, 2005.
+    """
+    if not calibration:
+        return None
+    group = int(np.searchsorted(calibration["predicted_age"], age, side="right"))
+    return max(age - calibration["below"][group], 0.0), age + calibration["above"][group]

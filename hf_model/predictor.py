@@ -1,0 +1,250 @@
+"""The predictor: photos in, predictions out. Needs neither PyTorch nor transformers."""
+
+import json
+import os
+import pathlib
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import PIL.Image
+
+from .faces import Face, FaceDetector, crop_square
+from .images import InvalidImageError, describe, read_image
+from .prediction import Prediction, age_interval, decide_gender
+from .preprocessing import preprocess, resize
+
+FACES = ("most_confident", "all", "none")
+CONFIG_NAME = "config.json"
+WEIGHTS_NAME = "model.safetensors"
+# A call's crops go through one of these batch shapes, padded up, so that nothing is retraced.
+BATCH_SHAPES = (1, 4, 16, 32)
+
+
+class AgeGenderPredictor:
+    """Predicts age and perceived gender for the faces in photos.
+
+    Make one with :meth:`from_pretrained`; it may be shared between threads.
+
+    Example:
+        >>> predictor = AgeGenderPredictor.from_pretrained("hf_model")
+        >>> predictor("photo.jpg", faces="all")
+    """
+
+    def __init__(self, config: dict, forward):
+        """Args:
+        config: the content of ``config.json``.
+        forward: from (N, S, S, 3) float32 network input to ages (N,) and female probabilities (N,).
+        """
+        self.config = config
+        self.detector = FaceDetector(**config["detection"])
+        self._forward = forward
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name_or_path: str | os.PathLike,
+        *,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: str | os.PathLike | None = None,
+    ) -> "AgeGenderPredictor":
+        """Loads a model from a folder, or from the Hub by ``"user/repo"``.
+
+        Args:
+            name_or_path: a folder with ``config.json`` and ``model.safetensors``, or a repo id.
+            revision: branch, tag or commit of the repo.
+            token: for private repos; by default the stored login.
+            cache_dir: where downloads are kept.
+
+        Raises:
+            FileNotFoundError: neither such a folder nor such a repo, or files are missing in it.
+            WeightsError: the weights do not fit.
+        """
+        folder = pathlib.Path(name_or_path)
+        if not folder.is_dir():
+            folder = _download(os.fspath(name_or_path), revision=revision, token=token, cache_dir=cache_dir)
+        config_path = folder / CONFIG_NAME
+        if not config_path.is_file():
+            raise FileNotFoundError(f"No {CONFIG_NAME} in {folder}: it is not a folder of this model.")
+        config = json.loads(config_path.read_text(encoding="utf-8"))
+        return cls(config, _compile_keras(config, folder / WEIGHTS_NAME))
+
+    def __call__(self, images, *, faces: str = "most_confident", batch_size: int = 32, on_error: str = "raise"):
+        """Predicts for one photo, or for a list of photos.
+
+        Args:
+            images: a path, bytes, binary file, PIL image or (H, W, 3) uint8 RGB array; or a list
+                (or tuple, or generator) of these.
+            faces: ``"most_confident"``, ``"all"`` (sorted by score), or ``"none"``: the photo is a
+                face chip already and no detector runs.
+            batch_size: how many crops go through the network at once, at most.
+            on_error: ``"raise"``, or ``"return"`` to put the :class:`InvalidImageError` of a bad
+                photo in its place in the list and carry on.
+
+        Returns:
+            A list of :class:`Prediction`, empty where no face is found; for a list of photos, a
+            list of such lists.
+
+        Raises:
+            InvalidImageError: a photo that cannot be used, with ``on_error="raise"``.
+            ValueError: an unknown option.
+        """
+        if faces not in FACES:
+            raise ValueError(f"faces={faces!r}: pass one of {', '.join(map(repr, FACES))}.")
+        if on_error not in ("raise", "return"):
+            raise ValueError(f"on_error={on_error!r}: pass 'raise' or 'return'.")
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise ValueError(f"batch_size={batch_size!r}: pass a whole number of at least 1.")
+        if _is_many(images):
+            return self._predict_many(images, faces, batch_size, on_error)
+        return self._predict_many([images], faces, batch_size, on_error)[0]
+
+    def crops(self, image, *, faces: str = "most_confident") -> list[tuple[Face | None, PIL.Image.Image]]:
+        """The faces of a photo with the square crops that the network is shown.
+
+        Raises:
+            InvalidImageError: a photo that cannot be used.
+        """
+        return self._cut(read_image(image, self.config["input"]["max_pixels"]), faces)
+
+    def warm_up(self) -> None:
+        """Loads the detector and runs everything once, so that the first answer does not wait."""
+        self.detector(PIL.Image.new("RGB", (self.detector.working_size,) * 2, "gray"))
+        for shape in BATCH_SHAPES:
+            self._run(np.zeros((shape, self.size, self.size, 3), np.uint8), shape)
+
+    @property
+    def size(self) -> int:
+        """Side of the network's input in pixels."""
+        return self.config["input"]["size"]
+
+    def _cut(self, image: PIL.Image.Image, faces: str) -> list[tuple[Face | None, PIL.Image.Image]]:
+        if faces == "none":
+            return [(None, image)]
+        found = self.detector(image)
+        found = [face for face in found if min(*_overlap(face, image)) >= 1]
+        if faces == "most_confident":
+            found = found[:1]
+        return [(face, crop_square(image, face, self.config["crop"])) for face in found]
+
+    def _predict_many(self, images: Iterable, faces: str, batch_size: int, on_error: str) -> list:
+        results: list = []
+        waiting: list[np.ndarray] = []  # network inputs not yet run
+        places: list[tuple[int, Face | None, tuple[int, int]]] = []
+
+        def run_waiting() -> None:
+            if not waiting:
+                return
+            ages, probabilities = self._run(np.stack(waiting), batch_size)
+            for (index, face, size), age, probability in zip(places, ages, probabilities, strict=True):
+                results[index].append(self._prediction(float(age), float(probability), face, size))
+            waiting.clear()
+            places.clear()
+
+        for index, image in enumerate(images):
+            try:
+                upright = read_image(image, self.config["input"]["max_pixels"])
+                results.append([])
+                for face, crop in self._cut(upright, faces):
+                    waiting.append(resize(crop, self.size, self.config["input"]["resample"]))
+                    places.append((index, face, upright.size))
+            except InvalidImageError as error:
+                if on_error == "raise":
+                    raise
+                results.append(error)
+            if len(waiting) >= batch_size:
+                run_waiting()
+        run_waiting()
+        return results
+
+    def _run(self, pixels: np.ndarray, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
+        """(N, S, S, 3) uint8 through the network in fixed batch shapes; ages (N,), probabilities (N,)."""
+        ages, probabilities = [], []
+        for start in range(0, len(pixels), min(batch_size, BATCH_SHAPES[-1])):
+            batch = preprocess(pixels[start : start + min(batch_size, BATCH_SHAPES[-1])])
+            shape = next(shape for shape in BATCH_SHAPES if shape >= len(batch))
+            padded = np.concatenate([batch, np.zeros((shape - len(batch), *batch.shape[1:]), batch.dtype)])
+            age, probability = self._forward(padded)
+            ages.append(age[: len(batch)])
+            probabilities.append(probability[: len(batch)])
+        return np.concatenate(ages), np.concatenate(probabilities)
+
+    def _prediction(self, age: float, female_probability: float, face: Face | None, size: tuple[int, int]) -> Prediction:
+        return Prediction(
+            age=age,
+            age_interval=age_interval(age, self.config.get("age_interval")),
+            gender=decide_gender(female_probability, **self.config["decision"]),
+            female_probability=female_probability,
+            box=face.clipped(*size) if face else None,
+            detection_score=face.score if face else None,
+        )
+
+
+def _is_many(images) -> bool:
+    if isinstance(images, (str, bytes, bytearray, memoryview, os.PathLike, np.ndarray, PIL.Image.Image)):
+        return False
+    if hasattr(images, "read"):
+        return False
+    if isinstance(images, (Sequence, Iterable)):
+        return True
+    raise InvalidImageError(describe(images), "pass a path, bytes, a binary file, a PIL image or a uint8 array (H, W, 3)")
+
+
+def _overlap(face: Face, image: PIL.Image.Image) -> tuple[int, int]:
+    """Width and height of the part of a face's box that lies in the image."""
+    box = face.clipped(*image.size)
+    return box["xmax"] - box["xmin"], box["ymax"] - box["ymin"]
+
+
+def _download(repo: str, **options) -> pathlib.Path:
+    import huggingface_hub
+    from huggingface_hub.errors import HFValidationError, HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        files = [CONFIG_NAME, WEIGHTS_NAME]
+        return pathlib.Path(huggingface_hub.snapshot_download(repo, allow_patterns=files, **options))
+    except HFValidationError:
+        raise FileNotFoundError(f"No folder {repo!r}, and it cannot be a Hub repo either (those are 'user/name').") from None
+    except LocalEntryNotFoundError as error:
+        raise FileNotFoundError(f"{repo!r} is not on this disk and the Hub could not be reached: {error}") from error
+    except HfHubHTTPError as error:
+        reason = str(error).strip().splitlines()[-1] if str(error).strip() else "refused"
+        raise FileNotFoundError(f"No folder {repo!r}, and the Hub did not give a model of that name: {reason}") from error
+
+
+def _compile_keras(config: dict, weights: pathlib.Path):
+    """The default engine: the Keras model, BatchNorm folded, as one compiled TensorFlow function."""
+    # Here, not above: importing this module must not load TensorFlow.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras
+    import tensorflow
+
+    from .architecture import build_model
+    from .folding import fold_model, run_model
+    from .weights import load_weights
+
+    if keras.backend.backend() != "tensorflow":
+        raise RuntimeError(
+            f"The predictor runs on Keras's TensorFlow backend, not on {keras.backend.backend()!r}: "
+            "unset KERAS_BACKEND before starting Python."
+        )
+    model = build_model(config["heads"], config["input"]["size"])
+    load_weights(model, weights)
+    folded = {name: tuple(map(tensorflow.constant, values)) for name, values in fold_model(model).items()}
+
+    @tensorflow.function
+    def run(batch):
+        outputs = run_model(folded, batch)
+        return outputs["age"][:, 0], outputs["gender"][:, 0]
+
+    size = config["input"]["size"]
+    compiled = {
+        shape: run.get_concrete_function(tensorflow.TensorSpec((shape, size, size, 3), tensorflow.float32))
+        for shape in BATCH_SHAPES
+    }
+
+    def forward(batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        ages, probabilities = compiled[len(batch)](tensorflow.constant(batch))
+        return ages.numpy(), probabilities.numpy()
+
+    return forward
