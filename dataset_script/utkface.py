@@ -390,15 +390,14 @@ class UTKFace(datasets.GeneratorBasedBuilder):
         logger.warning(report(usable, self.skipped))
         if not usable:
             raise ValueError(f"UTKFace: no usable file in {self.config.source_paths}. {_WHERE_FROM}")
+        # A handful of files may leave a split empty, and datasets cannot read an empty split back.
+        by_split = {split: tuple(record for record in usable if record.split == split) for split, _ in _SPLIT_ENDS}
         return [
             datasets.SplitGenerator(
-                name=split,
-                gen_kwargs={
-                    "records": tuple(record for record in usable if record.split == split),
-                    "check_images": dl_manager.is_streaming,
-                },
+                name=split, gen_kwargs={"records": members, "check_images": dl_manager.is_streaming}
             )
-            for split, _ in _SPLIT_ENDS
+            for split, members in by_split.items()
+            if members
         ]
 
     def _generate_examples(self, records, check_images):

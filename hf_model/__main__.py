@@ -1,9 +1,12 @@
 """Command line: `python -m hf_model photo.jpg [more.jpg | folder] [--faces all|none] [--json]`."""
 
 import argparse
+import contextlib
 import json
+import os
 import pathlib
 import sys
+import tempfile
 from collections.abc import Iterator
 
 import PIL.Image
@@ -23,6 +26,30 @@ def expand(inputs: list[str]) -> Iterator[str]:
             yield from (str(file) for file in sorted(path.rglob("*")) if file.suffix.lower() in endings and file.is_file())
         else:
             yield name
+
+
+@contextlib.contextmanager
+def native_noise_held_back():
+    """Keeps what C++ code writes to stderr out of the way: TensorFlow greets before its log level is read.
+
+    Python's own stderr stays as it is. On an error the held-back text is written after all.
+    """
+    sys.stderr.flush()
+    original = os.dup(2)
+    python_stderr, sys.stderr = sys.stderr, os.fdopen(os.dup(2), "w", buffering=1)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(original, held.read())
+            raise
+        finally:
+            os.dup2(original, 2)
+            os.close(original)
+            sys.stderr.close()
+            sys.stderr = python_stderr
 
 
 def line(name: str, number: int, count: int, face: dict) -> str:
@@ -48,13 +75,18 @@ def main(argv: list[str] | None = None) -> int:
     if not names:
         print(f"{', '.join(args.inputs)}: no picture files in there", file=sys.stderr)
         return 2
-    predictor = AgeGenderPredictor.from_pretrained(args.model)
     failed = False
-    for start in range(0, len(names), CHUNK):
-        chunk = names[start : start + CHUNK]
-        for name, result in zip(chunk, predictor(chunk, faces=args.faces, on_error="return"), strict=True):
-            failed |= isinstance(result, InvalidImageError)
-            _print(name, result, args.json)
+    with native_noise_held_back():
+        try:
+            predictor = AgeGenderPredictor.from_pretrained(args.model)
+        except (FileNotFoundError, ValueError) as error:
+            print(error, file=sys.stderr)
+            return 2
+        for start in range(0, len(names), CHUNK):
+            chunk = names[start : start + CHUNK]
+            for name, result in zip(chunk, predictor(chunk, faces=args.faces, on_error="return"), strict=True):
+                failed |= isinstance(result, InvalidImageError)
+                _print(name, result, args.json)
     return 2 if failed else 0
 
 

@@ -99,13 +99,21 @@ class AgeGenderPredictor:
             return self._predict_many(images, faces, batch_size, on_error)
         return self._predict_many([images], faces, batch_size, on_error)[0]
 
+    def read(self, image) -> PIL.Image.Image:
+        """The upright RGB picture as the predictor sees it; ``Prediction.box`` is in its pixels.
+
+        Raises:
+            InvalidImageError: a photo that cannot be used.
+        """
+        return read_image(image, self.config["input"]["max_pixels"])
+
     def crops(self, image, *, faces: str = "most_confident") -> list[tuple[Face | None, PIL.Image.Image]]:
         """The faces of a photo with the square crops that the network is shown.
 
         Raises:
             InvalidImageError: a photo that cannot be used.
         """
-        return self._cut(read_image(image, self.config["input"]["max_pixels"]), faces)
+        return self._cut(self.read(image), faces)
 
     def warm_up(self) -> None:
         """Loads the detector and runs everything once, so that the first answer does not wait."""
@@ -143,7 +151,7 @@ class AgeGenderPredictor:
 
         for index, image in enumerate(images):
             try:
-                upright = read_image(image, self.config["input"]["max_pixels"])
+                upright = self.read(image)
                 results.append([])
                 for face, crop in self._cut(upright, faces):
                     waiting.append(resize(crop, self.size, self.config["input"]["resample"]))

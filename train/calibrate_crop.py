@@ -7,13 +7,13 @@ around the box is fitted (medians) that gives the chip back.
 """
 
 import argparse
-import json
 import pathlib
 
 import datasets
 import numpy as np
 
 from hf_model.faces import FaceDetector
+from train.config import read_config, update_config
 from train.data import load_chips
 from train.scenes import make_scene
 
@@ -41,8 +41,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("cache"))
     parser.add_argument("--config", type=pathlib.Path, default=pathlib.Path("hf_model/config.json"))
     args = parser.parse_args(argv)
-    config = json.loads(args.config.read_text(encoding="utf-8"))
-    detector = FaceDetector(**config["detection"])
+    detector = FaceDetector(**read_config(args.config)["detection"])
     chips = load_chips(args.data, args.cache)[0]["train"]
     random = np.random.default_rng(0)
     boxes, squares = [], []
@@ -59,8 +58,7 @@ def main(argv: list[str] | None = None) -> None:
     error = np.abs(centres - squares_array[:, :2] - squares_array[:, 2:] / 2) / squares_array[:, 2:]
     print(f"{len(boxes)} of {args.chips} chips found; {crop}")
     print(f"median error of the side {np.median(np.abs(longer / squares_array[:, 2] - 1)):.3f}, of the centre {np.median(error, axis=0)}")
-    config["crop"] |= crop
-    args.config.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    update_config(args.config, "crop", crop)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,55 @@
+# The handles of the project; README.md says what they are for.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+VENV_TRANSFORMERS := .venv-transformers
+MODEL ?= hf_model
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: setup demo test test-transformers lint format data train evaluate card
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Python 3.11, 3.12 or 3.13 is needed, this is {v[0]}.{v[1]}: pass PYTHON=python3.12 or the like to make.")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,space,dev]'
+	@touch $@
+
+# Everything of setup, and PyTorch with transformers beside it, in an environment of their own.
+$(VENV_TRANSFORMERS)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV_TRANSFORMERS)
+	$(VENV_TRANSFORMERS)/bin/python -m pip install --quiet --disable-pip-version-check 'torch==2.13.0'
+	$(VENV_TRANSFORMERS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,transformers,dev]'
+	@touch $@
+
+demo: setup
+	$(BIN)/python space/app.py
+
+test: setup
+	$(BIN)/python -m pytest tests --ignore=tests/transformers_door
+
+test-transformers: $(VENV_TRANSFORMERS)/.ready
+	$(VENV_TRANSFORMERS)/bin/python -m pytest tests/transformers_door
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m train.card --check
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# make train DATA_DIR=... BACKBONE=imagenet RECIPE=best
+train: setup
+	$(BIN)/python -m train --recipe $(or $(RECIPE),best) --data $(DATA_DIR) --backbone-weights $(or $(BACKBONE),imagenet)
+
+# make evaluate DATA_DIR=...
+evaluate: setup
+	$(BIN)/python -m train.calibrate_age --model $(MODEL) --data $(DATA_DIR)
+	$(BIN)/python -m train.evaluate --model $(MODEL) --data $(DATA_DIR) --end-to-end --robustness
+	$(BIN)/python -m train.card
+
+card: setup
+	$(BIN)/python -m train.card

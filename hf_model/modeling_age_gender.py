@@ -1,0 +1,55 @@
+"""The model class that transformers' AutoModel finds: a thin coat around the predictor.
+
+transformers' ``pipeline`` wants a model with a handful of PyTorch-like members. The network itself
+stays Keras on TensorFlow; PyTorch is needed by ``pipeline`` alone and never by this model.
+
+transformers 4.57 copies from a local folder only the files that this one imports directly, so all
+files of the package that are needed stand here.
+"""
+
+from .architecture import build_model  # noqa: F401
+from .configuration_age_gender import AgeGenderConfig
+from .faces import FaceDetector  # noqa: F401
+from .folding import run_model  # noqa: F401
+from .images import read_image  # noqa: F401
+from .prediction import Prediction  # noqa: F401
+from .predictor import AgeGenderPredictor
+from .preprocessing import preprocess  # noqa: F401
+from .weights import load_weights  # noqa: F401
+
+
+class AgeGenderModel:
+    """What AutoModel returns: ``predictor`` does the work."""
+
+    config_class = AgeGenderConfig
+    main_input_name = "pixel_values"
+    framework = "pt"
+    device = "cpu"
+    dtype = None
+    hf_device_map = None
+    _auto_class = None
+
+    def __init__(self, config: AgeGenderConfig, predictor: AgeGenderPredictor):
+        self.config = config
+        self.predictor = predictor
+
+    @classmethod
+    def from_pretrained(cls, name_or_path, *args, config=None, revision=None, token=None, cache_dir=None, **kwargs):
+        """Loads from a folder or a Hub repo; other keyword arguments of transformers have no meaning here."""
+        options = {"revision": revision, "token": token, "cache_dir": cache_dir}
+        if config is None:
+            config = AgeGenderConfig.from_pretrained(name_or_path, **options)
+        return cls(config, AgeGenderPredictor.from_pretrained(name_or_path, **options))
+
+    @classmethod
+    def register_for_auto_class(cls, auto_class="AutoModel"):
+        cls._auto_class = auto_class
+
+    def to(self, *args, **kwargs):
+        return self
+
+    def eval(self):
+        return self
+
+    def can_generate(self):
+        return False

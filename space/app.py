@@ -1,0 +1,145 @@
+"""The Space: a photo in, every face boxed with age, perceived gender and what is known of the errors."""
+
+import json
+import os
+import sys
+
+import gradio as gr
+import numpy as np
+from model import find_model_folder, load_predictor, read_card
+from presentation import card_section, describe_faces, draw_faces, group_table, message
+
+FILE_LIFETIME = int(os.environ.get("FILE_LIFETIME_SECONDS", "300"))
+CSS = """
+.face { border-left: 6px solid; padding: 0.2rem 1rem; margin: 0.8rem 0; }
+.face h3 { margin: 0.2rem 0; } .face p { margin: 0.3rem 0; } .small { font-size: 0.85em; }
+.note { font-size: 1.1em; padding: 0.8rem; }
+.bar { position: relative; height: 16px; border-radius: 8px; margin-top: 0.5rem;
+       background: linear-gradient(to right, #9fb8e8, #e4e4e7, #e8b89f); }
+.band { position: absolute; top: 0; bottom: 0; background: #71717a; opacity: 0.55; }
+.mark { position: absolute; top: -4px; width: 4px; height: 24px; background: #111827; outline: 1px solid white; }
+.ends { display: flex; justify-content: space-between; font-size: 0.8em; }
+"""
+DISCLAIMER = """## Before you start
+
+This page guesses an **age** and a **perceived gender** from a photo. It is made for teaching. It is
+often wrong, more often for some people than for others, and it knows only the two gender labels of
+its training data, which say how strangers saw a person, not who they are.
+
+Use it only with photos of people who agree to it, and never to decide anything about anyone: not for
+age checks, hiring, policing or identification. No photo is kept: files are deleted after
+{minutes:g} minutes, nothing is logged and there are no analytics.
+"""
+
+
+class Photo(gr.Image):
+    """An image input that hands over the uploaded file untouched.
+
+    The predictor reads it (EXIF, 16 bit, broken files) and says in a sentence what is wrong with it;
+    Gradio's own decoding would answer with an error first.
+    """
+
+    is_template = True  # Gradio shows subclasses of its components under the parent's name
+
+    def preprocess(self, payload):
+        if payload is not None and payload.path and not (payload.url or "").startswith("data:"):
+            return payload.path
+        return super().preprocess(payload)
+
+
+class Demo:
+    """The page's functions around one loaded model."""
+
+    def __init__(self, folder):
+        self.predictor = load_predictor(folder)
+        self.predictor.warm_up()
+        self.card = read_card(folder)
+        metrics = folder / "metrics.json"
+        self.metrics = json.loads(metrics.read_text(encoding="utf-8")) if metrics.is_file() else None
+
+    def predict(self, photo: str | None, all_faces: bool = False):
+        """The annotated photo and the list of prediction dicts, most confident face first."""
+        try:
+            image, faces = self._analyse(photo, all_faces)
+        except ValueError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        return np.asarray(image), faces
+
+    def show(self, photo: str | None, all_faces: bool):
+        """What the page shows: annotated photo, answers in words, the crops that the model saw, the data."""
+        try:
+            image, faces = self._analyse(photo, all_faces)
+        except ValueError as error:
+            return None, message(str(error)), [], []
+        crops = self.predictor.crops(photo, faces="all" if all_faces else "most_confident")
+        gallery = [(np.asarray(crop), f"face {number}") for number, (_, crop) in enumerate(crops, start=1)]
+        words = describe_faces(faces, self.predictor.config["decision"], self.metrics)
+        return np.asarray(image), words, gallery, faces
+
+    def _analyse(self, photo: str | None, all_faces: bool):
+        if not photo:
+            raise ValueError("Please choose a photo first.")
+        with open(photo, "rb") as file:
+            data = file.read()
+        try:
+            faces = self.predictor(data, faces="all" if all_faces else "most_confident")
+            image = self.predictor.read(data)
+        except ValueError as error:  # InvalidImageError of the pulled code
+            raise ValueError(f"This file cannot be used: {getattr(error, 'reason', error)}.") from error
+        faces = [face.to_dict() for face in faces]
+        return draw_faces(image, faces), faces
+
+
+def build(demo: Demo) -> gr.Blocks:
+    """The page."""
+    with gr.Blocks(title="Age and perceived gender", analytics_enabled=False, delete_cache=(60, FILE_LIFETIME)) as page:
+        gr.Markdown("# Age and perceived gender from a face photo")
+        with gr.Column() as gate:
+            gr.Markdown(DISCLAIMER.format(minutes=FILE_LIFETIME / 60))
+            accept = gr.Button("I understand", variant="primary", elem_id="accept")
+        with gr.Column(visible=False) as main:
+            with gr.Row():
+                with gr.Column():
+                    photo = Photo(label="Photo", type="filepath", sources=["upload", "clipboard", "webcam"], elem_id="photo")
+                    all_faces = gr.Checkbox(label="All faces, not only the most confident one", elem_id="all-faces")
+                    run = gr.Button("Estimate", variant="primary", elem_id="run")
+                with gr.Column():
+                    annotated = gr.Image(label="Faces found", interactive=False, elem_id="annotated")
+                    words = gr.HTML(elem_id="words")
+            with gr.Accordion("What the model saw, and the answer as data", open=False):
+                crops = gr.Gallery(label="Crops given to the model", columns=4, height="auto")
+                faces = gr.JSON(label="Predictions")
+            for title in ("Limitations", "Bias", "Out-of-scope use"):
+                text = card_section(demo.card, title)
+                if text:
+                    gr.Markdown(f"## {title}\n\n{text}")
+            if demo.metrics:
+                with gr.Accordion("Measured errors by group", open=False):
+                    gr.Markdown(group_table(demo.metrics))
+        accept.click(lambda: (gr.Column(visible=False), gr.Column(visible=True)), None, [gate, main], api_visibility="private")
+        shown = [annotated, words, crops, faces]
+        for event in (run.click, photo.upload, photo.input):
+            event(demo.show, [photo, all_faces], shown, api_visibility="private", concurrency_id="model", trigger_mode="once")
+        api = gr.Button(visible=False)
+        api.click(demo.predict, [photo, all_faces], [annotated, faces], api_name="predict", concurrency_id="model")
+    return page
+
+
+def main() -> None:
+    page = build(Demo(find_model_folder()))
+    page.queue(max_size=32, default_concurrency_limit=2)
+    fonts = ["system-ui", "sans-serif"]  # the default theme fetches its fonts from elsewhere
+    page.launch(
+        server_name=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),
+        server_port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
+        max_file_size="20mb",
+        show_error=False,
+        theme=gr.themes.Default(font=fonts, font_mono=["monospace"]),
+        css=CSS,
+        footer_links=["api"],
+        ssr_mode=False,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""What the page draws and says: boxes on the photo, a panel a face, passages of the model card."""
+
+import html
+import re
+
+import PIL.Image
+import PIL.ImageDraw
+import PIL.ImageFont
+
+COLOURS = ("#0b6e4f", "#1d4ed8", "#b45309", "#7e22ce", "#be123c", "#0e7490")
+
+
+def draw_faces(image: PIL.Image.Image, faces: list[dict]) -> PIL.Image.Image:
+    """A copy of the photo with every face boxed and numbered from 1."""
+    drawn = image.copy()
+    pen = PIL.ImageDraw.Draw(drawn)
+    unit = max(min(drawn.size) // 160, 2)
+    font = PIL.ImageFont.load_default(size=unit * 8)
+    for number, face in enumerate(faces, start=1):
+        colour = COLOURS[(number - 1) % len(COLOURS)]
+        box = face["box"]
+        corners = (box["xmin"], box["ymin"], box["xmax"], box["ymax"])
+        pen.rectangle(corners, outline=colour, width=unit)
+        left, top, right, bottom = pen.textbbox((0, 0), str(number), font=font)
+        label = (box["xmin"], box["ymin"], box["xmin"] + right - left + 4 * unit, box["ymin"] + bottom - top + 4 * unit)
+        pen.rectangle(label, fill=colour)
+        pen.text((box["xmin"] + 2 * unit - left, box["ymin"] + 2 * unit - top), str(number), fill="white", font=font)
+    return drawn
+
+
+def describe_faces(faces: list[dict], decision: dict, metrics: dict | None = None) -> str:
+    """The answers as HTML: one panel a face, or the sentence for a photo without one."""
+    if not faces:
+        return message(
+            "No face was found. A clear, upright, well-lit photo in which the face is larger than a twentieth of the "
+            "picture works best."
+        )
+    return "".join(_panel(number, face, decision, metrics) for number, face in enumerate(faces, start=1))
+
+
+def message(text: str) -> str:
+    """One sentence for the user, as HTML."""
+    return f'<p class="note" role="status">{html.escape(text)}</p>'
+
+
+def _panel(number: int, face: dict, decision: dict, metrics: dict | None) -> str:
+    age = f"about {face['age']:.0f} years"
+    if face["age_interval"]:
+        low, high = face["age_interval"]
+        age += f' <small>(80 % of similar faces: {low:.0f} to {high:.0f})</small>'
+    female = face["female_probability"]
+    sentence = {
+        "female": f"perceived as female, probability {female:.0%}",
+        "male": f"perceived as male, probability {1 - female:.0%}",
+        "uncertain": f"uncertain: the model cannot tell (probability of “female” {female:.0%})",
+    }[face["gender"]]
+    colour = COLOURS[(number - 1) % len(COLOURS)]
+    return (
+        f'<section class="face" style="border-color:{colour}" aria-label="Face {number}">'
+        f"<h3>Face {number}</h3><p><b>Age:</b> {age}</p><p><b>Gender:</b> {sentence}</p>{_bar(female, decision)}"
+        f"{_error_note(face['age'], metrics)}</section>"
+    )
+
+
+def _bar(female: float, decision: dict) -> str:
+    """A bar from male (0) to female (1) with the uncertain band marked."""
+    low, high = 100 * decision["male_below"], 100 * decision["female_above"]
+    return (
+        f'<div class="bar" role="img" aria-label="{female:.2f} on a scale from 0, male, to 1, female; between '
+        f'{low / 100:.2f} and {high / 100:.2f} is uncertain">'
+        f'<div class="band" style="left:{low:.0f}%;width:{high - low:.0f}%"></div>'
+        f'<div class="mark" style="left:{100 * female:.1f}%"></div></div>'
+        '<div class="ends" aria-hidden="true"><span>male</span><span>uncertain</span><span>female</span></div>'
+    )
+
+
+def _error_note(age: float, metrics: dict | None) -> str:
+    """How far off the model is for test faces of this age."""
+    for level, figures in (metrics or {}).get("groups", {}).get("age", {}).items():
+        low, high = map(int, level.split("-"))
+        if low <= age < high + 1:
+            return f'<p class="small">At ages {level} it was off by {figures["age_mae"]["value"]:.1f} years on average in tests.</p>'
+    return ""
+
+
+def card_section(card: str, title: str) -> str:
+    """The text under ``## title`` of a model card in Markdown, "" where there is no such section."""
+    match = re.search(rf"^## {re.escape(title)}\s*\n(.*?)(?=^## |\Z)", card, re.MULTILINE | re.DOTALL)
+    return match[1].strip() if match else ""
+
+
+def group_table(metrics: dict | None) -> str:
+    """The model's errors by group as a Markdown table, "" without metrics."""
+    if not metrics:
+        return ""
+    rows = ["| group | faces | age error, years | gender right |", "|---|---|---|---|"]
+    for factor in ("age", "gender", "race"):
+        for level, figures in metrics["groups"][factor].items():
+            mae, accuracy = figures["age_mae"], figures["gender_accuracy"]
+            rows.append(f"| {factor} {level} | {mae['n']} | {mae['value']:.1f} | {accuracy['value']:.0%} |")
+    return "\n".join(rows)
+

@@ -1,0 +1,56 @@
+"""What several rooms' tests share: a real photo, the committed model, made-up UTKFace files."""
+
+import os
+import pathlib
+
+import PIL.Image
+import pytest
+
+from tests.support import jpeg_bytes
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def root() -> pathlib.Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> PIL.Image.Image:
+    """A NASA photo in the public domain with one face, 512×512."""
+    import skimage.data
+
+    return PIL.Image.fromarray(skimage.data.astronaut())
+
+
+@pytest.fixture(scope="session")
+def predictor():
+    """The committed model."""
+    from hf_model import AgeGenderPredictor
+
+    return AgeGenderPredictor.from_pretrained(ROOT / "hf_model")
+
+
+@pytest.fixture(scope="session")
+def utkface_dir() -> pathlib.Path:
+    """The real UTKFace, where there is one."""
+    for path in (os.environ.get("UTKFACE_DIR"), ROOT.parent / "shared" / "data" / "utkface"):
+        if path and pathlib.Path(path).is_dir():
+            return pathlib.Path(path)
+    pytest.skip("the real UTKFace is not here: set UTKFACE_DIR to run this test")
+
+
+@pytest.fixture
+def make_utkface(tmp_path):
+    """Writes made-up chips: ``make_utkface({"1_0_0_20170101000000000.jpg.chip.jpg": 7})``, name to seed or bytes."""
+
+    def make(files: dict[str, int | bytes], folder: str = "UTKFace") -> pathlib.Path:
+        target = tmp_path / folder
+        target.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            (target / name).write_bytes(jpeg_bytes(content) if isinstance(content, int) else content)
+        return target
+
+    return make

@@ -1,0 +1,51 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def photos(astronaut, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    astronaut.save(folder / "astronaut.png")
+    astronaut.resize((300, 300)).save(folder / "small.jpg")
+    (folder / "text.jpg").write_text("not a picture")
+    (folder / "empty.jpg").write_bytes(b"")
+    (folder / "notes.txt").write_text("no picture, no complaint")
+    return folder
+
+
+def run(root, *arguments):
+    return subprocess.run([sys.executable, "-m", "hf_model", *map(str, arguments)], cwd=root, capture_output=True, text=True, check=False)
+
+
+def test_a_folder_prints_a_line_a_face_and_a_line_an_error(root, photos):
+    result = run(root, photos, photos / "missing.jpg")
+    assert result.returncode == 2
+    lines = result.stdout.splitlines()
+    assert len(lines) == 2
+    assert all("age" in line and "P(female)" in line for line in lines)
+    errors = result.stderr.splitlines()
+    assert len(errors) == 3, result.stderr
+    assert any("text.jpg: not a picture" in line for line in errors)
+    assert any("empty.jpg: is empty" in line for line in errors)
+    assert any("missing.jpg: no such file" in line for line in errors)
+
+
+def test_json_lines_hold_every_input(root, photos):
+    result = run(root, "--json", photos / "astronaut.png", photos / "text.jpg")
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert result.returncode == 2
+    assert rows[0]["image"].endswith("astronaut.png")
+    assert len(rows[0]["faces"]) == 1
+    assert set(rows[0]["faces"][0]) == {"age", "age_interval", "gender", "female_probability", "box", "detection_score"}
+    assert "error" in rows[1]
+
+
+def test_good_photos_alone_exit_0_and_a_missing_model_is_told(root, photos, tmp_path):
+    assert run(root, photos / "small.jpg", "--faces", "none").returncode == 0
+    result = run(root, photos / "small.jpg", "--model", tmp_path)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    assert "config.json" in result.stderr

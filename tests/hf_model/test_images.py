@@ -1,0 +1,107 @@
+import io
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from hf_model.images import InvalidImageError, read_image
+
+LIMIT = 1_000_000
+
+
+def encoded(image, kind="PNG", **options):
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def gradient(mode="RGB"):
+    pixels = np.zeros((40, 60, 3), np.uint8)
+    pixels[..., 0] = np.linspace(0, 255, 60)
+    pixels[:20, :, 1] = 200
+    return PIL.Image.fromarray(pixels).convert(mode)
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [("RGB", "PNG"), ("RGBA", "PNG"), ("P", "GIF"), ("L", "PNG"), ("LA", "PNG"), ("1", "PNG"), ("CMYK", "JPEG"), ("RGB", "WEBP"), ("RGB", "BMP"), ("RGB", "TIFF")],
+)
+def test_every_common_mode_becomes_rgb_of_the_same_size(mode, kind):
+    image = read_image(encoded(gradient(mode), kind), LIMIT)
+    assert image.mode == "RGB"
+    assert image.size == (60, 40)
+
+
+def test_path_bytes_file_pil_and_array_give_the_same_picture(tmp_path):
+    image = gradient()
+    path = tmp_path / "фото 写真.png"
+    image.save(path)
+    data = path.read_bytes()
+    for given in (path, str(path), data, bytearray(data), io.BytesIO(data), image, np.asarray(image)):
+        assert np.array_equal(np.asarray(read_image(given, LIMIT)), np.asarray(image))
+
+
+def test_exif_orientation_is_applied():
+    exif = PIL.Image.Exif()
+    exif[274] = 6  # turned a quarter to the right to be upright
+    image = read_image(encoded(gradient(), "JPEG", exif=exif), LIMIT)
+    assert image.size == (40, 60)
+
+
+def test_sixteen_bit_grey_keeps_its_brightness():
+    values = np.linspace(0, 65535, 2400).reshape(40, 60).astype(np.uint16)
+    image = np.asarray(read_image(encoded(PIL.Image.fromarray(values)), LIMIT))
+    assert image.min() <= 1
+    assert image.max() >= 254
+    assert abs(int(image.mean()) - 127) <= 1
+
+
+def test_transparency_lies_on_white():
+    clear = PIL.Image.new("RGBA", (8, 8), (255, 0, 0, 0))
+    assert np.asarray(read_image(encoded(clear), LIMIT)).min() == 255
+
+
+def test_of_an_animation_the_first_frame_is_taken():
+    frames = [PIL.Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert np.asarray(read_image(data, LIMIT))[0, 0].tolist() == [255, 0, 0] or np.asarray(read_image(data, LIMIT))[0, 0, 0] > 250
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (b"", "empty"),
+        (b"hello", "not a picture"),
+        (encoded(gradient(), "JPEG")[:200], "broken"),
+        (np.zeros((4, 4, 3), np.float32), "uint8"),
+        (np.zeros((4, 4), np.uint8), "shape"),
+        (np.zeros((0, 4, 3), np.uint8), "shape"),
+        ("https://example.org/a.jpg", "web address"),
+        ("/no/such/file.jpg", "no such file"),
+        ("a\0b", "cannot be read|no such file"),
+        (3, "pass a path"),
+    ],
+)
+def test_bad_input_is_named_with_its_reason(given, reason):
+    with pytest.raises(InvalidImageError, match=reason) as caught:
+        read_image(given, LIMIT)
+    assert caught.value.source
+    assert str(caught.value).startswith(caught.value.source)
+
+
+def test_a_folder_is_refused(tmp_path):
+    with pytest.raises(InvalidImageError, match="folder"):
+        read_image(tmp_path, LIMIT)
+
+
+def test_a_huge_picture_is_refused_before_it_is_decoded():
+    data = encoded(PIL.Image.new("L", (1200, 1000)))
+    with pytest.raises(InvalidImageError, match="megapixels"):
+        read_image(data, LIMIT)
+
+
+def test_the_input_array_is_not_changed():
+    array = np.asarray(gradient()).copy()
+    before = array.copy()
+    read_image(array, LIMIT)
+    assert np.array_equal(array, before)

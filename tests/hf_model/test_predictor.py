@@ -1,0 +1,151 @@
+import concurrent.futures
+import json
+import math
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from hf_model import AgeGenderPredictor, InvalidImageError
+from hf_model.preprocessing import preprocess
+
+
+def close(first, second):
+    return abs(first.age - second.age) < 0.01 and abs(first.female_probability - second.female_probability) < 0.001
+
+
+def test_the_astronaut_has_one_face_and_a_plausible_answer(predictor, astronaut):
+    (face,) = predictor(astronaut, faces="all")
+    assert 15 < face.age < 60
+    assert face.gender in ("female", "uncertain")
+    assert face.box["xmin"] < 224 < face.box["xmax"]  # the face is at about (224, 110)
+    assert face.box["ymin"] < 110 < face.box["ymax"]
+    assert 0.9 <= face.detection_score <= 1
+    assert predictor(astronaut) == [face]
+
+
+def test_a_picture_without_a_face_gives_an_empty_list(predictor):
+    assert predictor(PIL.Image.new("RGB", (300, 200), "white")) == []
+    assert predictor(np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)) == []
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 20000), (20000, 1), (15, 400)])
+def test_shapes_too_thin_for_a_face_give_an_empty_list(predictor, size):
+    assert predictor(PIL.Image.new("RGB", size)) == []
+
+
+def test_two_faces_side_by_side_are_both_found(predictor, astronaut):
+    pair = PIL.Image.new("RGB", (1024, 512))
+    pair.paste(astronaut, (0, 0))
+    pair.paste(astronaut.transpose(PIL.Image.Transpose.FLIP_LEFT_RIGHT), (512, 0))
+    faces = predictor(pair, faces="all")
+    assert len(faces) == 2
+    assert faces[0].detection_score >= faces[1].detection_score
+    assert len(predictor(pair)) == 1
+
+
+def test_a_rotated_phone_photo_gives_the_same_answer(predictor, astronaut, tmp_path):
+    exif = PIL.Image.Exif()
+    exif[274] = 6
+    astronaut.transpose(PIL.Image.Transpose.ROTATE_90).save(tmp_path / "phone.png", exif=exif)
+    (turned,), (plain,) = predictor(tmp_path / "phone.png"), predictor(astronaut)
+    assert turned.box == plain.box
+    assert close(turned, plain)
+
+
+def test_the_box_is_in_pixels_of_the_photo_whatever_its_size(predictor, astronaut):
+    (small,) = predictor(astronaut)
+    (large,) = predictor(astronaut.resize((2048, 2048), PIL.Image.Resampling.BICUBIC))
+    for corner, value in small.box.items():
+        assert abs(large.box[corner] / 4 - value) <= 12
+    assert abs(large.age - small.age) < 4
+
+
+def test_a_chip_needs_no_detector(predictor, astronaut):
+    chip = astronaut.crop((170, 50, 280, 160))
+    (face,) = predictor(chip, faces="none")
+    assert face.box is None
+    assert face.detection_score is None
+    assert face.age >= 0
+
+
+def test_a_list_gives_the_answers_of_single_calls_in_order(predictor, astronaut):
+    random = np.random.default_rng(0)
+    images = []
+    for index in range(11):
+        noise = random.integers(0, 30, (512, 512, 3))
+        images.append(np.clip(np.asarray(astronaut).astype(int) + noise, 0, 255).astype(np.uint8))
+        if index % 4 == 1:
+            images.append(np.zeros((100, 100, 3), np.uint8))
+    together = predictor(images, batch_size=5)
+    assert [len(faces) for faces in together] == [len(predictor(image)) for image in images]
+    for image, faces in zip(images, together, strict=True):
+        for one, other in zip(predictor(image), faces, strict=True):
+            assert close(one, other)
+    assert predictor([]) == []
+
+
+def test_the_worst_member_does_not_sink_a_batch(predictor, astronaut):
+    with pytest.raises(InvalidImageError):
+        predictor([astronaut, b"no picture"])
+    good, bad, empty = predictor([astronaut, b"no picture", np.zeros((64, 64, 3), np.uint8)], on_error="return")
+    assert len(good) == 1
+    assert isinstance(bad, InvalidImageError)
+    assert empty == []
+
+
+@pytest.mark.parametrize("options", [{"faces": "some"}, {"on_error": "ignore"}, {"batch_size": 0}])
+def test_unknown_options_are_refused(predictor, astronaut, options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        predictor(astronaut, **options)
+
+
+def test_threads_sharing_a_predictor_get_the_single_thread_answers(predictor, astronaut):
+    chips = [astronaut.crop((150 + i, 40 + i, 290 + i, 180 + i)) for i in range(16)]
+    alone = [predictor(chip, faces="none")[0] for chip in chips]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda chip: predictor(chip, faces="none")[0], chips))
+    assert all(close(*pair) for pair in zip(alone, together, strict=True))
+
+
+def test_predictions_are_finite_and_ages_never_negative(predictor):
+    random = np.random.default_rng(0)
+    pictures = [random.integers(0, 256, (50, 50, 3), dtype=np.uint8) for _ in range(8)]
+    pictures += [np.full((50, 50, 3), value, np.uint8) for value in (0, 128, 255)]
+    for (face,) in predictor(pictures, faces="none"):
+        assert face.age >= 0
+        assert math.isfinite(face.age)
+        assert 0 <= face.female_probability <= 1
+
+
+def test_preprocessing_is_keras_own_and_leaves_its_input_alone():
+    import keras
+
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
+    before = pixels.copy()
+    expected = keras.applications.resnet50.preprocess_input(pixels.astype(np.float32))
+    assert np.array_equal(preprocess(pixels), expected)
+    assert np.array_equal(pixels, before)
+
+
+def test_errors_of_loading_say_what_to_do(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"config\.json"):
+        AgeGenderPredictor.from_pretrained(tmp_path)
+    with pytest.raises(FileNotFoundError, match="No folder"):
+        AgeGenderPredictor.from_pretrained("no/such/folder")
+
+
+def test_a_downloaded_copy_predicts_elsewhere_without_the_project(root, astronaut, tmp_path):
+    shutil.copytree(root / "hf_model", tmp_path / "hf_model", ignore=shutil.ignore_patterns("__pycache__"))
+    astronaut.save(tmp_path / "astronaut.png")
+    code = (
+        "import sys, json; from hf_model import AgeGenderPredictor as P;"
+        "print(json.dumps([f.to_dict() for f in P.from_pretrained('hf_model')('astronaut.png')]));"
+        "assert not {'torch', 'transformers', 'datasets', 'gradio'} & set(sys.modules), 'needs too much'"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert len(json.loads(result.stdout)) == 1

@@ -1,0 +1,80 @@
+"""The import table of the design: what each room may import."""
+
+import ast
+import subprocess
+import sys
+
+import pytest
+
+STANDARD = set(sys.stdlib_module_names)
+HF_MODEL = {"keras", "tensorflow", "mtcnn", "numpy", "PIL", "huggingface_hub", "safetensors"}
+ALLOWED = {
+    "hf_model": HF_MODEL,
+    "dataset_script": {"datasets", "PIL", "numpy"},
+    "train": {
+        "hf_model", "dataset_script", "train", "keras", "numpy", "PIL", "datasets", "evaluate", "huggingface_hub",
+        "safetensors", "matplotlib", "tensorboard", "imagehash", "tensorflow", "jax",
+    },
+    "space": {"gradio", "huggingface_hub", "PIL", "numpy", "model", "presentation"},
+}  # fmt: skip
+DOORS = ("configuration_", "modeling_", "pipeline_")
+OPTIONAL = {"onnxruntime", "pillow_heif"}
+
+
+def imports(tree: ast.AST):
+    """Every import as (top-level package, or "." for relative, node)."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name.split(".")[0], node
+        elif isinstance(node, ast.ImportFrom):
+            yield ("." if node.level else node.module.split(".")[0]), node
+
+
+def guarded(tree: ast.AST) -> set[int]:
+    """Lines inside ``try`` bodies."""
+    return {line for node in ast.walk(tree) if isinstance(node, ast.Try) for item in node.body
+            for line in range(item.lineno, item.end_lineno + 1)}  # fmt: skip
+
+
+@pytest.mark.parametrize("room", ALLOWED)
+def test_a_room_imports_only_what_the_design_allows(root, room):
+    for path in (root / room).rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for name, node in imports(tree):
+            allowed = ALLOWED[room] | STANDARD
+            if room == "hf_model":
+                allowed = allowed | ({"transformers", "torch"} if path.name.startswith(DOORS) else set())
+                allowed = allowed | (OPTIONAL if node.lineno in guarded(tree) else set())
+            if name == ".":
+                assert room == "hf_model", f"{path}:{node.lineno} is a relative import"
+                assert node.level == 1 and node.module, f"{path}:{node.lineno}: write 'from .x import y'"
+                continue
+            assert name in allowed, f"{path}:{node.lineno} imports {name}"
+
+
+def test_importing_the_model_package_loads_neither_tensorflow_nor_mtcnn(root):
+    code = "import sys, hf_model; print([n for n in ('tensorflow', 'keras', 'mtcnn', 'transformers') if n in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_transformers_files_import_all_they_need_directly(root):
+    """transformers 4.57 copies only direct imports of these files from a local folder."""
+    package = root / "hf_model"
+
+    def direct(path):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        return {node.module for name, node in imports(tree) if name == "."}
+
+    def closure(path):
+        todo, seen = direct(path), set()
+        while todo:
+            name = todo.pop()
+            seen.add(name)
+            todo |= direct(package / f"{name}.py") - seen
+        return seen
+
+    for name in ("modeling_age_gender.py", "pipeline_age_gender.py"):
+        path = package / name
+        assert closure(path) == direct(path)

@@ -1,0 +1,19 @@
+"""Reading and writing ``hf_model/config.json``, where every constant of inference lives."""
+
+import json
+import os
+import pathlib
+
+
+def read_config(path: str | os.PathLike) -> dict:
+    """The content of a ``config.json``."""
+    return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+
+
+def update_config(path: str | os.PathLike, section: str, values: dict) -> None:
+    """Replaces one section of a ``config.json`` by measured values; the file is replaced whole."""
+    path = pathlib.Path(path)
+    config = read_config(path) | {section: values}
+    partial = path.with_suffix(".part")
+    partial.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(partial, path)
