@@ -300,11 +300,6 @@ class UTKFaceConfig(datasets.BuilderConfig):
     variant: str = "aligned"
     label_conflicts: str = "drop"
 
-    def __post_init__(self):
-        super().__post_init__()
-        if self.label_conflicts not in ("drop", "keep"):
-            raise ValueError(f"label_conflicts={self.label_conflicts!r}: pass 'drop' or 'keep'.")
-
     @property
     def source_paths(self) -> list[str]:
         """What the user passed as ``data_files`` or ``data_dir``."""
@@ -375,6 +370,8 @@ class UTKFace(datasets.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager):
+        if self.config.label_conflicts not in ("drop", "keep"):
+            raise ValueError(f"label_conflicts={self.config.label_conflicts!r}: pass 'drop' or 'keep'.")
         manifest = read_manifest(self._manifest_path(dl_manager))
         # Streaming starts after one pass over the bytes and decodes as it goes.
         records, self.skipped = index_files(
@@ -414,16 +411,19 @@ class UTKFace(datasets.GeneratorBasedBuilder):
                         self.skipped.append(Skipped(record.file_name, error.reason, error.detail))
                         logger.warning(f"UTKFace: skipped {record.file_name}: {error}")
                         continue
-                yield key, {
-                    "image": {"path": record.file_name, "bytes": data},
-                    "age": record.labels.age,
-                    "gender": record.labels.gender,
-                    "race": record.labels.race,
-                    "captured_at": record.labels.captured_at,
-                    "file_name": record.file_name,
-                    "sha256": record.sha256,
-                    "duplicate_group": record.duplicate_group,
-                }
+                yield (
+                    key,
+                    {
+                        "image": {"path": record.file_name, "bytes": data},
+                        "age": record.labels.age,
+                        "gender": record.labels.gender,
+                        "race": record.labels.race,
+                        "captured_at": record.labels.captured_at,
+                        "file_name": record.file_name,
+                        "sha256": record.sha256,
+                        "duplicate_group": record.duplicate_group,
+                    },
+                )
 
 
 _CITATION = """@inproceedings{zhang2017age,

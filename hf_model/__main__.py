@@ -23,7 +23,9 @@ def expand(inputs: list[str]) -> Iterator[str]:
     for name in inputs:
         path = pathlib.Path(name)
         if path.is_dir():
-            yield from (str(file) for file in sorted(path.rglob("*")) if file.suffix.lower() in endings and file.is_file())
+            yield from (
+                str(file) for file in sorted(path.rglob("*")) if file.suffix.lower() in endings and file.is_file()
+            )
         else:
             yield name
 
@@ -64,12 +66,17 @@ def line(name: str, number: int, count: int, face: dict) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m hf_model", description="Age and perceived gender of the faces in photos. Exits 2 if a file was unusable."
+        prog="python -m hf_model",
+        description="Age and perceived gender of the faces in photos. Exits 2 if a file was unusable.",
     )
     parser.add_argument("inputs", nargs="+", metavar="PHOTO", help="picture files, or folders of them")
-    parser.add_argument("--faces", choices=FACES, default="most_confident", help="'none': the files are face chips already")
+    parser.add_argument(
+        "--faces", choices=FACES, default="most_confident", help="'none': the files are face chips already"
+    )
     parser.add_argument("--json", action="store_true", help="JSON Lines: {image, faces} or {image, error}")
-    parser.add_argument("--model", default=str(pathlib.Path(__file__).parent), help="folder or Hub repo (default: this one)")
+    parser.add_argument(
+        "--model", default=str(pathlib.Path(__file__).parent), help="folder or Hub repo (default: this one)"
+    )
     args = parser.parse_args(argv)
     names = list(expand(args.inputs))
     if not names:

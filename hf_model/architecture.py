@@ -36,7 +36,9 @@ def build_model(heads: dict, input_size: int | None = None, backbone_weights: st
 
 
 def _head(name: str, features, heads: dict):
-    x = layers.Conv2D(heads["conv_filters"], heads["conv_kernel"], padding="same", use_bias=False, name=f"{name}_conv")(features)
+    x = layers.Conv2D(heads["conv_filters"], heads["conv_kernel"], padding="same", use_bias=False, name=f"{name}_conv")(
+        features
+    )
     x = layers.BatchNormalization(momentum=0.9, name=f"{name}_bn")(x)
     x = layers.ReLU(name=f"{name}_relu")(x)
     x = layers.GlobalAveragePooling2D(name=f"{name}_pool")(x)

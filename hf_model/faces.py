@@ -69,7 +69,12 @@ class FaceDetector:
         for item in found:
             left, top, width, height = (float(value) / scale for value in item["box"])
             score = float(item["confidence"])
-            if score >= self.min_score and width > 0 and height > 0 and all(map(math.isfinite, (left, top, width, height))):
+            if (
+                score >= self.min_score
+                and width > 0
+                and height > 0
+                and all(map(math.isfinite, (left, top, width, height)))
+            ):
                 faces.append(Face(left, top, width, height, score))
         return sorted(faces, key=lambda face: -face.score)
 

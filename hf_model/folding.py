@@ -34,7 +34,11 @@ def fold_backbone(model: keras.Model) -> dict[str, tuple]:
 
 
 def run_backbone(
-    folded: Callable[[str], tuple] | dict[str, tuple], x, first_stage: int = 1, last_stage: int = 5, dtype: str = "float32"
+    folded: Callable[[str], tuple] | dict[str, tuple],
+    x,
+    first_stage: int = 1,
+    last_stage: int = 5,
+    dtype: str = "float32",
 ):
     """Runs stages ``first_stage`` to ``last_stage`` of ResNet50.
 

@@ -70,7 +70,9 @@ def read_image(image, max_pixels: int) -> PIL.Image.Image:
         except PIL.UnidentifiedImageError:
             raise InvalidImageError(source, "not a picture in a known format") from None
         except PIL.Image.DecompressionBombError:
-            raise InvalidImageError(source, f"more than {max_pixels / 1e6:.0f} megapixels; make it smaller first") from None
+            raise InvalidImageError(
+                source, f"more than {max_pixels / 1e6:.0f} megapixels; make it smaller first"
+            ) from None
         except Exception as error:  # Pillow's decoders raise many kinds; each means: not a whole picture
             raise InvalidImageError(source, f"broken or incomplete picture ({error})") from None
 

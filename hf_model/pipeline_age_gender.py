@@ -81,4 +81,6 @@ def _is_stream(images) -> bool:
     """Whether ``images`` is a generator or a column of a dataset, and not one picture."""
     if isinstance(images, (str, bytes, bytearray, memoryview)) or hasattr(images, "read"):
         return False
-    return hasattr(images, "__next__") or (hasattr(images, "__iter__") and type(images).__module__.startswith("datasets"))
+    return hasattr(images, "__next__") or (
+        hasattr(images, "__iter__") and type(images).__module__.startswith("datasets")
+    )

@@ -177,7 +177,9 @@ class AgeGenderPredictor:
             probabilities.append(probability[: len(batch)])
         return np.concatenate(ages), np.concatenate(probabilities)
 
-    def _prediction(self, age: float, female_probability: float, face: Face | None, size: tuple[int, int]) -> Prediction:
+    def _prediction(
+        self, age: float, female_probability: float, face: Face | None, size: tuple[int, int]
+    ) -> Prediction:
         return Prediction(
             age=age,
             age_interval=age_interval(age, self.config.get("age_interval")),
@@ -195,7 +197,9 @@ def _is_many(images) -> bool:
         return False
     if isinstance(images, (Sequence, Iterable)):
         return True
-    raise InvalidImageError(describe(images), "pass a path, bytes, a binary file, a PIL image or a uint8 array (H, W, 3)")
+    raise InvalidImageError(
+        describe(images), "pass a path, bytes, a binary file, a PIL image or a uint8 array (H, W, 3)"
+    )
 
 
 def _overlap(face: Face, image: PIL.Image.Image) -> tuple[int, int]:
@@ -206,18 +210,22 @@ def _overlap(face: Face, image: PIL.Image.Image) -> tuple[int, int]:
 
 def _download(repo: str, **options) -> pathlib.Path:
     import huggingface_hub
-    from huggingface_hub.errors import HFValidationError, HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
         files = [CONFIG_NAME, WEIGHTS_NAME]
         return pathlib.Path(huggingface_hub.snapshot_download(repo, allow_patterns=files, **options))
     except HFValidationError:
-        raise FileNotFoundError(f"No folder {repo!r}, and it cannot be a Hub repo either (those are 'user/name').") from None
+        raise FileNotFoundError(
+            f"No folder {repo!r}, and it cannot be a Hub repo either (those are 'user/name')."
+        ) from None
     except LocalEntryNotFoundError as error:
         raise FileNotFoundError(f"{repo!r} is not on this disk and the Hub could not be reached: {error}") from error
     except HfHubHTTPError as error:
         reason = str(error).strip().splitlines()[-1] if str(error).strip() else "refused"
-        raise FileNotFoundError(f"No folder {repo!r}, and the Hub did not give a model of that name: {reason}") from error
+        raise FileNotFoundError(
+            f"No folder {repo!r}, and the Hub did not give a model of that name: {reason}"
+        ) from error
 
 
 def _compile_keras(config: dict, weights: pathlib.Path):

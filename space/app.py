@@ -100,7 +100,9 @@ def build(demo: Demo) -> gr.Blocks:
         with gr.Column(visible=False) as main:
             with gr.Row():
                 with gr.Column():
-                    photo = Photo(label="Photo", type="filepath", sources=["upload", "clipboard", "webcam"], elem_id="photo")
+                    photo = Photo(
+                        label="Photo", type="filepath", sources=["upload", "clipboard", "webcam"], elem_id="photo"
+                    )
                     all_faces = gr.Checkbox(label="All faces, not only the most confident one", elem_id="all-faces")
                     run = gr.Button("Estimate", variant="primary", elem_id="run")
                 with gr.Column():
@@ -116,10 +118,19 @@ def build(demo: Demo) -> gr.Blocks:
             if demo.metrics:
                 with gr.Accordion("Measured errors by group", open=False):
                     gr.Markdown(group_table(demo.metrics))
-        accept.click(lambda: (gr.Column(visible=False), gr.Column(visible=True)), None, [gate, main], api_visibility="private")
+        accept.click(
+            lambda: (gr.Column(visible=False), gr.Column(visible=True)), None, [gate, main], api_visibility="private"
+        )
         shown = [annotated, words, crops, faces]
         for event in (run.click, photo.upload, photo.input):
-            event(demo.show, [photo, all_faces], shown, api_visibility="private", concurrency_id="model", trigger_mode="once")
+            event(
+                demo.show,
+                [photo, all_faces],
+                shown,
+                api_visibility="private",
+                concurrency_id="model",
+                trigger_mode="once",
+            )
         api = gr.Button(visible=False)
         api.click(demo.predict, [photo, all_faces], [annotated, faces], api_name="predict", concurrency_id="model")
     return page

@@ -31,8 +31,6 @@ age checks, hiring, policing or identification. No photo is kept: files are dele
 {minutes:g} minutes, nothing is logged and there are no analytics.
 """
 
-from gradio.events import Dependency
-
 class Photo(gr.Image):
     """An image input that hands over the uploaded file untouched.
 
@@ -46,12 +44,14 @@ class Photo(gr.Image):
         if payload is not None and payload.path and not (payload.url or "").startswith("data:"):
             return payload.path
         return super().preprocess(payload)
-    from typing import Callable, Literal, Sequence, Any, TYPE_CHECKING
+    from collections.abc import Callable, Sequence
+    from typing import TYPE_CHECKING, Any, Literal
+
     from gradio.blocks import Block
+
     if TYPE_CHECKING:
         from gradio.components import Timer
         from gradio.components.base import Component
-
 
 class Demo:
     """The page's functions around one loaded model."""
@@ -95,7 +95,6 @@ class Demo:
         faces = [face.to_dict() for face in faces]
         return draw_faces(image, faces), faces
 
-
 def build(demo: Demo) -> gr.Blocks:
     """The page."""
     with gr.Blocks(title="Age and perceived gender", analytics_enabled=False, delete_cache=(60, FILE_LIFETIME)) as page:
@@ -106,7 +105,9 @@ def build(demo: Demo) -> gr.Blocks:
         with gr.Column(visible=False) as main:
             with gr.Row():
                 with gr.Column():
-                    photo = Photo(label="Photo", type="filepath", sources=["upload", "clipboard", "webcam"], elem_id="photo")
+                    photo = Photo(
+                        label="Photo", type="filepath", sources=["upload", "clipboard", "webcam"], elem_id="photo"
+                    )
                     all_faces = gr.Checkbox(label="All faces, not only the most confident one", elem_id="all-faces")
                     run = gr.Button("Estimate", variant="primary", elem_id="run")
                 with gr.Column():
@@ -122,14 +123,22 @@ def build(demo: Demo) -> gr.Blocks:
             if demo.metrics:
                 with gr.Accordion("Measured errors by group", open=False):
                     gr.Markdown(group_table(demo.metrics))
-        accept.click(lambda: (gr.Column(visible=False), gr.Column(visible=True)), None, [gate, main], api_visibility="private")
+        accept.click(
+            lambda: (gr.Column(visible=False), gr.Column(visible=True)), None, [gate, main], api_visibility="private"
+        )
         shown = [annotated, words, crops, faces]
         for event in (run.click, photo.upload, photo.input):
-            event(demo.show, [photo, all_faces], shown, api_visibility="private", concurrency_id="model", trigger_mode="once")
+            event(
+                demo.show,
+                [photo, all_faces],
+                shown,
+                api_visibility="private",
+                concurrency_id="model",
+                trigger_mode="once",
+            )
         api = gr.Button(visible=False)
         api.click(demo.predict, [photo, all_faces], [annotated, faces], api_name="predict", concurrency_id="model")
     return page
-
 
 def main() -> None:
     page = build(Demo(find_model_folder()))
@@ -145,7 +154,6 @@ def main() -> None:
         footer_links=["api"],
         ssr_mode=False,
     )
-
 
 if __name__ == "__main__":
     sys.exit(main())

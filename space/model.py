@@ -20,7 +20,9 @@ def find_model_folder() -> pathlib.Path:
     if repo:
         return pathlib.Path(huggingface_hub.snapshot_download(repo, revision=os.environ.get("MODEL_REVISION") or None))
     if not LOCAL.is_dir():
-        raise FileNotFoundError("Set the Space variable MODEL_ID to the model's repo, such as 'user/age-gender-resnet50'.")
+        raise FileNotFoundError(
+            "Set the Space variable MODEL_ID to the model's repo, such as 'user/age-gender-resnet50'."
+        )
     return LOCAL
 
 

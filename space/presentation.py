@@ -47,7 +47,7 @@ def _panel(number: int, face: dict, decision: dict, metrics: dict | None) -> str
     age = f"about {face['age']:.0f} years"
     if face["age_interval"]:
         low, high = face["age_interval"]
-        age += f' <small>(80 % of similar faces: {low:.0f} to {high:.0f})</small>'
+        age += f" <small>(80 % of similar faces: {low:.0f} to {high:.0f})</small>"
     female = face["female_probability"]
     sentence = {
         "female": f"perceived as female, probability {female:.0%}",
@@ -99,4 +99,3 @@ def group_table(metrics: dict | None) -> str:
             mae, accuracy = figures["age_mae"], figures["gender_accuracy"]
             rows.append(f"| {factor} {level} | {mae['n']} | {mae['value']:.1f} | {accuracy['value']:.0%} |")
     return "\n".join(rows)
-

@@ -54,7 +54,9 @@ def test_a_room_imports_only_what_the_design_allows(root, room):
 
 
 def test_importing_the_model_package_loads_neither_tensorflow_nor_mtcnn(root):
-    code = "import sys, hf_model; print([n for n in ('tensorflow', 'keras', 'mtcnn', 'transformers') if n in sys.modules])"
+    code = (
+        "import sys, hf_model; print([n for n in ('tensorflow', 'keras', 'mtcnn', 'transformers') if n in sys.modules])"
+    )
     result = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
 

@@ -15,7 +15,9 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--backbone-weights", default="imagenet", help="imagenet (downloaded), none, or a .h5 path")
     parser.add_argument("--init-from", help="weights (.safetensors) of a trained model to start from")
     parser.add_argument("--out", type=pathlib.Path, help="run folder (default: runs/RECIPE)")
-    parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("cache"), help="decoded data (default: cache)")
+    parser.add_argument(
+        "--cache", type=pathlib.Path, default=pathlib.Path("cache"), help="decoded data (default: cache)"
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the run folder's last whole epoch")
     parser.add_argument("--smoke", action="store_true", help="all stages on a few made-up chips, in minutes")
     parser.add_argument("--threads", type=int, default=0, help="processor threads (default: all)")

@@ -57,7 +57,9 @@ def main(argv: list[str] | None = None) -> None:
     centres = boxes_array[:, :2] + boxes_array[:, 2:] * [crop["center_x"], crop["center_y"]]
     error = np.abs(centres - squares_array[:, :2] - squares_array[:, 2:] / 2) / squares_array[:, 2:]
     print(f"{len(boxes)} of {args.chips} chips found; {crop}")
-    print(f"median error of the side {np.median(np.abs(longer / squares_array[:, 2] - 1)):.3f}, of the centre {np.median(error, axis=0)}")
+    print(
+        f"median error of the side {np.median(np.abs(longer / squares_array[:, 2] - 1)):.3f}, of the centre {np.median(error, axis=0)}"
+    )
     update_config(args.config, "crop", crop)
 
 

@@ -51,7 +51,9 @@ def extreme(levels: dict, pick) -> dict[str, str]:
 
 def children(metrics: dict) -> dict[str, float]:
     """Gender accuracy below 13 years, from the age bins that end before 13."""
-    young = [figures["gender_accuracy"] for name, figures in metrics["groups"]["age"].items() if int(name.split("-")[1]) < 13]
+    young = [
+        figures["gender_accuracy"] for name, figures in metrics["groups"]["age"].items() if int(name.split("-")[1]) < 13
+    ]
     total = sum(figure["n"] for figure in young)
     return {"gender_accuracy": sum(figure["value"] * figure["n"] for figure in young) / total}
 
@@ -109,12 +111,20 @@ def render_readme(text: str, metrics: dict) -> str:
         if key in ("age_mae", "age_cs5", "age_interval_coverage", "gender_accuracy", "gender_auc"):
             figure = metrics["overall"].get(key)
             if figure:
-                rows.append(f"| {name} | {show(figure['value'], unit)} | {show(figure['low'], unit)} to {show(figure['high'], unit)} |")
+                rows.append(
+                    f"| {name} | {show(figure['value'], unit)} | {show(figure['low'], unit)} to {show(figure['high'], unit)} |"
+                )
     for name, figures in metrics["groups"]["range"].items():
         mae, accuracy = figures["age_mae"], figures["gender_accuracy"]
-        rows.append(f"| ages {name}: age MAE, years | {show(mae['value'], 'years')} | {show(mae['low'], 'years')} to {show(mae['high'], 'years')} |")
-        rows.append(f"| ages {name}: gender accuracy | {show(accuracy['value'], 'share')} | {show(accuracy['low'], 'share')} to {show(accuracy['high'], 'share')} |")
-    rows.append(f"\n{metrics['overall']['age_mae']['n']} test faces of UTKFace that share no picture with the training faces.\n")
+        rows.append(
+            f"| ages {name}: age MAE, years | {show(mae['value'], 'years')} | {show(mae['low'], 'years')} to {show(mae['high'], 'years')} |"
+        )
+        rows.append(
+            f"| ages {name}: gender accuracy | {show(accuracy['value'], 'share')} | {show(accuracy['low'], 'share')} to {show(accuracy['high'], 'share')} |"
+        )
+    rows.append(
+        f"\n{metrics['overall']['age_mae']['n']} test faces of UTKFace that share no picture with the training faces.\n"
+    )
     return MARKERS.sub(lambda match: match[1] + "\n".join(rows) + match[2], text)
 
 

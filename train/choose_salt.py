@@ -23,7 +23,9 @@ def largest_difference(labels: list[utkface.Labels], splits: list[str]) -> float
         return 1.0
     worst = 0.0
     for column in factors.T:
-        shares = np.stack([np.bincount(column[splits_array == name], minlength=12) / (splits_array == name).sum() for name in names])
+        shares = np.stack(
+            [np.bincount(column[splits_array == name], minlength=12) / (splits_array == name).sum() for name in names]
+        )
         worst = max(worst, float((shares.max(axis=0) - shares.min(axis=0)).max()))
     return worst
 
@@ -38,7 +40,9 @@ def main(argv: list[str] | None = None) -> None:
     labels = [record.labels for record in records]
     scores = {}
     for salt in (f"utkface-{number}" for number in range(TRIES)):
-        scores[salt] = largest_difference(labels, [utkface.split_of(record.duplicate_group, salt) for record in records])
+        scores[salt] = largest_difference(
+            labels, [utkface.split_of(record.duplicate_group, salt) for record in records]
+        )
     best = min(scores, key=scores.get)
     print(f"SPLIT_SALT = {best!r}  # largest difference {scores[best]:.4f}; utkface-0 has {scores['utkface-0']:.4f}")
 

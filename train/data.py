@@ -95,7 +95,9 @@ def network_input(chips: np.ndarray, size: int) -> np.ndarray:
     return preprocess(np.stack([resize(PIL.Image.fromarray(chip), size) for chip in chips]))
 
 
-def targets(chips: Chips, rows: np.ndarray, names: tuple[str, ...], soft_age_sigma: float = 2.0) -> dict[str, np.ndarray]:
+def targets(
+    chips: Chips, rows: np.ndarray, names: tuple[str, ...], soft_age_sigma: float = 2.0
+) -> dict[str, np.ndarray]:
     """Training targets by output name; ``age_distribution`` is a Gaussian around the age, in years."""
     made = {"age": chips.age[rows][:, None], "gender": chips.gender[rows][:, None].astype(np.float32)}
     if "age_distribution" in names:
@@ -188,7 +190,10 @@ def cache_activations(forward, batches: Batches, path: pathlib.Path, limit_gb: f
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".part")
         out = None
-        with concurrent.futures.ThreadPoolExecutor(1) as pool, datasets.utils.tqdm(total=len(batches.rows), desc=f"Caching {path.stem}") as bar:
+        with (
+            concurrent.futures.ThreadPoolExecutor(1) as pool,
+            datasets.utils.tqdm(total=len(batches.rows), desc=f"Caching {path.stem}") as bar,
+        ):
             ahead = map(batches.__getitem__, range(len(batches)))
             pending = pool.submit(next, ahead, None)
             position = 0
@@ -202,7 +207,9 @@ def cache_activations(forward, batches: Batches, path: pathlib.Path, limit_gb: f
                     shape = (len(batches.rows), *values.shape[1:])
                     size_gb = 2 * float(np.prod(shape)) / 1e9
                     if size_gb > limit_gb:
-                        raise ValueError(f"Caching activations {shape} takes {size_gb:.1f} GB, over the recipe's {limit_gb} GB.")
+                        raise ValueError(
+                            f"Caching activations {shape} takes {size_gb:.1f} GB, over the recipe's {limit_gb} GB."
+                        )
                     out = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float16, shape=shape)
                 out[position : position + len(values)] = values
                 position += len(values)

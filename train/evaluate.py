@@ -9,6 +9,7 @@ faces (1,000 resamples, seeded).
 import argparse
 import datetime
 import io
+import itertools
 import json
 import os
 import pathlib
@@ -49,15 +50,21 @@ class Answers:
         report = gender_report(self.female, self.chips.gender, **decision)
         figures |= {f"gender_{name}": value for name, value in report.items()}
         if not np.isnan(self.low).any():
-            figures["age_interval_coverage"] = float(((self.low <= self.chips.age) & (self.chips.age <= self.high)).mean())
+            figures["age_interval_coverage"] = float(
+                ((self.low <= self.chips.age) & (self.chips.age <= self.high)).mean()
+            )
         return figures
 
 
-def predict_chips(predictor: AgeGenderPredictor, chips: Chips, change: Callable | None = None, label: str = "Predicting") -> Answers:
+def predict_chips(
+    predictor: AgeGenderPredictor, chips: Chips, change: Callable | None = None, label: str = "Predicting"
+) -> Answers:
     """The predictor's answers for face chips, each changed first where ``change`` is given."""
     age, female, low, high = (np.full(len(chips), np.nan) for _ in range(4))
     for start in datasets.utils.tqdm(range(0, len(chips), 32), desc=label, unit=" batches"):
-        pictures = [chip if change is None else change(PIL.Image.fromarray(chip)) for chip in chips.images[start : start + 32]]
+        pictures = [
+            chip if change is None else change(PIL.Image.fromarray(chip)) for chip in chips.images[start : start + 32]
+        ]
         for offset, faces in enumerate(predictor(pictures, faces="none")):
             row = start + offset
             age[row], female[row] = faces[0].age, faces[0].female_probability
@@ -88,14 +95,14 @@ def with_intervals(answers: Answers, decision: dict, seed: int = 0) -> dict[str,
 def age_levels(ages: np.ndarray) -> list[tuple[str, np.ndarray]]:
     """Age bins as (name, mask); a bin of fewer than 50 faces is pooled with its younger neighbour."""
     edges = [AGE_BINS[0]]
-    for low, high in zip(AGE_BINS, AGE_BINS[1:], strict=False):
+    for _low, high in itertools.pairwise(AGE_BINS):
         count = ((ages >= edges[-1]) & (ages < high)).sum()
         rest = (ages >= high).sum()
         if count >= SMALLEST_GROUP and (rest >= SMALLEST_GROUP or high == AGE_BINS[-1]):
             edges.append(high)
     if edges[-1] != AGE_BINS[-1]:
         edges.append(AGE_BINS[-1])
-    names = [f"{low}-{high - 1}" for low, high in zip(edges, edges[1:], strict=False)]
+    names = [f"{low}-{high - 1}" for low, high in itertools.pairwise(edges)]
     return [(name, (ages >= low) & (ages < high)) for name, low, high in zip(names, edges, edges[1:], strict=False)]
 
 
@@ -141,7 +148,11 @@ def measure_end_to_end(predictor: AgeGenderPredictor, chips: Chips, on_chips: An
     missed = {"overall": {"value": round(float((~found).mean()), 4), "n": len(chips)}}
     for factor, levels in factors(chips):
         if factor != "range":
-            missed[factor] = {name: {"value": round(float((~found[mask]).mean()), 4), "n": int(mask.sum())} for name, mask in levels if mask.any()}
+            missed[factor] = {
+                name: {"value": round(float((~found[mask]).mean()), 4), "n": int(mask.sum())}
+                for name, mask in levels
+                if mask.any()
+            }
     return {
         "overall": with_intervals(answers, decision),
         "chips": with_intervals(beside, decision),
@@ -186,7 +197,9 @@ CHANGES: dict[str, Callable[[PIL.Image.Image], PIL.Image.Image]] = {
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.evaluate", description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=pathlib.Path, default=pathlib.Path("hf_model"), help="model folder (default: hf_model)")
+    parser.add_argument(
+        "--model", type=pathlib.Path, default=pathlib.Path("hf_model"), help="model folder (default: hf_model)"
+    )
     parser.add_argument("--data", required=True, help="UTKFace: its folder or archive")
     parser.add_argument("--split", default="test", choices=["validation", "test"])
     parser.add_argument("--recipe", help="name of the recipe that made the weights (default: what the weights say)")
@@ -245,8 +258,14 @@ def recipe_of(weights: pathlib.Path) -> str:
 
 def print_summary(metrics: dict) -> None:
     """The figures most asked for, to the terminal."""
-    for title, figures in [("overall", metrics["overall"]), *metrics["groups"]["range"].items(), *metrics["groups"]["age"].items()]:
-        mae, accuracy, auc = (figures.get(key, {}).get("value", float("nan")) for key in ("age_mae", "gender_accuracy", "gender_auc"))
+    for title, figures in [
+        ("overall", metrics["overall"]),
+        *metrics["groups"]["range"].items(),
+        *metrics["groups"]["age"].items(),
+    ]:
+        mae, accuracy, auc = (
+            figures.get(key, {}).get("value", float("nan")) for key in ("age_mae", "gender_accuracy", "gender_auc")
+        )
         print(f"{title:>14}: n {figures['age_mae']['n']:5d}  MAE {mae:5.2f}  gender {accuracy:.4f}  AUC {auc:.4f}")
 
 

@@ -15,7 +15,9 @@ from train.fit import Run
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.export", description=__doc__.splitlines()[0])
     parser.add_argument("run", type=pathlib.Path, help="run folder, finished or not")
-    parser.add_argument("--model", type=pathlib.Path, default=pathlib.Path("hf_model"), help="where config.json is and weights go")
+    parser.add_argument(
+        "--model", type=pathlib.Path, default=pathlib.Path("hf_model"), help="where config.json is and weights go"
+    )
     args = parser.parse_args(argv)
     checkpoint = Run(args.run).checkpoint()
     if checkpoint is None:

@@ -93,7 +93,9 @@ def main(argv: list[str] | None = None) -> None:
         by_sha[record.sha256].append(record)
     first = {items[0].source: sha for sha, items in by_sha.items()}
     paths = sorted({source.path for source in first})
-    wanted = ((first[s], data) for s, data in itertools.chain.from_iterable(map(utkface.iter_bytes, paths)) if s in first)
+    wanted = (
+        (first[s], data) for s, data in itertools.chain.from_iterable(map(utkface.iter_bytes, paths)) if s in first
+    )
     shas, codes, vectors = [], [], []
     images = {}
     with concurrent.futures.ThreadPoolExecutor() as pool:
@@ -128,7 +130,9 @@ def main(argv: list[str] | None = None) -> None:
     files_per_group = [sum(len(by_sha[sha]) for sha in group_shas) for group_shas in members.values()]
     together = [count for count in files_per_group if count > 1]
     print(f"{len(records)} files; byte-identical: {len(exact)} groups, {sum(map(len, exact))} files")
-    print(f"same picture, exact and near: {len(together)} groups, {sum(together)} files; {conflicts} disagree on a label")
+    print(
+        f"same picture, exact and near: {len(together)} groups, {sum(together)} files; {conflicts} disagree on a label"
+    )
     print(f"recall of pairs at 16×16 cosine > 0.99: {recall(thumbnails[16], groups, shas):.4f}")
     print(f"wrote {args.out}: {len(rows)} rows")
     if args.sheet:
@@ -156,7 +160,10 @@ def contact_sheet(pairs: list[tuple[bytes, bytes]], side: int = 100, columns: in
     for index, pair in enumerate(pairs):
         for position, data in enumerate(pair):
             x = index % columns * (2 * side + 20) + position * side
-            sheet.paste(PIL.Image.open(io.BytesIO(data)).convert("RGB").resize((side, side)), (x, index // columns * (side + 10)))
+            sheet.paste(
+                PIL.Image.open(io.BytesIO(data)).convert("RGB").resize((side, side)),
+                (x, index // columns * (side + 10)),
+            )
     return sheet
 
 

@@ -39,7 +39,9 @@ class Run:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         arrays = {f"model:{v.path}": keras.ops.convert_to_numpy(v.value) for v in model.variables}
-        optimizer = {f"optimizer:{i}": keras.ops.convert_to_numpy(v.value) for i, v in enumerate(model.optimizer.variables)}
+        optimizer = {
+            f"optimizer:{i}": keras.ops.convert_to_numpy(v.value) for i, v in enumerate(model.optimizer.variables)
+        }
         np.savez(partial / "variables.npz", **arrays, **optimizer)
         if is_best:
             np.savez(partial / "best.npz", **arrays)
@@ -99,7 +101,10 @@ def fit(model: TrainingModel, chips: dict[str, Chips], run: Run, cache: pathlib.
         if resumed:
             run.restore(model)
             resumed = False
-        print(f"\nStage {progress.stage + 1}/{len(stages)} {stage.name}: trains {stage.train} at {stage.size} px", flush=True)
+        print(
+            f"\nStage {progress.stage + 1}/{len(stages)} {stage.name}: trains {stage.train} at {stage.size} px",
+            flush=True,
+        )
         while progress.epoch < stage.epochs and progress.epoch - progress.best_epoch <= stage.patience:
             _epoch(model, stage, chips, run, cache, progress)
         if stage.keep == "best" and run.checkpoint():
@@ -109,7 +114,9 @@ def fit(model: TrainingModel, chips: dict[str, Chips], run: Run, cache: pathlib.
     save_weights(model.network, run.folder / "model.safetensors", {"recipe": model.recipe.name})
 
 
-def _epoch(model: TrainingModel, stage: Stage, chips: dict[str, Chips], run: Run, cache: pathlib.Path, progress: Progress) -> None:
+def _epoch(
+    model: TrainingModel, stage: Stage, chips: dict[str, Chips], run: Run, cache: pathlib.Path, progress: Progress
+) -> None:
     recipe = model.recipe
     seed = (recipe.seed, progress.stage, progress.epoch)
     if stage.cached_variants:
@@ -124,7 +131,10 @@ def _epoch(model: TrainingModel, stage: Stage, chips: dict[str, Chips], run: Run
     row = {"stage": stage.name, "epoch": progress.epoch + 1, "size": stage.size}
     row |= {name: round(float(values[-1]), 5) for name, values in logs.items()}
     row |= {f"val_{name}": round(float(value), 5) for name, value in scores.items()}
-    print(f"  val: MAE {row['val_age_mae']:.3f}, gender {row['val_gender_accuracy']:.4f}, AUC {row['val_gender_auc']:.4f}", flush=True)
+    print(
+        f"  val: MAE {row['val_age_mae']:.3f}, gender {row['val_gender_accuracy']:.4f}, AUC {row['val_gender_auc']:.4f}",
+        flush=True,
+    )
     is_best = row["val_gender_auc"] > progress.best_auc
     if is_best:
         progress.best_auc, progress.best_epoch = row["val_gender_auc"], progress.epoch
@@ -133,7 +143,9 @@ def _epoch(model: TrainingModel, stage: Stage, chips: dict[str, Chips], run: Run
     run.save(model, progress, is_best)
 
 
-def _cached(model: TrainingModel, stage: Stage, chips: Chips, cache: pathlib.Path, variant: int | None, seed) -> Activations:
+def _cached(
+    model: TrainingModel, stage: Stage, chips: Chips, cache: pathlib.Path, variant: int | None, seed
+) -> Activations:
     """The frozen part's activations for one augmented variant (None: not augmented), computed at most once.
 
     The frozen part differs between stages only by what earlier stages trained, so the file is named

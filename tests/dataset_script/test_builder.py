@@ -74,7 +74,9 @@ def test_folder_nested_folder_and_archives_give_the_same_rows(build, thirty, tmp
             archive.write(path, f"x/{path.name}")
 
     def content(builder):
-        return {(name, row["file_name"], row["sha256"]) for name, split in builder.as_dataset().items() for row in split}
+        return {
+            (name, row["file_name"], row["sha256"]) for name, split in builder.as_dataset().items() for row in split
+        }
 
     expected = content(build(thirty))
     assert len(expected) == 30
@@ -107,10 +109,10 @@ def test_one_good_and_twelve_broken_files_build_one_example_and_list_twelve_reas
             "30_7_0_20170101000000000.jpg.chip.jpg": 5,
             "30_0_9_20170101000000000.jpg.chip.jpg": 6,
             chip_name(serial=2): b"",
-            chip_name(serial=3): good[:300],
+            chip_name(serial=3): good[:300],  # cut inside the header
             chip_name(serial=4): b"not a picture",
             chip_name(serial=5): png.getvalue(),
-            chip_name(serial=6): good[: len(good) // 2],
+            chip_name(serial=6): good[:-100],  # cut inside the picture
             "30_0_0_20170101000000000.jpg": 7,
         }
     )
@@ -120,7 +122,7 @@ def test_one_good_and_twelve_broken_files_build_one_example_and_list_twelve_reas
     reasons = collections.Counter(item.reason for item in builder.skipped)
     assert reasons == {
         "unexpected_name": 2, "missing_field": 1, "age_out_of_range": 2, "unknown_gender": 1, "unknown_race": 1,
-        "empty_file": 1, "truncated_image": 2, "undecodable_image": 1, "not_a_jpeg": 1,
+        "empty_file": 1, "truncated_image": 1, "undecodable_image": 2, "not_a_jpeg": 1,
     }  # fmt: skip
     table = utkface.report([None], builder.skipped)
     assert "1 examples from 13 files" in table
@@ -178,13 +180,14 @@ def test_copies_of_a_picture_share_a_split_and_conflicts_are_left_out(build, mak
 
 
 def test_conflicts_can_be_kept_in_train_only(build, make_utkface):
-    kept = build(make_utkface(duplicated()), label_conflicts="keep").as_dataset()
+    folder = make_utkface(duplicated())
+    kept = build(folder, label_conflicts="keep").as_dataset()
     conflicting = {"20_0_0", "21_0_0", "22_0_0", "21_1_0"}
     for name in {"validation", "test"} & set(kept):
         assert not [row for row in kept[name] if row["file_name"][:6] in conflicting]
     assert sum(map(len, kept.values())) >= 24
     with pytest.raises(ValueError, match="label_conflicts='maybe'"):
-        UTKFace(data_dir=".", label_conflicts="maybe")
+        build(folder, label_conflicts="maybe")
 
 
 def test_near_duplicates_of_the_manifest_share_a_group(make_utkface):
@@ -225,7 +228,7 @@ def test_the_real_utkface_splits_without_leaks(utkface_dir, root):
     assert [item.reason for item in skipped] == ["missing_field"] * 3
     assert across_splits(records, manifest, lambda record: record.duplicate_group) == 0
     # The check can fail: without grouping, pictures do fall apart.
-    assert across_splits(records, manifest, lambda record: record.sha256) > 50
+    assert across_splits(records, manifest, lambda record: record.sha256) > 20
     # Half of the files missing moves none of the others.
     some = random.Random(0).sample(records, len(records) // 2)
     whole = split_by_sha(records, lambda record: record.duplicate_group)

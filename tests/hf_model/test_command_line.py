@@ -17,7 +17,9 @@ def photos(astronaut, tmp_path_factory):
 
 
 def run(root, *arguments):
-    return subprocess.run([sys.executable, "-m", "hf_model", *map(str, arguments)], cwd=root, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-m", "hf_model", *map(str, arguments)], cwd=root, capture_output=True, text=True, check=False
+    )
 
 
 def test_a_folder_prints_a_line_a_face_and_a_line_an_error(root, photos):

@@ -23,13 +23,17 @@ def test_the_crop_is_a_square_around_the_box_centre():
 
 def test_wide_and_tall_boxes_of_one_centre_are_never_squeezed():
     for width, height in ((80, 20), (20, 80)):
-        pixels = np.asarray(crop_square(numbered(200, 200), Face(100 - width / 2, 100 - height / 2, width, height, 1), CENTRED))
+        pixels = np.asarray(
+            crop_square(numbered(200, 200), Face(100 - width / 2, 100 - height / 2, width, height, 1), CENTRED)
+        )
         assert pixels.shape[:2] == (80, 80)
         assert np.ptp(pixels[..., 0]) == np.ptp(pixels[..., 1]) == 79
 
 
 def test_scale_and_centre_come_from_the_constants():
-    crop = crop_square(numbered(200, 200), Face(100, 100, 40, 40, 1), {"center_x": 0.25, "center_y": 0.75, "scale": 0.5})
+    crop = crop_square(
+        numbered(200, 200), Face(100, 100, 40, 40, 1), {"center_x": 0.25, "center_y": 0.75, "scale": 0.5}
+    )
     assert crop.size == (20, 20)
     assert np.asarray(crop)[10, 10].tolist() == [110, 130, 0]
 

@@ -24,7 +24,18 @@ def gradient(mode="RGB"):
 
 @pytest.mark.parametrize(
     ("mode", "kind"),
-    [("RGB", "PNG"), ("RGBA", "PNG"), ("P", "GIF"), ("L", "PNG"), ("LA", "PNG"), ("1", "PNG"), ("CMYK", "JPEG"), ("RGB", "WEBP"), ("RGB", "BMP"), ("RGB", "TIFF")],
+    [
+        ("RGB", "PNG"),
+        ("RGBA", "PNG"),
+        ("P", "GIF"),
+        ("L", "PNG"),
+        ("LA", "PNG"),
+        ("1", "PNG"),
+        ("CMYK", "JPEG"),
+        ("RGB", "WEBP"),
+        ("RGB", "BMP"),
+        ("RGB", "TIFF"),
+    ],
 )
 def test_every_common_mode_becomes_rgb_of_the_same_size(mode, kind):
     image = read_image(encoded(gradient(mode), kind), LIMIT)
@@ -64,7 +75,10 @@ def test_transparency_lies_on_white():
 def test_of_an_animation_the_first_frame_is_taken():
     frames = [PIL.Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
     data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    assert np.asarray(read_image(data, LIMIT))[0, 0].tolist() == [255, 0, 0] or np.asarray(read_image(data, LIMIT))[0, 0, 0] > 250
+    assert (
+        np.asarray(read_image(data, LIMIT))[0, 0].tolist() == [255, 0, 0]
+        or np.asarray(read_image(data, LIMIT))[0, 0, 0] > 250
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,15 @@ THRESHOLDS = {"male_below": 0.45, "female_above": 0.55}
 
 @pytest.mark.parametrize(
     ("probability", "gender"),
-    [(0.0, "male"), (0.4499, "male"), (0.45, "uncertain"), (0.5, "uncertain"), (0.55, "uncertain"), (0.5501, "female"), (1.0, "female")],
+    [
+        (0.0, "male"),
+        (0.4499, "male"),
+        (0.45, "uncertain"),
+        (0.5, "uncertain"),
+        (0.55, "uncertain"),
+        (0.5501, "female"),
+        (1.0, "female"),
+    ],
 )
 def test_the_band_from_045_to_055_is_uncertain_ends_included(probability, gender):
     assert decide_gender(probability, **THRESHOLDS) == gender
@@ -29,4 +37,11 @@ def test_a_prediction_is_frozen_and_json_ready():
     with pytest.raises(dataclasses.FrozenInstanceError):
         prediction.age = 1
     assert json.loads(json.dumps(prediction.to_dict()))["age_interval"] == [25.0, 36.0]
-    assert list(prediction.to_dict()) == ["age", "age_interval", "gender", "female_probability", "box", "detection_score"]
+    assert list(prediction.to_dict()) == [
+        "age",
+        "age_interval",
+        "gender",
+        "female_probability",
+        "box",
+        "detection_score",
+    ]

@@ -33,7 +33,9 @@ def batch():
 
 
 def outputs(model, batch):
-    return np.concatenate([keras.ops.convert_to_numpy(value) for value in model(batch, training=False).values()], axis=1)
+    return np.concatenate(
+        [keras.ops.convert_to_numpy(value) for value in model(batch, training=False).values()], axis=1
+    )
 
 
 def test_saved_and_loaded_weights_predict_the_same_twice_in_one_process(model, batch, tmp_path):

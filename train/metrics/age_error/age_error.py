@@ -28,7 +28,9 @@ class AgeError(evaluate.Metric):
             description=_DESCRIPTION,
             citation="",
             inputs_description="predictions and references: ages in years.",
-            features=datasets.Features({"predictions": datasets.Value("float32"), "references": datasets.Value("float32")}),
+            features=datasets.Features(
+                {"predictions": datasets.Value("float32"), "references": datasets.Value("float32")}
+            ),
         )
 
     def _compute(self, predictions, references):

@@ -48,7 +48,9 @@ def expected_calibration_error(confidence: np.ndarray, right: np.ndarray, bins: 
     """
     index = np.minimum((confidence * bins).astype(int), bins - 1)
     size = np.bincount(index, minlength=bins)
-    gap = np.abs(np.bincount(index, weights=confidence, minlength=bins) - np.bincount(index, weights=right, minlength=bins))
+    gap = np.abs(
+        np.bincount(index, weights=confidence, minlength=bins) - np.bincount(index, weights=right, minlength=bins)
+    )
     return float(gap[size > 0].sum() / len(confidence))
 
 
@@ -60,7 +62,9 @@ class GenderReport(evaluate.Metric):
             description=_DESCRIPTION,
             citation="",
             inputs_description="predictions: probabilities of female; references: 1 female, 0 male.",
-            features=datasets.Features({"predictions": datasets.Value("float32"), "references": datasets.Value("int32")}),
+            features=datasets.Features(
+                {"predictions": datasets.Value("float32"), "references": datasets.Value("int32")}
+            ),
         )
 
     def _compute(self, predictions, references, male_below=0.45, female_above=0.55):

@@ -1,0 +1,126 @@
+import sys
+
+import numpy as np
+import PIL.Image
+import pytest
+
+
+@pytest.fixture(scope="module")
+def presentation(root):
+    sys.path.insert(0, str(root / "space"))
+    try:
+        import presentation
+
+        yield presentation
+    finally:
+        sys.path.remove(str(root / "space"))
+
+
+@pytest.fixture(scope="module")
+def client(space_url):
+    from gradio_client import Client
+
+    return Client(space_url, verbose=False)
+
+
+def face(**changes):
+    values = {
+        "age": 33.4, "age_interval": [26.0, 41.0], "gender": "female", "female_probability": 0.91,
+        "box": {"xmin": 20, "ymin": 10, "xmax": 60, "ymax": 70}, "detection_score": 0.99,
+    }  # fmt: skip
+    return values | changes
+
+
+DECISION = {"male_below": 0.45, "female_above": 0.55}
+
+
+def test_boxes_are_drawn_on_a_copy(presentation):
+    photo = PIL.Image.new("RGB", (200, 100), "white")
+    drawn = np.asarray(presentation.draw_faces(photo, [face()]))
+    assert np.asarray(photo).min() == 255
+    assert drawn.shape == (100, 200, 3)
+    for y, x in ((40, 20), (40, 60), (70, 40)):
+        assert drawn[y, x].min() < 200
+    assert drawn[85, 150].min() == 255
+
+
+def test_answers_are_said_in_words(presentation):
+    text = presentation.describe_faces(
+        [face(), face(gender="male", female_probability=0.1), face(gender="uncertain", female_probability=0.5)],
+        DECISION,
+    )
+    assert "about 33 years" in text
+    assert "26 to 41" in text
+    assert "perceived as female, probability 91%" in text
+    assert "perceived as male, probability 90%" in text
+    assert "uncertain: the model cannot tell" in text
+    assert "left:45%;width:10%" in text
+
+
+def test_the_error_of_this_age_is_named(presentation):
+    metrics = {"groups": {"age": {"30-39": {"age_mae": {"value": 5.67}}, "40-49": {"age_mae": {"value": 9.9}}}}}
+    assert "At ages 30-39 it was off by 5.7 years" in presentation.describe_faces([face()], DECISION, metrics)
+
+
+def test_no_face_is_a_sentence(presentation):
+    assert "No face was found" in presentation.describe_faces([], DECISION)
+    assert "&lt;b&gt;" in presentation.message("<b>")
+
+
+def test_card_sections_are_read_from_the_card(presentation):
+    card = "---\na: 1\n---\n# T\n\n## Bias\n\n- one\n\n### sub\n\ntwo\n\n## Other\nx"
+    assert presentation.card_section(card, "Bias") == "- one\n\n### sub\n\ntwo"
+    assert presentation.card_section(card, "Nothing") == ""
+
+
+def test_the_api_answers_for_the_astronaut(client, astronaut, tmp_path, predictor):
+    from gradio_client import handle_file
+
+    astronaut.save(tmp_path / "astronaut.png")
+    picture, faces = client.predict(handle_file(str(tmp_path / "astronaut.png")), api_name="/predict")
+    with PIL.Image.open(picture) as annotated:
+        assert annotated.size == (512, 512)
+    (expected,) = predictor(astronaut)
+    assert len(faces) == 1
+    assert faces[0]["box"] == expected.box
+    assert faces[0]["gender"] == expected.gender
+    assert faces[0]["age"] == pytest.approx(expected.age, abs=0.01)
+
+
+def test_the_api_has_one_documented_endpoint(client):
+    endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert list(endpoints) == ["/predict"]
+
+
+def test_a_picture_without_a_face_gives_the_picture_and_an_empty_list(client, tmp_path):
+    from gradio_client import handle_file
+
+    PIL.Image.new("RGB", (120, 80), "gray").save(tmp_path / "gray.png")
+    picture, faces = client.predict(handle_file(str(tmp_path / "gray.png")), api_name="/predict")
+    assert faces == []
+    assert picture
+
+
+def test_a_broken_file_is_a_sentence_and_the_next_one_is_served(client, astronaut, tmp_path):
+    from gradio_client import handle_file
+
+    (tmp_path / "text.jpg").write_text("not a picture")
+    with pytest.raises(Exception, match="cannot be used: not a picture"):
+        client.predict(handle_file(str(tmp_path / "text.jpg")), api_name="/predict")
+    astronaut.save(tmp_path / "a.jpg")
+    assert len(client.predict(handle_file(str(tmp_path / "a.jpg")), api_name="/predict")[1]) == 1
+
+
+def test_the_page_names_the_limits_of_the_card(space_url):
+    import urllib.request
+
+    page = urllib.request.urlopen(f"{space_url}/config", timeout=30).read().decode()
+    for text in ("Before you start", "I understand", "## Limitations", "## Bias", "binary label"):
+        assert text in page
+
+
+def test_requirements_hold_no_pytorch_and_agree_with_the_constraints(root):
+    wanted = set((root / "space" / "requirements.txt").read_text().split())
+    tested = {line.lower() for line in (root / "constraints.txt").read_text().splitlines()}
+    assert {line.lower() for line in wanted} <= tested
+    assert not any(line.startswith(("torch", "transformers")) for line in wanted)

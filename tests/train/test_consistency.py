@@ -1,0 +1,89 @@
+"""Training and inference see the same tensor; augmentation touches the training split alone."""
+
+import numpy as np
+import PIL.Image
+
+from train.augment import Augmentation, augment
+from train.data import Batches, network_input
+from train.recipe import load_recipe
+from train.smoke import smoke_chips
+
+
+def test_the_training_path_and_the_inference_path_make_equal_tensors_from_a_chip(predictor):
+    chips = smoke_chips(5)[0]["validation"]
+    seen = []
+    spy = type(predictor)(predictor.config, lambda batch: (seen.append(batch), (np.zeros(len(batch)),) * 2)[1])
+    spy(list(chips.images), faces="none")
+    inference = np.concatenate(seen)[:5]
+    training = Batches(chips, predictor.size, 5, ("age", "gender"))[0][0]
+    assert training.shape == (5, 224, 224, 3)
+    assert np.array_equal(training, inference)
+    unchanged = Batches(chips, predictor.size, 5, ("age", "gender"), Augmentation())[0][0]
+    assert np.array_equal(unchanged, inference)
+
+
+def test_a_chip_from_a_file_takes_the_same_way(predictor, tmp_path):
+    chip = smoke_chips(1)[0]["test"].images[0]
+    PIL.Image.fromarray(chip).save(tmp_path / "chip.png")
+    (from_file,), (from_array,) = predictor(tmp_path / "chip.png", faces="none"), predictor(chip, faces="none")
+    assert from_file == from_array
+
+
+def test_validation_batches_are_in_order_and_never_changed():
+    chips = smoke_chips(10)[0]["validation"]
+    batches = Batches(chips, 64, 4, ("age", "gender"))
+    assert len(batches) == 3
+    pixels = np.concatenate([batches[i][0] for i in range(3)])
+    ages = np.concatenate([batches[i][1]["age"] for i in range(3)])[:, 0]
+    assert np.array_equal(ages, chips.age)
+    assert np.array_equal(pixels, network_input(chips.images, 64))
+
+
+def test_an_epoch_depends_on_seed_and_epoch_alone():
+    chips = smoke_chips(12)[0]["train"]
+    ranges = load_recipe("best").augmentation
+
+    def epoch(seed):
+        batches = Batches(chips, 64, 4, ("age",), ranges, seed)
+        return [batches[i] for i in (2, 0, 1)]  # whatever order the workers ask in
+
+    first, again, other = epoch((0, 1, 2)), epoch((0, 1, 2)), epoch((0, 1, 3))
+    assert all(
+        np.array_equal(a[0], b[0]) and np.array_equal(a[1]["age"], b[1]["age"])
+        for a, b in zip(first, again, strict=True)
+    )
+    assert not np.array_equal(first[0][0], other[0][0])
+    ages = sorted(float(age) for batch in first for age in batch[1]["age"][:, 0])
+    assert ages == sorted(map(float, chips.age))  # every chip once, with its own label
+
+
+def test_images_and_labels_stay_together_in_a_shuffled_epoch():
+    chips = smoke_chips(32)[0]["train"]  # brightness tells the age
+    pixels, targets = Batches(chips, 64, 32, ("age",), Augmentation(), (5,))[0]
+    brightness = pixels.mean(axis=(1, 2, 3))
+    assert np.corrcoef(brightness, targets["age"][:, 0])[0, 1] > 0.9
+
+
+def test_augmentation_keeps_size_and_type_and_changes_the_picture():
+    chip = smoke_chips(1)[0]["train"].images[0]
+    random = np.random.default_rng(0)
+    ranges = load_recipe("best").augmentation
+    variants = [np.asarray(augment(chip, ranges, random)) for _ in range(30)]
+    assert all(variant.shape == chip.shape and variant.dtype == np.uint8 for variant in variants)
+    assert len({variant.tobytes() for variant in variants}) == 30
+    assert np.array_equal(np.asarray(augment(chip, Augmentation(), random)), chip)
+
+
+def test_a_warp_moves_the_picture_by_what_it_says():
+    chip = np.zeros((100, 100, 3), np.uint8)
+    chip[45:55, 45:55] = 255
+    random = np.random.default_rng(0)
+    centres = []
+    for _ in range(200):
+        moved = np.asarray(augment(chip, Augmentation(shift=0.1), random))[..., 0].astype(float)
+        centres.append([(moved.sum(axis) * np.arange(100)).sum() / moved.sum() for axis in (0, 1)])
+    offsets = np.array(centres) - 49.5
+    assert 8 < np.abs(offsets).max() <= 10.5
+    assert np.abs(offsets.mean(axis=0)).max() < 1.5
+    turned = np.asarray(augment(np.roll(chip, 30, axis=1), Augmentation(rotation=90), np.random.default_rng(3)))[..., 0]
+    assert 28 < np.hypot(*(np.argwhere(turned > 128).mean(axis=0) - 49.5)) < 32

@@ -1,0 +1,174 @@
+import json
+
+import evaluate
+import numpy as np
+import pytest
+
+from train.calibrate_age import calibrate
+from train.card import render_card, render_readme
+from train.evaluate import CHANGES, age_levels, measure_end_to_end, pooled, predict_chips, with_intervals
+from train.metrics.age_error.age_error import age_error
+from train.metrics.gender_report.gender_report import auc, expected_calibration_error, gender_report
+from train.smoke import smoke_chips
+
+
+def test_age_errors_by_hand():
+    figures = age_error([10, 20, 30, 40], [12, 20, 20, 45])
+    assert figures == {"mae": 4.25, "median_error": 3.5, "bias": 0.75, "cs5": 0.75}
+
+
+def test_gender_figures_by_hand():
+    figures = gender_report([0.9, 0.6, 0.52, 0.2, 0.48, 0.7], [1, 1, 0, 0, 1, 0])
+    assert figures["accuracy"] == pytest.approx(3 / 6)
+    assert figures["recall_female"] == pytest.approx(2 / 3)
+    assert figures["recall_male"] == pytest.approx(1 / 3)
+    assert figures["coverage"] == pytest.approx(4 / 6)
+    assert figures["accuracy_decided"] == pytest.approx(3 / 4)
+    assert figures["accuracy_uncertain_wrong"] == pytest.approx(3 / 6)
+
+
+def test_auc_is_the_probability_of_the_right_order():
+    random = np.random.default_rng(0)
+    score, positive = random.integers(0, 20, 200) / 20, random.random(200) < 0.4
+    pairs = score[positive][:, None] - score[~positive][None]
+    assert auc(score, positive) == pytest.approx(((pairs > 0) + 0.5 * (pairs == 0)).mean())
+    assert np.isnan(auc(score, np.ones(200, bool)))
+
+
+def test_calibration_error_is_zero_for_honest_and_large_for_boastful_confidence():
+    random = np.random.default_rng(0)
+    confidence = random.uniform(0.5, 1, 20000)
+    assert expected_calibration_error(confidence, random.random(20000) < confidence) < 0.02
+    assert expected_calibration_error(np.full(100, 0.99), np.arange(100) < 60) == pytest.approx(0.39)
+
+
+def test_metric_modules_load_from_their_folders_without_a_network(root):
+    age = evaluate.load(str(root / "train" / "metrics" / "age_error"))
+    assert age.compute(predictions=[10, 20], references=[12, 20])["mae"] == 1
+    gender = evaluate.load(str(root / "train" / "metrics" / "gender_report"))
+    assert gender.compute(predictions=[0.9, 0.1], references=[1, 0])["auc"] == 1
+
+
+def test_small_groups_are_pooled():
+    ages = np.concatenate([np.full(60, 1), np.full(10, 4), np.full(70, 8), np.full(80, 25), np.full(20, 90)])
+    levels = age_levels(ages)
+    assert sum(mask.sum() for _, mask in levels) == len(ages)
+    assert all(mask.sum() >= 50 for _, mask in levels)
+    masks = [
+        ("a", np.arange(200) < 100),
+        ("b", np.arange(200) >= 170),
+        ("c", (np.arange(200) >= 100) & (np.arange(200) < 120)),
+    ]
+    names = [(name, int(mask.sum())) for name, mask in pooled(masks)]
+    assert names == [("a", 100), ("pooled", 50)]
+
+
+def test_a_bootstrap_interval_holds_the_value_and_narrows_with_n(predictor):
+    from train.evaluate import Answers
+
+    def answers(n):
+        chips = smoke_chips(n)[0]["test"]
+        random = np.random.default_rng(0)
+        return Answers(
+            chips, chips.age + random.normal(0, 5, n), random.random(n), np.full(n, np.nan), np.full(n, np.nan)
+        )
+
+    small, large = (with_intervals(answers(n), predictor.config["decision"])["age_mae"] for n in (40, 640))
+    for figure in (small, large):
+        assert figure["low"] < figure["value"] < figure["high"]
+    assert large["high"] - large["low"] < 0.5 * (small["high"] - small["low"])
+    assert large["n"] == 640
+
+
+def test_the_age_interval_covers_four_in_five_of_new_faces():
+    random = np.random.default_rng(0)
+
+    def faces(n):
+        age = random.uniform(1, 90, n)
+        return np.clip(age + random.normal(0, 1 + age / 10), 0, None), age
+
+    table = calibrate(*faces(2000))
+    predicted, labelled = faces(5000)
+    group = np.searchsorted(table["predicted_age"], predicted, side="right")
+    inside = (labelled >= predicted - np.array(table["below"])[group]) & (
+        labelled <= predicted + np.array(table["above"])[group]
+    )
+    assert 0.77 < inside.mean() < 0.84
+    for index in range(len(table["below"])):
+        assert 0.68 < inside[group == index].mean() < 0.92
+
+
+def test_every_change_of_the_robustness_table_gives_a_chip_again(predictor):
+    chips = smoke_chips(2)[0]["test"]
+    for name, change in CHANGES.items():
+        assert np.isfinite(predict_chips(predictor, chips, change, name).age).all()
+
+
+def test_misses_of_the_detector_are_counted(predictor):
+    chips = smoke_chips(4)[0]["test"]  # no faces at all
+    result = measure_end_to_end_or_none(predictor, chips)
+    assert result == 4
+
+
+def measure_end_to_end_or_none(predictor, chips):
+    """How many scenes of chips that are no faces the detector misses."""
+    from train.scenes import make_scene
+
+    random = np.random.default_rng(0)
+    return sum(not predictor(make_scene(image, random).image) for image in chips.images)
+
+
+def test_astronaut_chips_pasted_on_pictures_agree_with_the_chip_itself(predictor, astronaut):
+    """The end-to-end promise on the one face that may be in the tree: framing gives the chip back."""
+    ((_face, crop),) = predictor.crops(astronaut)
+    chip = np.asarray(crop.resize((200, 200)))
+    from train.data import Chips
+
+    n = 6
+    text = np.array([str(i) for i in range(n)])
+    chips = Chips(np.stack([chip] * n), np.full(n, 30.0), np.ones(n, int), np.zeros(n, int), text, text)
+    on_chips = predict_chips(predictor, chips)
+    result = measure_end_to_end(predictor, chips, on_chips, predictor.config["decision"])
+    assert result["missed"]["overall"]["value"] <= 0.34
+    assert result["agreement"]["mean_age_difference"] < 5
+
+
+@pytest.fixture(scope="module")
+def metrics(root):
+    return json.loads((root / "hf_model" / "metrics.json").read_text(encoding="utf-8"))
+
+
+def test_the_committed_metrics_belong_to_the_committed_weights(root, metrics):
+    from hf_model.weights import file_sha256
+
+    assert metrics["weights_sha256"] == file_sha256(root / "hf_model" / "model.safetensors")
+    assert metrics["split"] == "test"
+    assert {"overall", "groups", "data", "recipe", "created", "end_to_end", "robustness"} <= set(metrics)
+
+
+def test_the_committed_figures_reach_the_first_bar(metrics):
+    assert metrics["overall"]["age_mae"]["value"] <= 7.8
+    assert metrics["overall"]["gender_accuracy"]["value"] >= 0.88
+
+
+def test_the_card_is_generated_from_the_metrics_and_accepted(root, metrics):
+    from huggingface_hub import ModelCard
+
+    config = json.loads((root / "hf_model" / "config.json").read_text(encoding="utf-8"))
+    text = render_card(metrics, config)
+    assert (root / "MODEL_CARD.md").read_text(encoding="utf-8") == text
+    card = ModelCard(text)
+    assert card.data.library_name == "keras"
+    assert card.data.eval_results[0].metric_value == metrics["overall"]["age_mae"]["value"]
+    for heading in ("Intended use", "Out-of-scope use", "Limitations", "Bias", "Licence"):
+        assert f"\n## {heading}\n" in text
+    assert "{{" not in text
+    assert "nan" not in text.split()
+
+
+def test_figures_in_the_readme_follow_the_metrics(root, metrics):
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    assert render_readme(readme, metrics) == readme
+    changed = json.loads(json.dumps(metrics))
+    changed["overall"]["age_mae"]["value"] += 1
+    assert render_readme(readme, changed) != readme

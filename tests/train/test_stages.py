@@ -1,0 +1,240 @@
+"""What a training step moves, and that a killed run goes on as if nothing had happened."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+
+from hf_model.architecture import build_model
+from hf_model.weights import load_weights
+from train.data import Activations, Batches, cache_activations
+from train.fit import Progress, Run, fit
+from train.model import new_model, prepare_stage
+from train.recipe import RECIPES, Stage, load_recipe
+from train.smoke import smoke_chips
+
+HEADS = {"conv_filters": 8, "conv_kernel": 1, "dense_units": 4}
+
+
+@pytest.fixture(scope="module")
+def chips():
+    return smoke_chips(16)[0]
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    return dataclasses.replace(load_recipe("best"), batch_size=8, compute_dtype="float32", weight_decay=0.0)
+
+
+def stage(train, **options):
+    return Stage(**{"name": train, "train": train, "size": 64, "epochs": 1, "learning_rate": 1e-3, **options})
+
+
+def changed_by_one_step(model, chips):
+    before = {v.path: keras.ops.convert_to_numpy(v.value).copy() for v in model.network.variables}
+    pixels, targets = Batches(chips["train"], 64, 8, model.target_names)[0]
+    model.train_on_batch(pixels, targets)
+    return {
+        v.path
+        for v in model.network.variables
+        if not np.array_equal(before[v.path], keras.ops.convert_to_numpy(v.value))
+    }
+
+
+@pytest.mark.parametrize(("train", "prefixes"), [("heads", ("age", "gender")), ("conv5", ("age", "gender", "conv5"))])
+def test_a_step_changes_only_what_its_stage_trains(recipe, chips, train, prefixes):
+    model = new_model(recipe, HEADS, None)
+    prepare_stage(model, stage(train), 2)
+    changed = changed_by_one_step(model, chips)
+    assert changed
+    assert all(path.startswith(prefixes) for path in changed)
+    assert {"age/kernel", "gender/kernel", "age_conv/kernel", "gender_conv/kernel"} <= changed
+    assert ("conv5_block3_3_conv/kernel" in changed) is (train == "conv5")
+    # The backbone's BatchNorm stays in inference mode, the heads' does not.
+    assert not any(path.startswith("conv") and "moving" in path for path in changed)
+    assert "age_bn/moving_mean" in changed
+
+
+def test_end_to_end_changes_every_kernel_and_no_batchnorm_statistic(recipe, chips):
+    model = new_model(recipe, HEADS, None)
+    prepare_stage(model, stage("all"), 2)
+    changed = changed_by_one_step(model, chips)
+    kernels = {v.path for v in model.network.variables if v.path.endswith("/kernel")}
+    assert kernels <= changed
+    assert not any("moving" in path for path in changed)
+
+
+def test_what_is_trained_is_what_is_shipped(recipe, chips):
+    """The training model's answer in inference mode is the plain network's."""
+    model = new_model(recipe, HEADS, None)
+    pixels = Batches(chips["test"], 64, 4, ("age",))[0][0]
+    trained, plain = model(pixels, training=False), model.network(pixels, training=False)
+    for name in ("age", "gender"):
+        assert np.allclose(trained[name], plain[name], rtol=1e-4, atol=1e-4)
+
+
+def test_cached_activations_give_the_same_features_and_are_bounded(recipe, chips, tmp_path):
+    model = new_model(recipe, HEADS, None)
+    prepare_stage(model, stage("conv5", cached_variants=1), 2)
+    batches = Batches(chips["test"], 64, 5, model.target_names)
+    features = cache_activations(lambda x: np.asarray(model.frozen(x)), batches, tmp_path / "a.npy", 1.0)
+    assert features.shape == (16, 4, 4, 1024)
+    direct = np.asarray(model.frozen(batches[1][0]))
+    assert np.allclose(features[5:10], direct, rtol=1e-3, atol=1e-3)
+    from_cache = model(Activations(features, chips["test"], 16, model.target_names)[0][0], training=False)
+    plain = model.network(np.concatenate([batches[i][0] for i in range(4)]), training=False)
+    assert np.allclose(from_cache["age"], plain["age"], rtol=0.01, atol=0.05)
+    with pytest.raises(ValueError, match=r"over the recipe's 0\.0 GB|over the recipe's"):
+        cache_activations(lambda x: np.asarray(model.frozen(x)), batches, tmp_path / "b.npy", 1e-6)
+    assert not (tmp_path / "b.npy").exists()
+
+
+def test_the_written_recipe_is_kept_to_the_letter():
+    seed = load_recipe("seed")
+    first, second = seed.stages
+    assert (first.train, first.learning_rate, first.size) == ("heads", 1e-4, 224)
+    assert (second.train, second.learning_rate, second.size) == ("conv5", 1e-5, 224)
+    assert (seed.huber_weight, seed.bce_weight) == (1.0, 0.7)
+    assert seed.soft_age_weight == 0
+    best = load_recipe("best")
+    assert (best.huber_weight, best.bce_weight) == (1.0, 0.7)
+    assert best.stages[-1].size == 224
+
+
+@pytest.mark.parametrize("name", [path.stem for path in RECIPES.glob("*.toml")])
+def test_every_recipe_loads(name):
+    assert load_recipe(name).stages
+
+
+def test_bad_recipes_are_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="Known: best, seed"):
+        load_recipe("nothing")
+    text = (RECIPES / "seed.toml").read_text()
+    for old, new, message in (
+        ('train = "heads"', 'train = "head"', "is not one of"),
+        ("seed = 0", "seeds = 0", "seeds"),
+        ("flip = 0.5", "flop = 0.5", "flop"),
+    ):
+        (tmp_path / "bad.toml").write_text(text.replace(old, new))
+        with pytest.raises(ValueError, match=message):
+            load_recipe(str(tmp_path / "bad.toml"))
+
+
+def tiny(recipe, epochs=3):
+    return dataclasses.replace(
+        recipe,
+        stages=(
+            stage("heads", epochs=1, cached_variants=1),
+            stage(
+                "conv5",
+                epochs=epochs,
+                patience=9,
+                schedule="cosine",
+                final_learning_rate=1e-5,
+                warmup_steps=2,
+                keep="last",
+            ),
+        ),
+    )
+
+
+def final_values(model):
+    return {v.path: keras.ops.convert_to_numpy(v.value) for v in model.network.variables}
+
+
+def test_a_run_stopped_after_any_epoch_ends_like_one_that_was_not(recipe, chips, tmp_path, monkeypatch):
+    recipe = tiny(recipe)
+    whole = new_model(recipe, HEADS, None)
+    fit(whole, chips, Run(tmp_path / "whole"), tmp_path / "whole" / "activations")
+
+    run = Run(tmp_path / "stopped")
+    original = Run.save
+
+    class Killed(BaseException):
+        pass
+
+    def save_then_die(self, *args, **kwargs):
+        original(self, *args, **kwargs)
+        raise Killed
+
+    lives = 0
+    while not (tmp_path / "stopped" / "model.safetensors").exists():
+        lives += 1
+        model = new_model(recipe, HEADS, None)
+        with monkeypatch.context() as patch:
+            if lives <= 4:
+                patch.setattr(Run, "save", save_then_die)
+            try:
+                fit(model, chips, run, tmp_path / "stopped" / "activations")
+            except Killed:
+                continue
+    assert lives == 5
+    loaded = [build_model(HEADS) for _ in range(2)]
+    for network, name in zip(loaded, ("whole", "stopped"), strict=True):
+        load_weights(network, tmp_path / name / "model.safetensors")
+    for one, other in zip(*(network.variables for network in loaded), strict=True):
+        assert np.allclose(one.value, other.value, rtol=1e-3, atol=1e-4), one.path
+    assert (
+        (tmp_path / "whole" / "log.csv").read_text().count("\n")
+        == (tmp_path / "stopped" / "log.csv").read_text().count("\n")
+        == 5
+    )
+
+
+def test_a_half_written_checkpoint_is_never_read(recipe, chips, tmp_path):
+    model = new_model(recipe, HEADS, None)
+    prepare_stage(model, stage("heads"), 2)
+    run = Run(tmp_path)
+    assert run.checkpoint() is None
+    run.save(model, Progress(stage=0, epoch=1), is_best=True)
+    (tmp_path / "checkpoint.part").mkdir()
+    (tmp_path / "checkpoint.part" / "progress.json").write_text(json.dumps({"stage": 7}))
+    assert run.progress() == Progress(stage=0, epoch=1)
+    os.rename(tmp_path / "checkpoint", tmp_path / "checkpoint.old")  # killed between the two renames
+    assert run.progress() == Progress(stage=0, epoch=1)
+    run.save(model, Progress(stage=0, epoch=2), is_best=False)
+    assert run.progress().epoch == 2
+
+
+def test_the_best_epoch_by_gender_auc_goes_on_where_the_stage_says_so(recipe, chips, tmp_path, monkeypatch):
+    recipe = dataclasses.replace(recipe, stages=(stage("heads", epochs=6, patience=2),))
+    aucs = iter([0.6, 0.9, 0.8, 0.7, 0.99])
+    model = new_model(recipe, HEADS, None)
+    seen = []
+
+    def evaluate(*args, **kwargs):
+        seen.append(final_values(model)["age/kernel"].copy())
+        return {"age_mae": 1.0, "gender_accuracy": 0.5, "gender_auc": next(aucs)}
+
+    monkeypatch.setattr(model, "evaluate", evaluate)
+    fit(model, chips, Run(tmp_path), tmp_path / "activations")
+    assert len(seen) == 4  # stopped two epochs after the best
+    assert np.array_equal(final_values(model)["age/kernel"], seen[1])
+
+
+def test_kill_9_and_resume_from_the_command_line(root, tmp_path):
+    command = [sys.executable, "-m", "train", "--smoke", "--recipe", "seed", "--out", str(tmp_path / "run")]
+    process = subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    checkpoint = tmp_path / "run" / "checkpoint" / "progress.json"
+    end = time.monotonic() + 200
+    while not checkpoint.exists() and time.monotonic() < end:
+        time.sleep(0.2)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    again = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert again.returncode != 0
+    assert "--resume" in again.stderr
+    resumed = subprocess.run([*command, "--resume"], cwd=root, capture_output=True, text=True, check=False)
+    assert resumed.returncode == 0, resumed.stderr[-2000:]
+    assert (tmp_path / "run" / "model.safetensors").exists()
+    rows = (tmp_path / "run" / "log.csv").read_text().splitlines()
+    assert len(rows) == 5  # a header, two stages of two epochs, none twice
+    facts = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert {"recipe", "seed", "data_fingerprint", "git_commit", "versions", "backend"} <= set(facts)
