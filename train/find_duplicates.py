@@ -98,16 +98,16 @@ def main(argv: list[str] | None = None) -> None:
     )
     shas, codes, vectors = [], [], []
     images = {}
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        with datasets.utils.tqdm(total=len(first), desc="Hashing", unit=" files") as progress:
-            while chunk := list(itertools.islice(wanted, 512)):
-                shas += [sha for sha, _ in chunk]
-                for code, vector in pool.map(describe, [data for _, data in chunk]):
-                    codes.append(code)
-                    vectors.append(vector)
-                if args.sheet:
-                    images.update(chunk)
-                progress.update(len(chunk))
+    progress = datasets.utils.tqdm(total=len(first), desc="Hashing", unit=" files")
+    with concurrent.futures.ThreadPoolExecutor() as pool, progress:
+        while chunk := list(itertools.islice(wanted, 512)):
+            shas += [sha for sha, _ in chunk]
+            for code, vector in pool.map(describe, [data for _, data in chunk]):
+                codes.append(code)
+                vectors.append(vector)
+            if args.sheet:
+                images.update(chunk)
+            progress.update(len(chunk))
     thumbnails = {size: np.stack([vector[size] for vector in vectors]) for size in MIN_COSINE}
     pairs = find_pairs(np.array(codes, np.uint64), thumbnails)
 

@@ -150,7 +150,7 @@ def test_a_broken_archive_is_an_error_and_not_half_a_dataset(build, thirty, tmp_
     with tarfile.open(archive, "w:gz") as file:
         file.add(thirty, "UTKFace")
     archive.write_bytes(archive.read_bytes()[:-2000])
-    with pytest.raises(OSError, match="cut.tar.gz.*broken"):
+    with pytest.raises(OSError, match=r"cut\.tar\.gz.*broken"):
         build(archive)
 
 
