@@ -41,6 +41,10 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# make data DATA_DIR=... [OUT=build/utkface]
+data: setup
+	$(BIN)/python -m train.build_dataset --data $(DATA_DIR) --out $(or $(OUT),build/utkface)
+
 # make train DATA_DIR=... BACKBONE=imagenet RECIPE=best
 train: setup
 	$(BIN)/python -m train --recipe $(or $(RECIPE),best) --data $(DATA_DIR) --backbone-weights $(or $(BACKBONE),imagenet)

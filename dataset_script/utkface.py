@@ -333,7 +333,14 @@ class UTKFace(datasets.GeneratorBasedBuilder):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.skipped: list[Skipped] = []
+        self._skipped: list[Skipped] | None = None
+
+    @property
+    def skipped(self) -> list[Skipped]:
+        """Every file that is no example, with its reason; reads the files again if the build came from the cache."""
+        if self._skipped is None:
+            self._select(read_manifest(self._manifest_path(None)), check_images=True)
+        return self._skipped
 
     def _info(self):
         return datasets.DatasetInfo(
@@ -358,7 +365,7 @@ class UTKFace(datasets.GeneratorBasedBuilder):
     def _manifest_path(self, dl_manager) -> str:
         # datasets 3.x copies this script away from its neighbours, so base_path comes first.
         beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), MANIFEST)
-        if self.base_path and not os.path.isdir(self.base_path):  # a repo on the Hub
+        if self.base_path and "://" in str(self.base_path):  # a repo on the Hub
             return dl_manager.download(MANIFEST)
         candidates = [os.path.join(self.base_path, MANIFEST)] if self.base_path else []
         for path in [*candidates, beside]:
@@ -369,30 +376,33 @@ class UTKFace(datasets.GeneratorBasedBuilder):
             "would leak between the splits; download it from where this script came from."
         )
 
-    def _split_generators(self, dl_manager):
-        if self.config.label_conflicts not in ("drop", "keep"):
-            raise ValueError(f"label_conflicts={self.config.label_conflicts!r}: pass 'drop' or 'keep'.")
-        manifest = read_manifest(self._manifest_path(dl_manager))
-        # Streaming starts after one pass over the bytes and decodes as it goes.
-        records, self.skipped = index_files(
-            self.config.source_paths, manifest, self.config.variant, check_images=not dl_manager.is_streaming
+    def _select(self, manifest: dict[str, tuple[str, bool]], check_images: bool) -> list[Record]:
+        """The files that become examples; the others go to ``skipped``."""
+        records, self._skipped = index_files(
+            self.config.source_paths, manifest, self.config.variant, check_images=check_images
         )
         usable = []
         for record in records:
             if record.label_conflict and (self.config.label_conflicts == "drop" or record.split != "train"):
                 detail = "another file with this picture has another age or gender"
-                self.skipped.append(Skipped(record.file_name, "label_conflict", detail))
+                self._skipped.append(Skipped(record.file_name, "label_conflict", detail))
             else:
                 usable.append(record)
+        return usable
+
+    def _split_generators(self, dl_manager):
+        if self.config.label_conflicts not in ("drop", "keep"):
+            raise ValueError(f"label_conflicts={self.config.label_conflicts!r}: pass 'drop' or 'keep'.")
+        # Streaming starts after one pass over the bytes and decodes as it goes.
+        streaming = dl_manager.is_streaming
+        usable = self._select(read_manifest(self._manifest_path(dl_manager)), check_images=not streaming)
         logger.warning(report(usable, self.skipped))
         if not usable:
             raise ValueError(f"UTKFace: no usable file in {self.config.source_paths}. {_WHERE_FROM}")
         # A handful of files may leave a split empty, and datasets cannot read an empty split back.
         by_split = {split: tuple(record for record in usable if record.split == split) for split, _ in _SPLIT_ENDS}
         return [
-            datasets.SplitGenerator(
-                name=split, gen_kwargs={"records": members, "check_images": dl_manager.is_streaming}
-            )
+            datasets.SplitGenerator(name=split, gen_kwargs={"records": members, "check_images": streaming})
             for split, members in by_split.items()
             if members
         ]
@@ -408,7 +418,7 @@ class UTKFace(datasets.GeneratorBasedBuilder):
                     try:
                         check_image(data)
                     except UnusableFile as error:
-                        self.skipped.append(Skipped(record.file_name, error.reason, error.detail))
+                        self._skipped.append(Skipped(record.file_name, error.reason, error.detail))
                         logger.warning(f"UTKFace: skipped {record.file_name}: {error}")
                         continue
                 yield (

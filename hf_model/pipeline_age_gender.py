@@ -8,8 +8,8 @@ from transformers import Pipeline
 from .architecture import build_model  # noqa: F401
 from .faces import FaceDetector  # noqa: F401
 from .folding import run_model  # noqa: F401
-from .images import InvalidImageError, describe, read_image  # noqa: F401
-from .prediction import Prediction
+from .images import read_image  # noqa: F401
+from .prediction import Prediction  # noqa: F401
 from .predictor import AgeGenderPredictor  # noqa: F401
 from .preprocessing import preprocess  # noqa: F401
 from .weights import load_weights  # noqa: F401
@@ -71,10 +71,13 @@ class AgeGenderPipeline(Pipeline):
         return self.model.predictor(inputs["image"], **options)
 
     def postprocess(self, result):
-        """Prediction dicts; an :class:`InvalidImageError` stays what it is."""
-        if isinstance(result, InvalidImageError):
+        """Prediction dicts; an ``InvalidImageError`` stays what it is.
+
+        By kind and not by class: transformers may load this file's package and the model's twice.
+        """
+        if isinstance(result, Exception):
             return result
-        return [face.to_dict() if isinstance(face, Prediction) else face for face in result]
+        return [face.to_dict() for face in result]
 
 
 def _is_stream(images) -> bool:

@@ -106,7 +106,9 @@ def build(demo: Demo) -> gr.Blocks:
                     all_faces = gr.Checkbox(label="All faces, not only the most confident one", elem_id="all-faces")
                     run = gr.Button("Estimate", variant="primary", elem_id="run")
                 with gr.Column():
-                    annotated = gr.Image(label="Faces found", interactive=False, elem_id="annotated")
+                    annotated = gr.Image(
+                        label="Faces found", interactive=False, buttons=["download", "fullscreen"], elem_id="annotated"
+                    )
                     words = gr.HTML(elem_id="words")
             with gr.Accordion("What the model saw, and the answer as data", open=False):
                 crops = gr.Gallery(label="Crops given to the model", columns=4, height="auto")

@@ -244,3 +244,42 @@ def test_the_real_splits_are_alike_in_age_and_gender(utkface_dir, root):
     records, _ = index_files([str(utkface_dir)], manifest, check_images=False)
     records = [record for record in records if not record.label_conflict]
     assert largest_difference([record.labels for record in records], [record.split for record in records]) <= 0.015
+
+
+def test_the_list_of_skipped_files_is_there_after_a_cached_build_too(build, make_utkface):
+    folder = make_utkface({chip_name(serial=1): 1, chip_name(serial=2): b""})
+    assert [item.reason for item in build(folder).skipped] == ["empty_file"]
+    assert [item.reason for item in build(folder).skipped] == ["empty_file"]
+
+
+def test_parquet_is_read_by_load_dataset_without_custom_code(build, thirty, tmp_path):
+    import datasets
+
+    from train.build_dataset import write_parquet
+
+    builder = build(thirty)
+    write_parquet(builder, tmp_path / "utkface")
+    loaded = datasets.load_dataset(str(tmp_path / "utkface"), cache_dir=str(tmp_path / "cache3"))
+    assert {name: split.num_rows for name, split in loaded.items()} == {
+        name: split.num_rows for name, split in builder.as_dataset().items()
+    }
+    assert loaded["train"].features == builder.info.features
+    original = {row["sha256"]: row for row in builder.as_dataset()["train"]}
+    for row in loaded["train"]:
+        assert row["age"] == original[row["sha256"]]["age"]
+        assert row["image"].tobytes() == original[row["sha256"]]["image"].tobytes()
+    assert (tmp_path / "utkface" / "skipped.csv").read_text() == "file_name,reason,detail\n"
+
+
+def test_the_dataset_card_counts_what_is_there(make_utkface):
+    from train.dataset_card import findings, render
+
+    folder = make_utkface(duplicated())
+    records, skipped = index_files([str(folder)], {})
+    found = findings(records, skipped)
+    assert found["groups of byte-identical files"] == 10
+    assert found["files in them"] == 30
+    assert found["of these groups, ages disagree"] == 1
+    assert found["of these groups, genders disagree"] == 1
+    assert found["files left out for conflicting labels"] == 6
+    assert "| train |" in render(records, skipped)
