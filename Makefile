@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 VENV_TRANSFORMERS := .venv-transformers
+VENV_COMPAT := .venv-compat
 MODEL ?= hf_model
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: setup demo test test-transformers lint format data train evaluate card
+.PHONY: setup demo test test-transformers test-compat lint format data train evaluate card
 
 setup: $(VENV)/.ready
 
@@ -23,14 +24,25 @@ $(VENV_TRANSFORMERS)/.ready: pyproject.toml constraints.txt
 	$(VENV_TRANSFORMERS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,transformers,dev]'
 	@touch $@
 
+# The oldest versions that are supported: datasets 3, which runs loading scripts, and transformers 4.
+$(VENV_COMPAT)/.ready: pyproject.toml constraints-compat.txt
+	$(PYTHON) -m venv $(VENV_COMPAT)
+	$(VENV_COMPAT)/bin/python -m pip install --quiet --disable-pip-version-check 'torch==2.13.0'
+	$(VENV_COMPAT)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-compat.txt \
+		datasets transformers tensorflow keras mtcnn numpy safetensors pillow huggingface_hub pytest pytest-timeout scikit-image
+	@touch $@
+
 demo: setup
 	$(BIN)/python space/app.py
 
 test: setup
-	$(BIN)/python -m pytest tests --ignore=tests/transformers_door
+	$(BIN)/python -m pytest tests --ignore=tests/transformers_door --ignore=tests/compat
 
 test-transformers: $(VENV_TRANSFORMERS)/.ready
 	$(VENV_TRANSFORMERS)/bin/python -m pytest tests/transformers_door
+
+test-compat: $(VENV_COMPAT)/.ready
+	$(VENV_COMPAT)/bin/python -m pytest tests/compat tests/transformers_door
 
 lint: setup
 	$(BIN)/ruff check .

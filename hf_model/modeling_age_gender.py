@@ -18,7 +18,11 @@ from .preprocessing import preprocess  # noqa: F401
 from .weights import load_weights  # noqa: F401
 
 
-class AgeGenderModel:
+class PreTrainedModel:
+    """Tells transformers 4.57, which reads a model's framework off its ancestors' names, to go on."""
+
+
+class AgeGenderModel(PreTrainedModel):
     """What AutoModel returns: ``predictor`` does the work."""
 
     config_class = AgeGenderConfig

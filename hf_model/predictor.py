@@ -3,7 +3,7 @@
 import json
 import os
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import PIL.Image
@@ -195,7 +195,7 @@ def _is_many(images) -> bool:
         return False
     if hasattr(images, "read"):
         return False
-    if isinstance(images, (Sequence, Iterable)):
+    if isinstance(images, Iterable) and not isinstance(images, Mapping):
         return True
     raise InvalidImageError(
         describe(images), "pass a path, bytes, a binary file, a PIL image or a uint8 array (H, W, 3)"
