@@ -7,7 +7,7 @@ VENV_COMPAT := .venv-compat
 MODEL ?= hf_model
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: setup demo test test-transformers test-compat lint format data train evaluate card
+.PHONY: setup demo test test-transformers test-compat lint format data bench train evaluate card
 
 setup: $(VENV)/.ready
 
@@ -56,6 +56,10 @@ format: setup
 # make data DATA_DIR=... [OUT=build/utkface]
 data: setup
 	$(BIN)/python -m train.build_dataset --data $(DATA_DIR) --out $(or $(OUT),build/utkface)
+
+# make bench DATA_DIR=...
+bench: setup
+	$(BIN)/python -m benchmarks.bench_dataset $(DATA_DIR)
 
 # make train DATA_DIR=... BACKBONE=imagenet RECIPE=best
 train: setup
