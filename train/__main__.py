@@ -20,7 +20,6 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--resume", action="store_true", help="go on from the run folder's last whole epoch")
     parser.add_argument("--smoke", action="store_true", help="all stages on a few made-up chips, in minutes")
-    parser.add_argument("--threads", type=int, default=0, help="processor threads (default: all)")
     args = parser.parse_args(argv)
     if not args.data and not args.smoke:
         parser.error("--data is missing: pass UTKFace's folder or archive, or --smoke for made-up data")
@@ -32,7 +31,9 @@ def main(argv: list[str] | None = None) -> None:
     # After the arguments, so that --help and mistakes answer at once.
     import keras
 
+    import hf_model
     from hf_model.weights import load_weights
+    from train.config import read_config
     from train.data import load_chips
     from train.fit import Run, fit
     from train.model import new_model
@@ -46,7 +47,7 @@ def main(argv: list[str] | None = None) -> None:
     if run.checkpoint() and not args.resume:
         sys.exit(f"{run.folder} holds a run already: pass --resume to go on with it, or another --out.")
     chips, fingerprint = smoke_chips() if args.smoke else load_chips(args.data, args.cache)
-    config = json.loads(pathlib.Path("hf_model/config.json").read_text())
+    config = read_config(pathlib.Path(hf_model.__file__).with_name("config.json"))
     weights = None if args.smoke or args.backbone_weights == "none" else args.backbone_weights
     model = new_model(recipe, config["heads"], weights)
     if args.init_from:
@@ -62,7 +63,10 @@ def main(argv: list[str] | None = None) -> None:
         "backbone_weights": args.backbone_weights,
         "git_commit": _git_commit(),
         "backend": keras.backend.backend(),
-        "versions": {name: importlib.metadata.version(name) for name in ("keras", "numpy", "datasets", "pillow")},
+        "versions": {
+            name: importlib.metadata.version(name)
+            for name in ("keras", keras.backend.backend(), "numpy", "datasets", "pillow")
+        },
         "python": sys.version.split()[0],
     }
     description_path = run.folder / "run.json"
