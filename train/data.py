@@ -107,6 +107,11 @@ def targets(
     return {name: made[name] for name in names}
 
 
+def steps_per_epoch(n: int, batch_size: int, parts: int = 1) -> int:
+    """Whole batches in one of ``parts`` epochs that share a pass over ``n`` chips; at least one."""
+    return max(n // batch_size // parts, 1)
+
+
 class Batches(keras.utils.PyDataset):
     """Shuffled, augmented training batches of one epoch, or plain ones in order.
 
@@ -120,6 +125,7 @@ class Batches(keras.utils.PyDataset):
         outputs: names of the targets.
         augmentation: None for validation and test.
         epoch_seed: seed of order and augmentation; None keeps the order.
+        part: (index, count): only that one of ``count`` equal parts of the shuffled pass.
     """
 
     def __init__(
@@ -130,6 +136,7 @@ class Batches(keras.utils.PyDataset):
         outputs: tuple[str, ...],
         augmentation: Augmentation | None = None,
         epoch_seed: tuple[int, ...] | None = None,
+        part: tuple[int, int] = (0, 1),
     ):
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=6)
         self.chips, self.size, self.batch_size, self.outputs = chips, size, batch_size, outputs
@@ -137,7 +144,10 @@ class Batches(keras.utils.PyDataset):
         rows = np.arange(len(chips))
         if epoch_seed is not None:
             np.random.default_rng(epoch_seed).shuffle(rows)
-            rows = rows[: max(len(rows) // batch_size * batch_size, min(batch_size, len(rows)))]
+            index, count = part
+            self.epoch_seed = (*epoch_seed, index)
+            n = steps_per_epoch(len(rows), batch_size, count) * batch_size
+            rows = rows[index * n : (index + 1) * n]
         self.rows = rows
 
     def __len__(self) -> int:
@@ -164,7 +174,7 @@ class Activations(keras.utils.PyDataset):
         self.rows = np.arange(len(chips))
         if epoch_seed is not None:
             np.random.default_rng(epoch_seed).shuffle(self.rows)
-            self.rows = self.rows[: max(len(chips) // batch_size * batch_size, min(batch_size, len(chips)))]
+            self.rows = self.rows[: steps_per_epoch(len(chips), batch_size) * batch_size]
 
     def __len__(self) -> int:
         return -(-len(self.rows) // self.batch_size)

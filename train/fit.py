@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from hf_model.weights import save_weights
-from train.data import Activations, Batches, Chips, cache_activations
+from train.data import Activations, Batches, Chips, cache_activations, steps_per_epoch
 from train.model import TrainingModel, prepare_stage
 from train.recipe import Stage
 
@@ -92,12 +92,15 @@ class Run:
 def fit(model: TrainingModel, chips: dict[str, Chips], run: Run, cache: pathlib.Path) -> None:
     """Trains through all stages of the model's recipe, from where the run folder stands."""
     stages = model.recipe.stages
+    if model.recipe.validation_chips:
+        # Rows lie in the order of the files, which is by age: a random choice, the same in every run.
+        rows = np.random.default_rng(0).permutation(len(chips["validation"]))[: model.recipe.validation_chips]
+        chips = {**chips, "validation": chips["validation"].take(np.sort(rows))}
     progress = run.progress()
     resumed = run.checkpoint() is not None
     while progress.stage < len(stages):
         stage = stages[progress.stage]
-        steps = max(len(chips["train"]) // model.recipe.batch_size, 1)
-        prepare_stage(model, stage, steps)
+        prepare_stage(model, stage, steps_per_epoch(len(chips["train"]), model.recipe.batch_size, stage.parts))
         if resumed:
             run.restore(model)
             resumed = False
@@ -118,12 +121,21 @@ def _epoch(
     model: TrainingModel, stage: Stage, chips: dict[str, Chips], run: Run, cache: pathlib.Path, progress: Progress
 ) -> None:
     recipe = model.recipe
-    seed = (recipe.seed, progress.stage, progress.epoch)
+    whole_passes, part = divmod(progress.epoch, stage.parts)
+    seed = (recipe.seed, progress.stage, whole_passes)
     if stage.cached_variants:
         training = _cached(model, stage, chips["train"], cache, progress.epoch % stage.cached_variants, seed)
         validation = _cached(model, stage, chips["validation"], cache, None, None)
     else:
-        training = Batches(chips["train"], stage.size, recipe.batch_size, model.target_names, recipe.augmentation, seed)
+        training = Batches(
+            chips["train"],
+            stage.size,
+            recipe.batch_size,
+            model.target_names,
+            recipe.augmentation,
+            seed,
+            (part, stage.parts),
+        )
         validation = Batches(chips["validation"], stage.size, recipe.batch_size, model.target_names)
     print(f"{stage.name} epoch {progress.epoch + 1}/{stage.epochs}", flush=True)
     logs = model.fit(training, verbose=2 if os.environ.get("CI") else "auto", epochs=1, shuffle=False).history

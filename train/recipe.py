@@ -15,7 +15,8 @@ class Stage:
     """One stage of training.
 
     ``train``: what is trained, ``"heads"``, ``"conv5"`` (and the heads) or ``"all"``; ``size``: side
-    of the input; ``schedule``: ``"constant"`` or ``"cosine"`` to ``final_learning_rate``;
+    of the input; ``parts``: how many epochs one pass over the chips is split into, so that checkpoints
+    come often where a pass takes long; ``schedule``: ``"constant"`` or ``"cosine"`` to ``final_learning_rate``;
     ``cached_variants``: how many augmented variants of the frozen part's activations are kept on
     disk and cycled through by epoch, 0 to compute them anew; ``patience``: epochs without a better
     validation gender AUC before the stage ends; ``keep``: which epoch goes on, ``"best"`` by that
@@ -31,6 +32,7 @@ class Stage:
     final_learning_rate: float = 0.0
     warmup_steps: int = 0
     cached_variants: int = 0
+    parts: int = 1
     patience: int = 3
     keep: str = "best"
 
@@ -41,11 +43,16 @@ class Stage:
             raise ValueError(f"stage {self.name!r}: schedule is 'constant' or 'cosine', keep is 'best' or 'last'.")
         if self.cached_variants and self.train == "all":
             raise ValueError(f"stage {self.name!r}: with train='all' nothing is frozen, so nothing can be cached.")
+        if self.parts < 1 or (self.cached_variants and self.parts > 1):
+            raise ValueError(f"stage {self.name!r}: parts is at least 1, and 1 where activations are cached.")
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """A whole training: loss, augmentation, and the stages in order."""
+    """A whole training: loss, augmentation, and the stages in order.
+
+    ``validation_chips``: how many validation chips an epoch is judged on, 0 for all.
+    """
 
     name: str
     seed: int
@@ -58,6 +65,7 @@ class Recipe:
     soft_age_sigma: float
     weight_decay: float
     cache_limit_gb: float
+    validation_chips: int
     augmentation: Augmentation
     stages: tuple[Stage, ...]
 
