@@ -7,18 +7,30 @@ import sys
 
 import huggingface_hub
 
+FRONT_MATTER = pathlib.Path(__file__).with_name("README.md")
 LOCAL = pathlib.Path(__file__).resolve().parent.parent / "hf_model"
 
 
+def chosen_model() -> tuple[str | None, str | None]:
+    """The model repo and its revision: the Space variables, else the Space's own front matter, else (None, None)."""
+    if os.environ.get("MODEL_ID"):
+        return os.environ["MODEL_ID"], os.environ.get("MODEL_REVISION") or None
+    if not FRONT_MATTER.is_file():
+        return None, None
+    data = huggingface_hub.SpaceCard(FRONT_MATTER.read_text(encoding="utf-8"), ignore_metadata_errors=True).data
+    models = data.get("models") or [None]
+    return models[0], data.get("model_revision")
+
+
 def find_model_folder() -> pathlib.Path:
-    """The folder of the model repo: ``MODEL_ID`` at ``MODEL_REVISION`` from the Hub, else the local ``hf_model/``.
+    """The folder of the model repo: the chosen one from the Hub or the filled cache, else the local ``hf_model/``.
 
     Raises:
-        FileNotFoundError: no ``MODEL_ID`` is set and there is no local folder.
+        FileNotFoundError: no model is chosen and there is no local folder.
     """
-    repo = os.environ.get("MODEL_ID")
+    repo, revision = chosen_model()
     if repo:
-        return pathlib.Path(huggingface_hub.snapshot_download(repo, revision=os.environ.get("MODEL_REVISION") or None))
+        return pathlib.Path(huggingface_hub.snapshot_download(repo, revision=revision))
     if not LOCAL.is_dir():
         raise FileNotFoundError(
             "Set the Space variable MODEL_ID to the model's repo, such as 'user/age-gender-resnet50'."

@@ -6,7 +6,10 @@ import pathlib
 import PIL.Image
 import pytest
 
-from tests.support import jpeg_bytes
+# Read when huggingface_hub is imported: the local Hub of the tests speaks the plain LFS protocol.
+os.environ["HF_HUB_DISABLE_XET"] = "1"
+
+from tests.support import jpeg_bytes  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
