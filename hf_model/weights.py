@@ -5,7 +5,6 @@ kernels of convolutions and dense layers are halved. Loading is strict: a checkp
 model exactly or is refused.
 """
 
-import hashlib
 import os
 import pathlib
 
@@ -65,9 +64,3 @@ def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
         raise WeightsError(f"{path} does not fit the model: {shown}.")
     for name, variable in variables.items():
         variable.assign(tensors[name].astype(np.float32))
-
-
-def file_sha256(path: str | os.PathLike) -> str:
-    """The sha256 of a file as hexadecimal text."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,7 +9,7 @@ import pytest
 # Read when huggingface_hub is imported: the local Hub of the tests speaks the plain LFS protocol.
 os.environ["HF_HUB_DISABLE_XET"] = "1"
 
-from tests.support import jpeg_bytes  # noqa: E402
+from tests.support import jpeg_bytes
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 

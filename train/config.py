@@ -4,6 +4,8 @@ import json
 import os
 import pathlib
 
+from train.files import write_whole
+
 
 def read_config(path: str | os.PathLike) -> dict:
     """The content of a ``config.json``."""
@@ -12,8 +14,4 @@ def read_config(path: str | os.PathLike) -> dict:
 
 def update_config(path: str | os.PathLike, section: str, values: dict) -> None:
     """Replaces one section of a ``config.json`` by measured values; the file is replaced whole."""
-    path = pathlib.Path(path)
-    config = read_config(path) | {section: values}
-    partial = path.with_suffix(".part")
-    partial.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    write_whole(path, json.dumps(read_config(path) | {section: values}, indent=2, ensure_ascii=False) + "\n")

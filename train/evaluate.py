@@ -11,7 +11,6 @@ import datetime
 import io
 import itertools
 import json
-import os
 import pathlib
 from collections.abc import Callable, Iterator
 
@@ -23,8 +22,8 @@ import PIL.ImageFilter
 
 from dataset_script.utkface import GENDERS, RACES
 from hf_model.predictor import WEIGHTS_NAME, AgeGenderPredictor
-from hf_model.weights import file_sha256
 from train.data import Chips, load_chips
+from train.files import file_sha256, write_whole
 from train.metrics.age_error.age_error import age_error
 from train.metrics.gender_report.gender_report import gender_report
 from train.scenes import make_scene
@@ -238,9 +237,7 @@ def main(argv: list[str] | None = None) -> None:
         for name, change in CHANGES.items():
             metrics["robustness"][name] = with_intervals(predict_chips(predictor, some, change, name), decision)
     out = args.out or args.model / "metrics.json"
-    partial = out.with_suffix(".part")
-    partial.write_text(json.dumps(metrics, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(partial, out)
+    write_whole(out, json.dumps(metrics, indent=1, ensure_ascii=False) + "\n")
     print(f"Wrote {out}")
     if args.plots:
         from train.plots import plot_all

@@ -12,6 +12,7 @@ import contextlib
 import json
 import pathlib
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
 
@@ -261,11 +262,13 @@ def gate(api: HfApi, release: Release, allow_regression: str | None) -> str | No
 
 def published_metrics(api: HfApi, release: Release) -> dict | None:
     """The published ``metrics.json``, None where there is none."""
-    try:
-        path = api.hf_hub_download(release.repo, METRICS_NAME, repo_type=release.kind)
-    except (RemoteEntryNotFoundError, RepositoryNotFoundError):
-        return None
-    return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    # Not through the common cache: an answer from there could be an old one.
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            path = api.hf_hub_download(release.repo, METRICS_NAME, repo_type=release.kind, cache_dir=folder)
+        except (RemoteEntryNotFoundError, RepositoryNotFoundError):
+            return None
+        return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
 
 
 def _read(content: bytes | pathlib.Path) -> bytes:

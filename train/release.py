@@ -18,9 +18,9 @@ import tempfile
 import huggingface_hub
 
 from hf_model.predictor import CONFIG_NAME, WEIGHTS_NAME
-from hf_model.weights import file_sha256
 from train.card import render_card
 from train.config import read_config
+from train.files import file_sha256
 
 METRICS_NAME = "metrics.json"
 CARD_NAME = "README.md"
