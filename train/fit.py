@@ -100,7 +100,7 @@ def fit(model: TrainingModel, chips: dict[str, Chips], run: Run, cache: pathlib.
     resumed = run.checkpoint() is not None
     while progress.stage < len(stages):
         stage = stages[progress.stage]
-        prepare_stage(model, stage, steps_per_epoch(len(chips["train"]), model.recipe.batch_size, stage.parts))
+        prepare_stage(model, stage, steps_per_epoch(len(chips["train"]), stage.batch_size, stage.parts))
         if resumed:
             run.restore(model)
             resumed = False
@@ -130,13 +130,13 @@ def _epoch(
         training = Batches(
             chips["train"],
             stage.size,
-            recipe.batch_size,
+            stage.batch_size,
             model.target_names,
             recipe.augmentation,
             seed,
             (part, stage.parts),
         )
-        validation = Batches(chips["validation"], stage.size, recipe.batch_size, model.target_names)
+        validation = Batches(chips["validation"], stage.size, stage.batch_size, model.target_names)
     print(f"{stage.name} epoch {progress.epoch + 1}/{stage.epochs}", flush=True)
     logs = model.fit(training, verbose=2 if os.environ.get("CI") else "auto", epochs=1, shuffle=False).history
     scores = model.evaluate(validation, verbose=0, return_dict=True)
@@ -165,12 +165,12 @@ def _cached(
     """
     recipe = model.recipe
     augmentation = None if variant is None else recipe.augmentation
-    batches = Batches(chips, stage.size, recipe.batch_size, model.target_names, augmentation)
+    batches = Batches(chips, stage.size, stage.batch_size, model.target_names, augmentation)
     batches.epoch_seed = (recipe.seed, variant or 0)  # of the augmentation; the order stays the chips' own
     name = f"{stage.name}-{stage.size}-{'plain' if variant is None else variant}.npy"
     forward = _compiled_frozen(model)
     features = cache_activations(forward, batches, cache / name, recipe.cache_limit_gb)
-    return Activations(features, chips, recipe.batch_size, model.target_names, seed)
+    return Activations(features, chips, stage.batch_size, model.target_names, seed)
 
 
 def _compiled_frozen(model: TrainingModel):
@@ -184,5 +184,7 @@ def _compiled_frozen(model: TrainingModel):
 
         run = jax.jit(model.frozen)
     else:
-        run = model.frozen
+        import torch
+
+        run = torch.no_grad()(model.frozen)
     return lambda pictures: keras.ops.convert_to_numpy(run(pictures))

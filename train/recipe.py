@@ -15,7 +15,7 @@ class Stage:
     """One stage of training.
 
     ``train``: what is trained, ``"heads"``, ``"conv5"`` (and the heads) or ``"all"``; ``size``: side
-    of the input; ``parts``: how many epochs one pass over the chips is split into, so that checkpoints
+    of the input; ``batch_size``: 0 for the recipe's; ``parts``: how many epochs one pass over the chips is split into, so that checkpoints
     come often where a pass takes long; ``schedule``: ``"constant"`` or ``"cosine"`` to ``final_learning_rate``;
     ``cached_variants``: how many augmented variants of the frozen part's activations are kept on
     disk and cycled through by epoch, 0 to compute them anew; ``patience``: epochs without a better
@@ -28,6 +28,7 @@ class Stage:
     size: int
     epochs: int
     learning_rate: float
+    batch_size: int = 0
     schedule: str = "constant"
     final_learning_rate: float = 0.0
     warmup_steps: int = 0
@@ -68,6 +69,10 @@ class Recipe:
     validation_chips: int
     augmentation: Augmentation
     stages: tuple[Stage, ...]
+
+    def __post_init__(self):
+        filled = (dataclasses.replace(s, batch_size=s.batch_size or self.batch_size) for s in self.stages)
+        object.__setattr__(self, "stages", tuple(filled))
 
 
 def load_recipe(name_or_path: str) -> Recipe:

@@ -26,7 +26,9 @@ def smoke_chips(n: int = 48, seed: int = 0) -> tuple[dict[str, Chips], str]:
 def smoke_recipe(recipe: Recipe) -> Recipe:
     """The same stages, two epochs each, at no more than 64 pixels and in small batches."""
     stages = tuple(
-        dataclasses.replace(s, size=min(s.size, 64), epochs=min(s.epochs, 2), warmup_steps=min(s.warmup_steps, 2))
+        dataclasses.replace(
+            s, size=min(s.size, 64), epochs=min(s.epochs, 2), warmup_steps=min(s.warmup_steps, 2), batch_size=16
+        )
         for s in recipe.stages
     )
     return dataclasses.replace(recipe, stages=stages, batch_size=16)
