@@ -32,7 +32,8 @@ class InvalidImageError(ValueError):
 def describe(image) -> str:
     """A short name for an input, for messages."""
     if isinstance(image, (str, os.PathLike)):
-        return os.fspath(image) if isinstance(os.fspath(image), str) else repr(os.fspath(image))
+        path = os.fspath(image)
+        return path if isinstance(path, str) and path else repr(path)
     if isinstance(image, (bytes, bytearray, memoryview)):
         return f"image of {len(image)} bytes"
     if isinstance(image, np.ndarray):
@@ -81,6 +82,8 @@ def _binary_file(image, source: str):
     if isinstance(image, (str, os.PathLike)):
         if isinstance(image, str) and image.lower().startswith(("http://", "https://")):
             raise InvalidImageError(source, "is a web address; download the picture and pass its path or bytes")
+        if not os.fspath(image):
+            raise InvalidImageError(source, "is an empty path")
         try:
             path = pathlib.Path(os.fsdecode(image))
             if path.is_dir():

@@ -1,8 +1,11 @@
 """The predictor: photos in, predictions out. Needs neither PyTorch nor transformers."""
 
+import hashlib
 import json
 import os
 import pathlib
+import tempfile
+import warnings
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -14,6 +17,7 @@ from .prediction import Prediction, age_interval, decide_gender
 from .preprocessing import preprocess, resize
 
 FACES = ("most_confident", "all", "none")
+ENGINES = ("keras", "onnx")
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
 # A call's crops go through one of these batch shapes, padded up, so that nothing is retraced.
@@ -47,6 +51,7 @@ class AgeGenderPredictor:
         revision: str | None = None,
         token: str | bool | None = None,
         cache_dir: str | os.PathLike | None = None,
+        engine: str = "keras",
     ) -> "AgeGenderPredictor":
         """Loads a model from a folder, or from the Hub by ``"user/repo"``.
 
@@ -55,11 +60,17 @@ class AgeGenderPredictor:
             revision: branch, tag or commit of the repo.
             token: for private repos; by default the stored login.
             cache_dir: where downloads are kept.
+            engine: ``"keras"`` (on TensorFlow), or ``"onnx"``: ONNX Runtime, on a graph that Keras
+                exports once for these weights and that is kept in huggingface_hub's assets cache.
 
         Raises:
             FileNotFoundError: neither such a folder nor such a repo, or files are missing in it.
             WeightsError: the weights do not fit.
+            ImportError: ``engine="onnx"`` without its packages.
+            ValueError: an unknown engine.
         """
+        if engine not in ENGINES:
+            raise ValueError(f"engine={engine!r}: pass one of {', '.join(map(repr, ENGINES))}.")
         folder = pathlib.Path(name_or_path)
         if not folder.is_dir():
             folder = _download(os.fspath(name_or_path), revision=revision, token=token, cache_dir=cache_dir)
@@ -67,7 +78,8 @@ class AgeGenderPredictor:
         if not config_path.is_file():
             raise FileNotFoundError(f"No {CONFIG_NAME} in {folder}: it is not a folder of this model.")
         config = json.loads(config_path.read_text(encoding="utf-8"))
-        return cls(config, _compile_keras(config, folder / WEIGHTS_NAME))
+        compile_engine = _compile_onnx if engine == "onnx" else _compile_keras
+        return cls(config, compile_engine(config, folder / WEIGHTS_NAME))
 
     def __call__(self, images, *, faces: str = "most_confident", batch_size: int = 32, on_error: str = "raise"):
         """Predicts for one photo, or for a list of photos.
@@ -228,15 +240,13 @@ def _download(repo: str, **options) -> pathlib.Path:
         ) from error
 
 
-def _compile_keras(config: dict, weights: pathlib.Path):
-    """The default engine: the Keras model, BatchNorm folded, as one compiled TensorFlow function."""
+def _load_model(config: dict, weights: pathlib.Path):
+    """The Keras model with its weights, on the TensorFlow backend."""
     # Here, not above: importing this module must not load TensorFlow.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras
-    import tensorflow
 
     from .architecture import build_model
-    from .folding import fold_model, run_model
     from .weights import load_weights
 
     if keras.backend.backend() != "tensorflow":
@@ -246,6 +256,16 @@ def _compile_keras(config: dict, weights: pathlib.Path):
         )
     model = build_model(config["heads"], config["input"]["size"])
     load_weights(model, weights)
+    return model
+
+
+def _compile_keras(config: dict, weights: pathlib.Path):
+    """The default engine: the Keras model, BatchNorm folded, as one compiled TensorFlow function."""
+    model = _load_model(config, weights)
+    import tensorflow
+
+    from .folding import fold_model, run_model
+
     folded = {name: tuple(map(tensorflow.constant, values)) for name, values in fold_model(model).items()}
 
     @tensorflow.function
@@ -264,3 +284,48 @@ def _compile_keras(config: dict, weights: pathlib.Path):
         return ages.numpy(), probabilities.numpy()
 
     return forward
+
+
+def _compile_onnx(config: dict, weights: pathlib.Path):
+    """The optional engine: the graph that Keras's own export writes, run by ONNX Runtime."""
+    try:
+        import onnxruntime
+        import tf2onnx  # noqa: F401  (used by Keras's export)
+    except ImportError as error:
+        raise ImportError(
+            f"engine='onnx' needs a package that is not installed ({error.name}): pip install onnxruntime tf2onnx"
+        ) from error
+    graph = _exported_graph(config, weights)
+    session = onnxruntime.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
+    pixels = session.get_inputs()[0].name
+
+    def forward(batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        ages, probabilities = session.run(["age", "gender"], {pixels: batch})
+        return ages[:, 0], probabilities[:, 0]
+
+    return forward
+
+
+def _exported_graph(config: dict, weights: pathlib.Path) -> pathlib.Path:
+    """The ONNX file of these weights; exported at most once, and never seen half-written."""
+    if not weights.is_file():  # said as for the default engine
+        _load_model(config, weights)
+    import huggingface_hub
+
+    with open(weights, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    digest.update(json.dumps([config["heads"], config["input"]["size"]]).encode())
+    folder = huggingface_hub.cached_assets_path("age-gender-face", namespace="onnx", subfolder=digest.hexdigest()[:32])
+    graph = folder / "model.onnx"
+    if not graph.is_file():
+        model = _load_model(config, weights)
+        import keras
+
+        size = config["input"]["size"]
+        signature = [keras.InputSpec(shape=(None, size, size, 3), dtype="float32", name="pixels")]
+        with tempfile.TemporaryDirectory(dir=folder) as temporary, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # tf2onnx on numpy 2
+            partial = pathlib.Path(temporary) / "model.onnx"
+            model.export(str(partial), format="onnx", verbose=False, input_signature=signature)
+            os.replace(partial, graph)
+    return graph
