@@ -1,20 +1,14 @@
 """Measures building and loading UTKFace: `python -m benchmarks.bench_dataset DATA_DIR`.
 
 Each step runs in a process of its own, so that its peak memory is its own. Written to
-``benchmarks/dataset.json`` beside the machine and the versions; ratios are between steps of one run.
+``benchmarks/dataset.json``; ratios are between steps of one run.
 """
 
 import argparse
-import importlib.metadata
-import json
-import os
-import pathlib
-import platform
-import subprocess
-import sys
 import tempfile
 
-OUT = pathlib.Path(__file__).with_name("dataset.json")
+from benchmarks.common import run_fresh, write_report
+
 STEP = """
 import json, resource, sys, time
 start = time.perf_counter()
@@ -37,31 +31,22 @@ print(json.dumps({"seconds": time.perf_counter() - start, "files": files}))
 """
 
 
-def run(code: str, *arguments: str) -> dict:
-    """The JSON that a fresh Python process prints last."""
-    command = [sys.executable, "-c", code, *arguments]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
-
-
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_dataset", description=__doc__.splitlines()[0])
     parser.add_argument("data_dir")
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as cache:
-        baseline = run(READ, args.data_dir)  # the least that a build must do: read every file once
-        first = run(STEP, args.data_dir, cache)
-        again = run(STEP, args.data_dir, cache)
-    result = {
-        "machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
-        "versions": {name: importlib.metadata.version(name) for name in ("datasets", "pyarrow", "pillow")},
+        baseline = run_fresh(READ, args.data_dir)  # the least that a build must do: read every file once
+        first = run_fresh(STEP, args.data_dir, cache)
+        again = run_fresh(STEP, args.data_dir, cache)
+    figures = {
         "reading_only": baseline,
         "first_build": first,
         "cached_load": again,
         "build_over_reading": first["seconds"] / baseline["seconds"],
         "build_over_cached_load": first["seconds"] / again["seconds"],
     }
-    OUT.write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result, indent=1))
+    write_report("dataset", ("datasets", "pyarrow", "pillow"), figures)
 
 
 if __name__ == "__main__":

@@ -10,13 +10,18 @@ import PIL.Image
 
 @dataclasses.dataclass(frozen=True)
 class Face:
-    """A found face: the detector's box in pixels of the image, as floats, perhaps beyond its edges."""
+    """A found face, in pixels of the image, as floats, perhaps beyond its edges.
+
+    ``left``, ``top``, ``width``, ``height``: the detector's box; ``score``: its confidence, 0 to 1;
+    ``landmarks``: five (x, y): eyes, nose, corners of the mouth.
+    """
 
     left: float
     top: float
     width: float
     height: float
     score: float
+    landmarks: tuple[tuple[float, float], ...]
 
     def clipped(self, image_width: int, image_height: int) -> dict[str, int]:
         """The box in whole pixels inside the image, as ``Prediction.box`` has it."""
@@ -68,36 +73,67 @@ class FaceDetector:
         faces = []
         for item in found:
             left, top, width, height = (float(value) / scale for value in item["box"])
-            score = float(item["confidence"])
-            if (
-                score >= self.min_score
-                and width > 0
-                and height > 0
-                and all(map(math.isfinite, (left, top, width, height)))
-            ):
-                faces.append(Face(left, top, width, height, score))
+            landmarks = tuple((float(x) / scale, float(y) / scale) for x, y in item["keypoints"].values())
+            face = Face(left, top, width, height, float(item["confidence"]), landmarks)
+            if face.score >= self.min_score and _is_sound(face):
+                faces.append(face)
         return sorted(faces, key=lambda face: -face.score)
 
 
+def _is_sound(face: Face) -> bool:
+    """Whether a face has a size: MTCNN can return empty boxes and landmarks that fall together."""
+    numbers = (face.left, face.top, face.width, face.height, *np.ravel(face.landmarks))
+    return all(map(math.isfinite, numbers)) and min(face.width, face.height, landmark_spread(face)) > 0
+
+
+def landmark_centre(face: Face) -> np.ndarray:
+    """The mean (x, y) of a face's landmarks."""
+    return np.mean(face.landmarks, axis=0)
+
+
+def landmark_spread(face: Face) -> float:
+    """The root mean square distance of a face's landmarks from their mean, in pixels."""
+    offsets = np.asarray(face.landmarks) - landmark_centre(face)
+    return float(np.sqrt((offsets**2).sum(axis=1).mean()))
+
+
+def chip_square(face: Face, crop: dict) -> tuple[int, int, int]:
+    """The square (left, top, side) that frames a face as a UTKFace chip does, perhaps beyond the image.
+
+    It is laid by the landmarks, as UTKFace's chips were: the box wanders several times as much.
+
+    Args:
+        face: from :class:`FaceDetector`.
+        crop: ``scale``, the side as a multiple of the landmarks' spread, and ``offset_x`` and
+            ``offset_y``, from the landmarks' mean to the square's centre as fractions of the side;
+            measured by ``python -m train.calibrate_crop``.
+    """
+    side = max(round(landmark_spread(face) * crop["scale"]), 1)
+    x, y = landmark_centre(face) + np.array([crop["offset_x"], crop["offset_y"]]) * side
+    return round(float(x) - side / 2), round(float(y) - side / 2), side
+
+
+def overlaps(image: PIL.Image.Image, face: Face, crop: dict) -> bool:
+    """Whether a face's box and its square both cover some of the image."""
+    box = face.clipped(*image.size)
+    left, top, side = chip_square(face, crop)
+    square_inside = left < image.width and top < image.height and left + side > 0 and top + side > 0
+    return square_inside and box["xmax"] > box["xmin"] and box["ymax"] > box["ymin"]
+
+
 def crop_square(image: PIL.Image.Image, face: Face, crop: dict) -> PIL.Image.Image:
-    """The square around a face that frames it as a UTKFace chip does; never squeezed.
+    """The square around a face, see :func:`chip_square`; never squeezed.
 
     Args:
         image: upright RGB.
-        face: from :class:`FaceDetector`.
-        crop: ``center_x`` and ``center_y``, the square's centre as fractions of the box, and
-            ``scale``, its side as a multiple of the box's longer side; measured by
-            ``python -m train.calibrate_crop``.
+        face: from :class:`FaceDetector`; its square must overlap the image, see :func:`overlaps`.
+        crop: the constants of :func:`chip_square`.
 
     Returns:
         An RGB image of equal sides; where it leaves the photo, the photo's edge is repeated.
     """
-    side = max(round(max(face.width, face.height) * crop["scale"]), 1)
-    left = round(face.left + crop["center_x"] * face.width - side / 2)
-    top = round(face.top + crop["center_y"] * face.height - side / 2)
+    left, top, side = chip_square(face, crop)
     box = (max(left, 0), max(top, 0), min(left + side, image.width), min(top + side, image.height))
-    if box[0] >= box[2] or box[1] >= box[3]:
-        raise ValueError(f"the box {face} lies outside the image of {image.width}×{image.height} pixels")
     inside = image.crop(box)
     if inside.size == (side, side):
         return inside

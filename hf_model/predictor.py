@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import PIL.Image
 
-from .faces import Face, FaceDetector, crop_square
+from .faces import Face, FaceDetector, crop_square, overlaps
 from .images import InvalidImageError, describe, read_image
 from .prediction import Prediction, age_interval, decide_gender
 from .preprocessing import preprocess, resize
@@ -141,11 +141,11 @@ class AgeGenderPredictor:
     def _cut(self, image: PIL.Image.Image, faces: str) -> list[tuple[Face | None, PIL.Image.Image]]:
         if faces == "none":
             return [(None, image)]
-        found = self.detector(image)
-        found = [face for face in found if min(*_overlap(face, image)) >= 1]
+        crop = self.config["crop"]
+        found = [face for face in self.detector(image) if overlaps(image, face, crop)]
         if faces == "most_confident":
             found = found[:1]
-        return [(face, crop_square(image, face, self.config["crop"])) for face in found]
+        return [(face, crop_square(image, face, crop)) for face in found]
 
     def _predict_many(self, images: Iterable, faces: str, batch_size: int, on_error: str) -> list:
         results: list = []
@@ -212,12 +212,6 @@ def _is_many(images) -> bool:
     raise InvalidImageError(
         describe(images), "pass a path, bytes, a binary file, a PIL image or a uint8 array (H, W, 3)"
     )
-
-
-def _overlap(face: Face, image: PIL.Image.Image) -> tuple[int, int]:
-    """Width and height of the part of a face's box that lies in the image."""
-    box = face.clipped(*image.size)
-    return box["xmax"] - box["xmin"], box["ymax"] - box["ymin"]
 
 
 def _download(repo: str, **options) -> pathlib.Path:

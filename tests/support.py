@@ -1,6 +1,13 @@
-"""What tests make their data with."""
+"""What tests make their data with, and how they start the Space."""
 
+import contextlib
 import io
+import pathlib
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
 
 import numpy as np
 import PIL.Image
@@ -12,3 +19,41 @@ def jpeg_bytes(seed: int, side: int = 64) -> bytes:
     buffer = io.BytesIO()
     PIL.Image.fromarray(small).resize((side, side), PIL.Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=92)
     return buffer.getvalue()
+
+
+@contextlib.contextmanager
+def running_space(folder: pathlib.Path, environment: dict[str, str], wait_s: float = 180):
+    """``space/app.py`` under ``folder``, started on a free port; gives its URL.
+
+    Args:
+        folder: where ``space/`` lies; also the working directory.
+        environment: of the process; port and analytics are set here.
+        wait_s: seconds to wait for the first answer.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {**environment, "GRADIO_SERVER_PORT": str(port), "GRADIO_ANALYTICS_ENABLED": "False"}
+    process = subprocess.Popen(
+        [sys.executable, "space/app.py"],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        end = time.monotonic() + wait_s
+        while True:
+            try:
+                urllib.request.urlopen(url, timeout=5).close()
+                break
+            except OSError:
+                assert process.poll() is None, process.stdout.read()
+                assert time.monotonic() < end, "the Space did not answer"
+                time.sleep(0.25)
+        yield url
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)

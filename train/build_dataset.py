@@ -14,10 +14,20 @@ import os
 import pathlib
 import shutil
 
+import huggingface_hub
+
 from dataset_script.utkface import Skipped, UTKFace
 from train.dataset_card import CARD
 
 SHARD_BYTES = 200_000_000
+
+
+def card_of(builder: UTKFace) -> str:
+    """The dataset card, its split sizes those of this build: load_dataset refuses a repo where they differ."""
+    card = huggingface_hub.DatasetCard(CARD.read_text(encoding="utf-8"))
+    sizes = [{"name": name, "num_examples": split.num_examples} for name, split in builder.info.splits.items()]
+    card.data.dataset_info["splits"] = sizes
+    return str(card)
 
 
 def write_parquet(builder: UTKFace, out: pathlib.Path) -> None:
@@ -30,7 +40,7 @@ def write_parquet(builder: UTKFace, out: pathlib.Path) -> None:
         for index in range(shards):
             path = partial / "data" / f"{name}-{index:05d}-of-{shards:05d}.parquet"
             split.shard(shards, index, contiguous=True).to_parquet(path)
-    shutil.copy(CARD, partial / "README.md")
+    (partial / "README.md").write_text(card_of(builder), encoding="utf-8")
     with (partial / "skipped.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([field.name for field in dataclasses.fields(Skipped)])

@@ -2,9 +2,16 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from hf_model.faces import Face, crop_square
+from hf_model.faces import Face, FaceDetector, crop_square, overlaps
 
-CENTRED = {"center_x": 0.5, "center_y": 0.5, "scale": 1.0}
+# Landmarks in a cross: their mean is its centre, their spread its arm times sqrt(0.8).
+CENTRED = {"scale": 2 / 0.8**0.5, "offset_x": 0.0, "offset_y": 0.0}
+
+
+def face(x, y, arm, score=1.0, box=None):
+    """A face whose square, under CENTRED, has the centre (x, y) and the side 2 * arm."""
+    landmarks = ((x - arm, y), (x + arm, y), (x, y), (x, y - arm), (x, y + arm))
+    return Face(*(box or (x - arm, y - arm, 2 * arm, 2 * arm)), score, landmarks)
 
 
 def numbered(width, height):
@@ -14,39 +21,79 @@ def numbered(width, height):
     return PIL.Image.fromarray(pixels)
 
 
-def test_the_crop_is_a_square_around_the_box_centre():
-    crop = crop_square(numbered(200, 200), Face(50, 60, 40, 60, 1.0), CENTRED)
+def test_the_crop_is_a_square_around_the_landmarks():
+    crop = crop_square(numbered(200, 200), face(70, 90, 30), CENTRED)
     assert crop.size == (60, 60)
     assert np.asarray(crop)[0, 0].tolist() == [40, 60, 0]
     assert np.asarray(crop)[-1, -1].tolist() == [99, 119, 0]
 
 
-def test_wide_and_tall_boxes_of_one_centre_are_never_squeezed():
+def test_wide_and_tall_boxes_are_never_squeezed():
     for width, height in ((80, 20), (20, 80)):
-        pixels = np.asarray(
-            crop_square(numbered(200, 200), Face(100 - width / 2, 100 - height / 2, width, height, 1), CENTRED)
-        )
+        found = face(100, 100, 40, box=(100 - width / 2, 100 - height / 2, width, height))
+        pixels = np.asarray(crop_square(numbered(200, 200), found, CENTRED))
         assert pixels.shape[:2] == (80, 80)
         assert np.ptp(pixels[..., 0]) == np.ptp(pixels[..., 1]) == 79
 
 
-def test_scale_and_centre_come_from_the_constants():
-    crop = crop_square(
-        numbered(200, 200), Face(100, 100, 40, 40, 1), {"center_x": 0.25, "center_y": 0.75, "scale": 0.5}
-    )
+def test_scale_and_offset_come_from_the_constants():
+    half = {"scale": CENTRED["scale"] / 2, "offset_x": -0.5, "offset_y": 0.25}
+    crop = crop_square(numbered(200, 200), face(100, 100, 20), half)
     assert crop.size == (20, 20)
-    assert np.asarray(crop)[10, 10].tolist() == [110, 130, 0]
+    assert np.asarray(crop)[10, 10].tolist() == [90, 105, 0]
 
 
 @pytest.mark.parametrize(("left", "top"), [(-30, -20), (180, 10), (10, 190), (170, 170)])
 def test_beyond_the_photo_its_edge_is_repeated(left, top):
-    pixels = np.asarray(crop_square(numbered(200, 200), Face(left, top, 60, 60, 1), CENTRED))
+    pixels = np.asarray(crop_square(numbered(200, 200), face(left + 30, top + 30, 30), CENTRED))
     assert pixels.shape == (60, 60, 3)
     assert np.array_equal(pixels[..., 0], np.broadcast_to(np.clip(left + np.arange(60), 0, 199), (60, 60)))
     assert np.array_equal(pixels[..., 1], np.broadcast_to(np.clip(top + np.arange(60), 0, 199)[:, None], (60, 60)))
 
 
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (face(100, 100, 30), True),
+        (face(-20, 100, 30), True),
+        (face(-40, 100, 30), False),
+        (face(100, 240, 30), False),
+        (face(100, 100, 30, box=(-50, 10, 20, 20)), False),
+        (face(-90, 100, 30, box=(10, 10, 20, 20)), False),
+    ],
+)
+def test_a_face_outside_the_photo_is_known_as_such(found, expected):
+    assert overlaps(numbered(200, 200), found, CENTRED) is expected
+
+
+class OneAnswer:
+    """A detector's network that always finds the same."""
+
+    def __init__(self, **item):
+        self.item = item
+
+    def detect_faces(self, image, **options):
+        return [self.item]
+
+
+def test_empty_boxes_and_fallen_together_landmarks_are_no_faces():
+    photo = numbered(200, 200)
+    points = {name: [100 + i, 90 + i * i] for i, name in enumerate("abcde")}
+    cases = [
+        ({}, 1),
+        ({"box": [90, 90, 0, 20]}, 0),
+        ({"box": [float("nan"), 90, 20, 20]}, 0),
+        ({"keypoints": {name: [100, 100] for name in points}}, 0),
+        ({"keypoints": {**points, "a": [float("inf"), 0]}}, 0),
+        ({"confidence": 0.5}, 0),
+    ]
+    for change, count in cases:
+        detector = FaceDetector(640, 20, 0.9)
+        detector._mtcnn = OneAnswer(**{"box": [90, 90, 20, 20], "confidence": 0.99, "keypoints": points, **change})
+        assert len(detector(photo)) == count
+
+
 def test_the_reported_box_is_whole_pixels_inside_the_image():
-    box = Face(-5.4, 10.6, 300, 20.2, 1).clipped(100, 80)
+    box = face(50, 50, 5, box=(-5.4, 10.6, 300, 20.2)).clipped(100, 80)
     assert box == {"xmin": 0, "ymin": 11, "xmax": 100, "ymax": 31}
     assert all(type(value) is int for value in box.values())

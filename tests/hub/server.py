@@ -139,6 +139,15 @@ class HubServer:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(30)
 
+    def put(self, kind: str, name: str, files: dict[str, bytes], tag: str | None = None) -> str:
+        """Places a commit as if it had been pushed; returns its id."""
+        repo = self.repos.setdefault((kind, name), Repo(kind, name, private=False))
+        blobs = {path: Blob(data, lfs=path.endswith(LFS_SUFFIXES)) for path, data in files.items()}
+        oid = repo.commit("main", blobs, "put there by a test")
+        if tag:
+            repo.tags[tag] = oid
+        return oid
+
     def files(self, kind: str, name: str, revision: str = "main") -> dict[str, bytes]:
         """The content of a repo at a revision, without what the Hub adds."""
         repo = self.repos[kind, name]

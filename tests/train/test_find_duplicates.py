@@ -7,7 +7,8 @@ import PIL.ImageEnhance
 import pytest
 
 from dataset_script.utkface import read_manifest
-from train.calibrate_crop import fit_crop
+from hf_model.faces import Face
+from train.calibrate_crop import fit_crop, framing_error
 from train.find_duplicates import group, main
 from train.scenes import make_scene
 
@@ -66,14 +67,15 @@ def test_the_committed_manifest_is_sound(root):
 def test_the_crop_constants_undo_a_known_framing():
     random = np.random.default_rng(0)
     squares = np.column_stack([random.uniform(0, 300, (50, 2)), random.uniform(80, 600, 50)])
-    left, top, side = squares.T
-    boxes = np.column_stack([left + 0.1 * side, top - 0.05 * side, 0.8 * side, 1.1 * side])
-    crop = fit_crop(boxes, squares)
-    assert crop == {
-        "center_x": pytest.approx(0.5),
-        "center_y": pytest.approx(0.5),
-        "scale": pytest.approx(1 / 1.1, abs=1e-3),
-    }
+    shape = np.array([[-1, -1], [1, -1], [0, 0], [-1, 1], [1, 1]])  # its spread is sqrt(1.6)
+    faces = []
+    for left, top, side in squares:
+        landmarks = [left + 0.45 * side, top + 0.6 * side] + 0.2 * side * shape
+        faces.append(Face(left, top, side, side, 1.0, tuple(map(tuple, landmarks))))
+    crop = fit_crop(faces, squares)
+    assert crop["scale"] == pytest.approx(1 / (0.2 * 1.6**0.5), abs=1e-3)
+    assert (crop["offset_x"], crop["offset_y"]) == (pytest.approx(0.05), pytest.approx(-0.1))
+    assert max(framing_error(faces, squares, crop).values()) < 0.02  # whole pixels
 
 
 def test_a_scene_holds_the_chip_where_it_says():

@@ -1,0 +1,157 @@
+"""Measures the predictor against the straightforward way: `python -m benchmarks.bench_predictor`.
+
+The straightforward way is ``MTCNN().detect_faces`` on the full photo, the same crop, and
+``model.predict`` of the Keras model; it is built before the clock runs. Both sides run in one process,
+in turns; figures are medians. Written to ``benchmarks/predictor.json``.
+"""
+
+import argparse
+import os
+import pathlib
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+import PIL.Image
+
+from benchmarks.common import run_fresh, write_report
+
+MODEL = pathlib.Path("hf_model")
+COLD = """
+import json, resource, sys, time
+start = time.perf_counter()
+from hf_model import AgeGenderPredictor
+imported = time.perf_counter()
+predictor = AgeGenderPredictor.from_pretrained("hf_model")
+loaded = time.perf_counter()
+(face,) = predictor(sys.argv[1])
+answered = time.perf_counter()
+predictor(sys.argv[1])
+again = time.perf_counter()
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+print(json.dumps({"import_s": imported - start, "load_s": loaded - imported, "first_answer_s": answered - loaded,
+                  "second_answer_s": again - answered, "cold_s": answered - start, "peak_gb": peak}))
+"""
+
+
+class Straightforward:
+    """What a user would write first."""
+
+    def __init__(self, predictor):
+        import mtcnn
+
+        from hf_model.architecture import build_model
+        from hf_model.weights import load_weights
+
+        self.config = predictor.config
+        self.detector = mtcnn.MTCNN()
+        self.model = build_model(self.config["heads"], self.config["input"]["size"])
+        load_weights(self.model, MODEL / "model.safetensors")
+
+    def photo(self, photo: PIL.Image.Image) -> tuple[dict, float]:
+        """Box and age of the most confident face."""
+        from hf_model.faces import Face, crop_square
+
+        best = max(self.detector.detect_faces(np.asarray(photo)), key=lambda item: item["confidence"])
+        landmarks = tuple(map(tuple, best["keypoints"].values()))
+        face = Face(*map(float, best["box"]), float(best["confidence"]), landmarks)
+        return face.clipped(*photo.size), self.chip(crop_square(photo, face, self.config["crop"]))
+
+    def chip(self, chip: PIL.Image.Image) -> float:
+        """Age of a chip."""
+        from hf_model.preprocessing import preprocess, resize
+
+        size = self.config["input"]["size"]
+        answer = self.model.predict(preprocess(resize(chip, size)[None]), verbose=0)
+        return float(answer["age"][0, 0])
+
+
+def in_turns(repeats: int, **calls: Callable) -> dict[str, float]:
+    """Median seconds of each call, made in turns; one round before the clock runs."""
+    taken: dict[str, list[float]] = {name: [] for name in calls}
+    for turn in range(repeats + 1):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            if turn:
+                taken[name].append(time.perf_counter() - start)
+    return {name: statistics.median(times) for name, times in taken.items()}
+
+
+def astronaut() -> PIL.Image.Image:
+    import skimage.data
+
+    return PIL.Image.fromarray(skimage.data.astronaut())
+
+
+def overlap(first: dict, second: dict) -> float:
+    """Intersection over union of two boxes."""
+    width = min(first["xmax"], second["xmax"]) - max(first["xmin"], second["xmin"])
+    height = min(first["ymax"], second["ymax"]) - max(first["ymin"], second["ymin"])
+    both = max(width, 0) * max(height, 0)
+    areas = [(box["xmax"] - box["xmin"]) * (box["ymax"] - box["ymin"]) for box in (first, second)]
+    return both / (sum(areas) - both)
+
+
+def measure_photo(predictor, plain: Straightforward, photo: PIL.Image.Image, repeats: int) -> dict:
+    """One photo end to end, both ways."""
+    seconds = in_turns(repeats, predictor=lambda: predictor(photo), straightforward=lambda: plain.photo(photo))
+    (face,) = predictor(photo)
+    box, age = plain.photo(photo)
+    return {
+        "pixels": list(photo.size),
+        "seconds": seconds,
+        "times_faster": seconds["straightforward"] / seconds["predictor"],
+        "box_overlap": overlap(face.box, box),
+        "age_difference": abs(face.age - age),
+    }
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_predictor", description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=5)
+    args = parser.parse_args(argv)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import tempfile
+
+    from hf_model import AgeGenderPredictor
+
+    small = astronaut()
+    with tempfile.TemporaryDirectory() as folder:
+        small.save(f"{folder}/astronaut.png")
+        cold = run_fresh(COLD, f"{folder}/astronaut.png")
+    predictor = AgeGenderPredictor.from_pretrained(MODEL)
+    plain = Straightforward(predictor)
+    large = PIL.Image.new("RGB", (4000, 3000), "gray")
+    large.paste(small.resize((3000, 3000), PIL.Image.Resampling.BICUBIC), (500, 0))
+    figures = {
+        "photo_512": measure_photo(predictor, plain, small, args.repeats),
+        "photo_12_megapixels": measure_photo(predictor, plain, large, max(args.repeats // 2, 1)),
+        "cold_start": cold,
+    }
+    random = np.random.default_rng(0)
+    chips = [
+        small.crop((150 + dx, 40 + dy, 290 + dx, 180 + dy)).resize((200, 200))
+        for dx, dy in random.integers(0, 30, (256, 2))
+    ]
+    alone = chips[:32]
+    seconds = in_turns(
+        max(args.repeats // 2, 1),
+        predictor=lambda: predictor(chips, faces="none"),
+        straightforward=lambda: [plain.chip(chip) for chip in alone],
+    )
+    rates = {"predictor": len(chips) / seconds["predictor"], "straightforward": len(alone) / seconds["straightforward"]}
+    figures["chips_256"] = {"per_second": rates, "times_faster": rates["predictor"] / rates["straightforward"]}
+    onnx = AgeGenderPredictor.from_pretrained(MODEL, engine="onnx")
+    some = chips[:96]
+    seconds = in_turns(args.repeats, keras=lambda: predictor(some, faces="none"), onnx=lambda: onnx(some, faces="none"))
+    figures["engines"] = {
+        "per_second": {name: len(some) / value for name, value in seconds.items()},
+        "keras_over_onnx": seconds["onnx"] / seconds["keras"],
+    }
+    write_report("predictor", ("tensorflow", "keras", "mtcnn", "numpy", "pillow", "onnxruntime"), figures)
+
+
+if __name__ == "__main__":
+    main()
