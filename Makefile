@@ -7,7 +7,7 @@ VENV_COMPAT := .venv-compat
 MODEL ?= hf_model
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: setup demo test test-transformers test-compat lint format data bench train evaluate card
+.PHONY: setup demo test test-transformers test-compat lint format data bench train evaluate card publish
 
 setup: $(VENV)/.ready
 
@@ -57,9 +57,11 @@ format: setup
 data: setup
 	$(BIN)/python -m train.build_dataset --data $(DATA_DIR) --out $(or $(OUT),build/utkface)
 
-# make bench DATA_DIR=...
+# make bench [DATA_DIR=...]: the benchmark of the dataset wants UTKFace
 bench: setup
-	$(BIN)/python -m benchmarks.bench_dataset $(DATA_DIR)
+	$(BIN)/python -m benchmarks.bench_predictor
+	$(BIN)/python -m benchmarks.soak
+	$(if $(DATA_DIR),$(BIN)/python -m benchmarks.bench_dataset $(DATA_DIR))
 
 # make train DATA_DIR=... BACKBONE=imagenet RECIPE=best
 train: setup
@@ -73,3 +75,8 @@ evaluate: setup
 
 card: setup
 	$(BIN)/python -m train.card
+
+# make publish VERSION=0.1.0 REPO=user/age-gender [WHAT=model|space|dataset|all] [ARGS="--dry-run"]
+publish: setup
+	@test -n "$(VERSION)" -a -n "$(REPO)" || { echo 'Say what and where: make publish VERSION=0.1.0 REPO=user/age-gender [WHAT=model|space|dataset|all] [ARGS="--dry-run"]'; exit 2; }
+	@$(BIN)/python -m train.publish $(or $(WHAT),model) --repo $(REPO) --version $(VERSION) $(ARGS)

@@ -220,10 +220,16 @@ def across_splits(records, manifest, key):
     return sum(len(names) > 1 for names in splits.values())
 
 
-@pytest.mark.utkface
-def test_the_real_utkface_splits_without_leaks(utkface_dir, root):
+@pytest.fixture(scope="module")
+def real(utkface_dir, root):
+    """The real files, indexed: manifest, records, skipped."""
     manifest = utkface.read_manifest(root / "dataset_script" / utkface.MANIFEST)
-    records, skipped = index_files([str(utkface_dir)], manifest, check_images=False)
+    return manifest, *index_files([str(utkface_dir)], manifest, check_images=False)
+
+
+@pytest.mark.utkface
+def test_the_real_utkface_splits_without_leaks(real):
+    manifest, records, skipped = real
     assert len(records) + len(skipped) == 21811
     assert [item.reason for item in skipped] == ["missing_field"] * 3
     assert across_splits(records, manifest, lambda record: record.duplicate_group) == 0
@@ -237,13 +243,19 @@ def test_the_real_utkface_splits_without_leaks(utkface_dir, root):
 
 
 @pytest.mark.utkface
-def test_the_real_splits_are_alike_in_age_and_gender(utkface_dir, root):
+def test_the_real_splits_are_alike_in_age_and_gender(real):
     from train.choose_salt import largest_difference
 
-    manifest = utkface.read_manifest(root / "dataset_script" / utkface.MANIFEST)
-    records, _ = index_files([str(utkface_dir)], manifest, check_images=False)
-    records = [record for record in records if not record.label_conflict]
+    records = [record for record in real[1] if not record.label_conflict]
     assert largest_difference([record.labels for record in records], [record.split for record in records]) <= 0.015
+
+
+@pytest.mark.utkface
+def test_the_committed_dataset_card_is_what_the_real_files_give(real, root):
+    from train.dataset_card import render
+
+    _, records, skipped = real
+    assert (root / "dataset_script" / "README.md").read_text(encoding="utf-8") == render(records, skipped)
 
 
 def test_the_list_of_skipped_files_is_there_after_a_cached_build_too(build, make_utkface):
