@@ -1,15 +1,23 @@
 """The Space: a photo in, every face boxed with age, perceived gender and what is known of the errors."""
 
-import json
+import concurrent.futures
+import dataclasses
 import os
+import pathlib
 import sys
+import traceback
 
 import gradio as gr
 import numpy as np
-from model import find_model_folder, load_predictor, read_card
+import PIL.Image
+from model import find_model_folder, load_predictor, read_card, read_metrics
 from presentation import card_section, describe_faces, draw_faces, group_table, message
 
 FILE_LIFETIME = int(os.environ.get("FILE_LIFETIME_SECONDS", "300"))
+REQUEST_SECONDS = int(os.environ.get("REQUEST_SECONDS", "30"))
+CONCURRENCY = 2  # a Space on CPU basic has two cores
+WAITING = 32
+EXAMPLE = pathlib.Path(__file__).with_name("examples") / "astronaut.jpg"
 CSS = """
 .face { border-left: 6px solid; padding: 0.2rem 1rem; margin: 0.8rem 0; }
 .face h3 { margin: 0.2rem 0; } .face p { margin: 0.3rem 0; } .small { font-size: 0.85em; }
@@ -48,52 +56,91 @@ class Photo(gr.Image):
 
 
 class Demo:
-    """The page's functions around one loaded model."""
+    """The page's functions around one model, loaded and warmed.
 
-    def __init__(self, folder):
-        self.predictor = load_predictor(folder)
-        self.predictor.warm_up()
-        self.card = read_card(folder)
-        metrics = folder / "metrics.json"
-        self.metrics = json.loads(metrics.read_text(encoding="utf-8")) if metrics.is_file() else None
+    A model that cannot be had is no crash: ``problem`` says why, and the page shows it.
+    """
+
+    def __init__(self):
+        self.predictor, self.card, self.metrics, self.problem = None, "", None, None
+        self.pool = concurrent.futures.ThreadPoolExecutor(CONCURRENCY, "predict")
+        try:
+            folder = find_model_folder()
+            self.predictor = load_predictor(folder)
+            self.predictor.warm_up()
+            self.card = read_card(folder)
+            self.metrics = read_metrics(folder)
+        except Exception as error:  # no network, no such repo, half a download, other weights, ...
+            traceback.print_exc()
+            self.problem = f"The model could not be loaded: {error}"
 
     def predict(self, photo: str | None, all_faces: bool = False):
         """The annotated photo and the list of prediction dicts, most confident face first."""
         try:
-            image, faces = self._analyse(photo, all_faces)
+            analysis = self._within_time(photo, all_faces)
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from error
-        return np.asarray(image), faces
+        return np.asarray(analysis.annotated), analysis.faces
 
     def show(self, photo: str | None, all_faces: bool):
         """What the page shows: annotated photo, answers in words, the crops that the model saw, the data."""
         try:
-            image, faces = self._analyse(photo, all_faces)
+            analysis = self._within_time(photo, all_faces)
         except ValueError as error:
             return None, message(str(error)), [], []
-        crops = self.predictor.crops(photo, faces="all" if all_faces else "most_confident")
-        gallery = [(np.asarray(crop), f"face {number}") for number, (_, crop) in enumerate(crops, start=1)]
-        words = describe_faces(faces, self.predictor.config["decision"], self.metrics)
-        return np.asarray(image), words, gallery, faces
+        words = describe_faces(analysis.faces, self.predictor.config["decision"], self.metrics)
+        if analysis.found > len(analysis.faces):
+            words += message(f"{analysis.found} faces were found. Switch on “All faces” to see every one of them.")
+        gallery = [(np.asarray(crop), f"face {number}") for number, crop in enumerate(analysis.crops, start=1)]
+        return np.asarray(analysis.annotated), words, gallery, analysis.faces
 
-    def _analyse(self, photo: str | None, all_faces: bool):
+    def show_example(self, photo: str):
+        """As :meth:`show`, with the switch as it is at the start."""
+        return self.show(photo, False)
+
+    def _within_time(self, photo: str | None, all_faces: bool) -> "Analysis":
+        if self.problem:
+            raise ValueError(self.problem)
         if not photo:
             raise ValueError("Please choose a photo first.")
-        with open(photo, "rb") as file:
-            data = file.read()
         try:
-            faces = self.predictor(data, faces="all" if all_faces else "most_confident")
-            image = self.predictor.read(data)
+            return self.pool.submit(self._analyse, photo, all_faces).result(REQUEST_SECONDS)
+        except TimeoutError:
+            raise ValueError(
+                f"This took longer than {REQUEST_SECONDS} seconds: the page is busy. Please try again in a minute."
+            ) from None
+
+    def _analyse(self, photo: str, all_faces: bool) -> "Analysis":
+        try:
+            image = self.predictor.read(photo)
         except ValueError as error:  # InvalidImageError of the pulled code
             raise ValueError(f"This file cannot be used: {getattr(error, 'reason', error)}.") from error
-        faces = [face.to_dict() for face in faces]
-        return draw_faces(image, faces), faces
+        found = self.predictor.crops(image, faces="all")
+        wanted = found if all_faces else found[:1]
+        crops = [crop for _, crop in wanted]
+        faces = []
+        for (face, _), (prediction,) in zip(wanted, self.predictor(crops, faces="none"), strict=True):
+            faces.append(prediction.to_dict() | {"box": face.clipped(*image.size), "detection_score": face.score})
+        return Analysis(draw_faces(image, faces), faces, crops, len(found))
+
+
+@dataclasses.dataclass(frozen=True)
+class Analysis:
+    """One photo's answer: the photo with boxes, a dict and a crop a face, and how many faces there were."""
+
+    annotated: PIL.Image.Image
+    faces: list[dict]
+    crops: list[PIL.Image.Image]
+    found: int
 
 
 def build(demo: Demo) -> gr.Blocks:
     """The page."""
-    with gr.Blocks(title="Age and perceived gender", analytics_enabled=False, delete_cache=(60, FILE_LIFETIME)) as page:
+    cleaning = (min(60, FILE_LIFETIME), FILE_LIFETIME)
+    with gr.Blocks(title="Age and perceived gender", analytics_enabled=False, delete_cache=cleaning) as page:
         gr.Markdown("# Age and perceived gender from a face photo")
+        if demo.problem:
+            gr.HTML(message(demo.problem))
         with gr.Column() as gate:
             gr.Markdown(DISCLAIMER.format(minutes=FILE_LIFETIME / 60))
             accept = gr.Button("I understand", variant="primary", elem_id="accept")
@@ -113,6 +160,11 @@ def build(demo: Demo) -> gr.Blocks:
             with gr.Accordion("What the model saw, and the answer as data", open=False):
                 crops = gr.Gallery(label="Crops given to the model", columns=4, height="auto")
                 faces = gr.JSON(label="Predictions")
+            shown = [annotated, words, crops, faces]
+            gr.Examples(
+                [[str(EXAMPLE)]], [photo], shown, demo.show_example, run_on_click=True, label="Example (NASA, public domain)",
+                cache_examples=False, api_visibility="private",
+            )  # fmt: skip
             for title in ("Limitations", "Bias", "Out-of-scope use"):
                 text = card_section(demo.card, title)
                 if text:
@@ -123,24 +175,17 @@ def build(demo: Demo) -> gr.Blocks:
         accept.click(
             lambda: (gr.Column(visible=False), gr.Column(visible=True)), None, [gate, main], api_visibility="private"
         )
-        shown = [annotated, words, crops, faces]
-        for event in (run.click, photo.upload, photo.input):
-            event(
-                demo.show,
-                [photo, all_faces],
-                shown,
-                api_visibility="private",
-                concurrency_id="model",
-                trigger_mode="once",
-            )
+        events = {"api_visibility": "private", "concurrency_id": "model", "trigger_mode": "once"}
+        for event in (run.click, photo.input, all_faces.input):
+            event(demo.show, [photo, all_faces], shown, **events)
         api = gr.Button(visible=False)
         api.click(demo.predict, [photo, all_faces], [annotated, faces], api_name="predict", concurrency_id="model")
     return page
 
 
 def main() -> None:
-    page = build(Demo(find_model_folder()))
-    page.queue(max_size=32, default_concurrency_limit=2)
+    page = build(Demo())
+    page.queue(max_size=WAITING, default_concurrency_limit=CONCURRENCY)
     fonts = ["system-ui", "sans-serif"]  # the default theme fetches its fonts from elsewhere
     page.launch(
         server_name=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),

@@ -1,6 +1,7 @@
 """Finds the model that the Space shows, and loads it with the code that came with it."""
 
 import importlib.util
+import json
 import os
 import pathlib
 import sys
@@ -55,3 +56,9 @@ def read_card(folder: pathlib.Path) -> str:
         if path.is_file():
             return path.read_text(encoding="utf-8")
     return ""
+
+
+def read_metrics(folder: pathlib.Path) -> dict | None:
+    """The model's measured figures, None where the repo has none."""
+    path = folder / "metrics.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
