@@ -7,7 +7,7 @@ VENV_COMPAT := .venv-compat
 MODEL ?= hf_model
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: setup demo test test-transformers test-compat lint format data bench train evaluate card publish
+.PHONY: setup demo test test-transformers test-compat e2e lint format data bench train evaluate card publish
 
 setup: $(VENV)/.ready
 
@@ -36,7 +36,15 @@ demo: setup
 	$(BIN)/python space/app.py
 
 test: setup
-	$(BIN)/python -m pytest tests --ignore=tests/transformers_door --ignore=tests/compat
+	$(BIN)/python -m pytest tests --ignore=tests/transformers_door --ignore=tests/compat --ignore=tests/e2e
+
+# The page in a real browser: wants Debian's chromium (apt-get install chromium).
+e2e: $(VENV)/.ready-e2e
+	$(BIN)/python -m pytest tests/e2e
+
+$(VENV)/.ready-e2e: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[e2e]'
+	@touch $@
 
 test-transformers: $(VENV_TRANSFORMERS)/.ready
 	$(VENV_TRANSFORMERS)/bin/python -m pytest tests/transformers_door
@@ -61,6 +69,7 @@ data: setup
 bench: setup
 	$(BIN)/python -m benchmarks.bench_predictor
 	$(BIN)/python -m benchmarks.soak
+	$(BIN)/python -m benchmarks.load_space
 	$(if $(DATA_DIR),$(BIN)/python -m benchmarks.bench_dataset $(DATA_DIR))
 
 # make train DATA_DIR=... BACKBONE=imagenet RECIPE=best

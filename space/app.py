@@ -94,10 +94,6 @@ class Demo:
         gallery = [(np.asarray(crop), f"face {number}") for number, crop in enumerate(analysis.crops, start=1)]
         return np.asarray(analysis.annotated), words, gallery, analysis.faces
 
-    def show_example(self, photo: str):
-        """As :meth:`show`, with the switch as it is at the start."""
-        return self.show(photo, False)
-
     def _within_time(self, photo: str | None, all_faces: bool) -> "Analysis":
         if self.problem:
             raise ValueError(self.problem)
@@ -148,23 +144,28 @@ def build(demo: Demo) -> gr.Blocks:
             with gr.Row():
                 with gr.Column():
                     photo = Photo(
-                        label="Photo", type="filepath", sources=["upload", "clipboard", "webcam"], elem_id="photo"
+                        label="Photo",
+                        type="filepath",
+                        sources=["upload", "clipboard", "webcam"],
+                        alt_text="Your photo",
+                        elem_id="photo",
                     )
                     all_faces = gr.Checkbox(label="All faces, not only the most confident one", elem_id="all-faces")
                     run = gr.Button("Estimate", variant="primary", elem_id="run")
+                    example = gr.Button("Try an example: Eileen Collins (NASA, public domain)", elem_id="example")
                 with gr.Column():
                     annotated = gr.Image(
-                        label="Faces found", interactive=False, buttons=["download", "fullscreen"], elem_id="annotated"
+                        label="Faces found",
+                        interactive=False,
+                        buttons=["download", "fullscreen"],
+                        alt_text="The photo with a numbered box around every face shown",
+                        elem_id="annotated",
                     )
                     words = gr.HTML(elem_id="words")
             with gr.Accordion("What the model saw, and the answer as data", open=False):
                 crops = gr.Gallery(label="Crops given to the model", columns=4, height="auto")
                 faces = gr.JSON(label="Predictions")
             shown = [annotated, words, crops, faces]
-            gr.Examples(
-                [[str(EXAMPLE)]], [photo], shown, demo.show_example, run_on_click=True, label="Example (NASA, public domain)",
-                cache_examples=False, api_visibility="private",
-            )  # fmt: skip
             for title in ("Limitations", "Bias", "Out-of-scope use"):
                 text = card_section(demo.card, title)
                 if text:
@@ -178,21 +179,38 @@ def build(demo: Demo) -> gr.Blocks:
         events = {"api_visibility": "private", "concurrency_id": "model", "trigger_mode": "once"}
         for event in (run.click, photo.input, all_faces.input):
             event(demo.show, [photo, all_faces], shown, **events)
+        example.click(lambda: str(EXAMPLE), None, photo, api_visibility="private").then(
+            demo.show, [photo, all_faces], shown, **events
+        )
         api = gr.Button(visible=False)
         api.click(demo.predict, [photo, all_faces], [annotated, faces], api_name="predict", concurrency_id="model")
     return page
 
 
+def theme() -> gr.themes.Base:
+    """Gradio's default theme, without fonts from elsewhere and with contrasts of at least 4.5 to 1."""
+    made = gr.themes.Default(primary_hue="blue", font=["system-ui", "sans-serif"], font_mono=["monospace"])
+    return made.set(
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_hover_dark="*primary_800",
+        button_primary_text_color="white",
+        button_primary_text_color_dark="white",
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+    )
+
+
 def main() -> None:
     page = build(Demo())
     page.queue(max_size=WAITING, default_concurrency_limit=CONCURRENCY)
-    fonts = ["system-ui", "sans-serif"]  # the default theme fetches its fonts from elsewhere
     page.launch(
         server_name=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),
         server_port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
         max_file_size="20mb",
         show_error=False,
-        theme=gr.themes.Default(font=fonts, font_mono=["monospace"]),
+        theme=theme(),
         css=CSS,
         footer_links=["api"],
         ssr_mode=False,

@@ -1,0 +1,127 @@
+"""The Space under load: `python -m benchmarks.load_space [--clients 40] [--requests 10]`, on this machine alone.
+
+Clients send good and bad photos at once. Every answer must be the one a single client gets, every
+refusal the polite one; the server must answer afterwards. Exits 1 otherwise. Written to
+``benchmarks/space.json``.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import contextlib
+import os
+import pathlib
+import sys
+import tempfile
+import time
+
+import numpy as np
+import PIL.Image
+
+from benchmarks.bench_predictor import astronaut
+from benchmarks.common import write_report
+
+GROWTH_LIMIT_MB = 150
+
+
+def make_photos(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Good and bad photos, by name."""
+    photo = astronaut()
+    pair = PIL.Image.new("RGB", (1024, 512))
+    pair.paste(photo, (0, 0))
+    pair.paste(photo, (512, 0))
+    for name, picture in {"face": photo, "pair": pair, "gray": PIL.Image.new("RGB", (300, 200), "gray")}.items():
+        picture.save(folder / f"{name}.jpg")
+    (folder / "text.jpg").write_text("not a picture")
+    (folder / "cut.jpg").write_bytes((folder / "face.jpg").read_bytes()[:5000])
+    return sorted(folder.iterdir())
+
+
+def ask(client, photo: pathlib.Path) -> tuple[str, object]:
+    """("answer", faces), ("sentence", text) for a file that cannot be used, or ("refused", text)."""
+    from gradio_client import handle_file
+
+    try:
+        return "answer", client.predict(handle_file(str(photo)), True, api_name="/predict")[1]
+    except Exception as error:  # gradio_client's own kinds; the text tells which it was
+        text = str(error)
+        if "cannot be used" in text:
+            return "sentence", text
+        return ("refused" if "ueue is full" in text or "busy" in text else "failed"), text
+
+
+def same(first, second) -> bool:
+    """Whether two answers agree: texts as they are, faces up to rounding of the arithmetic."""
+    if first[0] != second[0] or first[0] != "answer":
+        return first == second
+    if len(first[1]) != len(second[1]):
+        return False
+    return all(
+        a["box"] == b["box"] and abs(a["age"] - b["age"]) < 0.01 for a, b in zip(first[1], second[1], strict=True)
+    )
+
+
+def children_mb() -> float:
+    """Resident memory of this process's children: the server (Linux)."""
+    pages = 0
+    for pid in pathlib.Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split():
+        with contextlib.suppress(OSError):
+            pages += int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.load_space", description=__doc__.splitlines()[0])
+    parser.add_argument("--clients", type=int, default=40)
+    parser.add_argument("--requests", type=int, default=10)
+    args = parser.parse_args(argv)
+    from gradio_client import Client
+
+    from tests.support import running_space
+
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    environment.pop("MODEL_ID", None)
+    with tempfile.TemporaryDirectory() as folder, running_space(pathlib.Path.cwd(), environment) as url:
+        photos = make_photos(pathlib.Path(folder))
+        single = Client(url, verbose=False)
+        expected = {photo: ask(single, photo) for photo in photos}
+        outcomes, times = collections.Counter(), []
+        memory_before = children_mb()
+
+        def visit(number: int) -> None:
+            client = Client(url, verbose=False)
+            random = np.random.default_rng(number)
+            for index in random.integers(0, len(photos), args.requests):
+                start = time.perf_counter()
+                outcome = ask(client, photos[index])
+                times.append(time.perf_counter() - start)
+                if outcome[0] in ("answer", "sentence") and not same(outcome, expected[photos[index]]):
+                    outcome = ("wrong", outcome)
+                outcomes[outcome[0]] += 1
+                if outcome[0] in ("wrong", "failed"):
+                    print(outcome, file=sys.stderr)
+
+        start = time.perf_counter()
+        with concurrent.futures.ThreadPoolExecutor(args.clients) as pool:
+            list(pool.map(visit, range(args.clients)))
+        seconds = time.perf_counter() - start
+        grown = children_mb() - memory_before
+        afterwards = all(same(ask(single, photo), expected[photo]) for photo in photos)
+    figures = {
+        "clients": args.clients,
+        "requests": sum(outcomes.values()),
+        "outcomes": dict(outcomes),
+        "per_second": sum(outcomes.values()) / seconds,
+        "median_s": float(np.median(times)),
+        "p95_s": float(np.percentile(times, 95)),
+        "memory_grown_mb": grown,
+        "memory_limit_mb": GROWTH_LIMIT_MB,
+        "answers_afterwards": afterwards,
+    }
+    write_report("space", ("gradio", "gradio_client", "tensorflow"), figures)
+    if outcomes["failed"] or outcomes["wrong"] or not afterwards or grown > GROWTH_LIMIT_MB:
+        sys.exit("The Space did not bear the load, see above.")
+
+
+if __name__ == "__main__":
+    main()
