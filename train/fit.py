@@ -6,13 +6,16 @@ import json
 import os
 import pathlib
 import shutil
+import time
 
 import keras
 import numpy as np
+import tensorboard.summary
 
 from hf_model.weights import save_weights
 from train.data import Activations, Batches, Chips, cache_activations, steps_per_epoch
 from train.model import TrainingModel, prepare_stage
+from train.plots import plot_log
 from train.recipe import Stage
 
 
@@ -77,7 +80,7 @@ class Run:
                     variable.assign(arrays[f"optimizer:{index}"])
 
     def log(self, row: dict) -> None:
-        """Appends one epoch to ``log.csv``, in place of an earlier row of the same epoch."""
+        """Appends one epoch to ``log.csv``, in place of an earlier row of the same epoch, and to TensorBoard's log."""
         rows = list(csv.DictReader(self.log_path.open())) if self.log_path.exists() else []
         key = (row["stage"], str(row["epoch"]))
         rows = [old for old in rows if (old["stage"], old["epoch"]) != key] + [row]
@@ -87,6 +90,11 @@ class Run:
             writer.writeheader()
             writer.writerows(rows)
         os.replace(partial, self.log_path)
+        writer = tensorboard.summary.Writer(str(self.folder / "tensorboard"))
+        for name, value in row.items():
+            if isinstance(value, float):
+                writer.add_scalar(name, value, step=len(rows))
+        writer.close()
 
 
 def fit(model: TrainingModel, chips: dict[str, Chips], run: Run, cache: pathlib.Path) -> None:
@@ -114,6 +122,7 @@ def fit(model: TrainingModel, chips: dict[str, Chips], run: Run, cache: pathlib.
             run.restore(model, "best.npz")
         progress = Progress(stage=progress.stage + 1)
         run.save(model, progress, is_best=False)
+    plot_log(run.log_path, run.folder / "curves.png")
     save_weights(model.network, run.folder / "model.safetensors", {"recipe": model.recipe.name})
 
 
@@ -138,9 +147,11 @@ def _epoch(
         )
         validation = Batches(chips["validation"], stage.size, stage.batch_size, model.target_names)
     print(f"{stage.name} epoch {progress.epoch + 1}/{stage.epochs}", flush=True)
+    start = time.monotonic()
     logs = model.fit(training, verbose=2 if os.environ.get("CI") else "auto", epochs=1, shuffle=False).history
     scores = model.evaluate(validation, verbose=0, return_dict=True)
     row = {"stage": stage.name, "epoch": progress.epoch + 1, "size": stage.size}
+    row["seconds"] = round(time.monotonic() - start, 1)
     row |= {name: round(float(values[-1]), 5) for name, values in logs.items()}
     row |= {f"val_{name}": round(float(value), 5) for name, value in scores.items()}
     print(

@@ -1,5 +1,7 @@
-"""Plots of an evaluation, as PNG: error by age, predicted against labelled, reliability, gender by age."""
+"""Plots as PNG. Of a run, its curves; of an evaluation, error by age, predicted against labelled, reliability, gender by age."""
 
+import csv
+import itertools
 import pathlib
 
 import matplotlib
@@ -49,6 +51,29 @@ def plot_all(answers, metrics: dict, folder: pathlib.Path) -> None:
     _with_intervals(axes, by_age, "gender_accuracy")
     axes.set(xlabel="labelled age", ylabel="gender accuracy", title="Gender accuracy by age")
     _write(figure, folder / "gender_by_age.png")
+
+
+def plot_log(log: pathlib.Path, path: pathlib.Path) -> None:
+    """The curves of a run: age error, gender accuracy and AUC by epoch, training and validation, stages marked.
+
+    Args:
+        log: ``log.csv`` of a run folder.
+        path: the PNG to write.
+    """
+    with log.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    figure, panels = plt.subplots(1, 3, figsize=(13, 4))
+    names = (("age_mae", "age error, years"), ("gender_accuracy", "gender accuracy"), ("gender_auc", "gender AUC"))
+    epochs = range(1, len(rows) + 1)
+    for axes, (name, title) in zip(panels, names, strict=True):
+        for prefix, label in (("", "training"), ("val_", "validation")):
+            axes.plot(epochs, [float(row[prefix + name]) for row in rows], marker="o", label=label)
+        for number, (before, after) in enumerate(itertools.pairwise(rows), start=1):
+            if before["stage"] != after["stage"]:
+                axes.axvline(number + 0.5, color="grey", linewidth=1)
+        axes.set(xlabel="epoch", title=title)
+        axes.legend()
+    _write(figure, path)
 
 
 def _with_intervals(axes, levels: dict, metric: str) -> None:
