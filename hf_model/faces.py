@@ -7,6 +7,10 @@ import threading
 import numpy as np
 import PIL.Image
 
+# Asked for larger faces than this, MTCNN 1.0.0 can scale a picture below what its first network takes,
+# and fails; so smaller faces are left out afterwards.
+LARGEST_SAFE_FACE = 20
+
 
 @dataclasses.dataclass(frozen=True)
 class Face:
@@ -56,7 +60,10 @@ class FaceDetector:
             if self._mtcnn is None:
                 from mtcnn import MTCNN
 
-                self._mtcnn = MTCNN()
+                detector = MTCNN()
+                for stage in detector.stages:
+                    stage._model = _compiled(stage.model)
+                self._mtcnn = detector
         return self._mtcnn
 
     def __call__(self, image: PIL.Image.Image) -> list[Face]:
@@ -69,15 +76,25 @@ class FaceDetector:
             image = image.resize(size, PIL.Image.Resampling.BILINEAR, reducing_gap=2.0)
         # One image a call: given a list, MTCNN 1.0.0 can lose every image of it to one without a face.
         # The boxes are asked for unclipped, so that a face at the edge keeps its true centre and size.
-        found = self.load().detect_faces(np.asarray(image), fit_to_image=False, min_face_size=self.min_face_size)
+        smallest = min(self.min_face_size, LARGEST_SAFE_FACE)
+        found = self.load().detect_faces(np.asarray(image), fit_to_image=False, min_face_size=smallest)
         faces = []
         for item in found:
             left, top, width, height = (float(value) / scale for value in item["box"])
             landmarks = tuple((float(x) / scale, float(y) / scale) for x, y in item["keypoints"].values())
             face = Face(left, top, width, height, float(item["confidence"]), landmarks)
-            if face.score >= self.min_score and _is_sound(face):
+            large_enough = scale * max(face.width, face.height) >= self.min_face_size
+            if face.score >= self.min_score and large_enough and _is_sound(face):
                 faces.append(face)
         return sorted(faces, key=lambda face: -face.score)
+
+
+def _compiled(network):
+    """One of MTCNN's networks as a TensorFlow function for pictures of any size: twice as fast, never retraced."""
+    import tensorflow
+
+    pictures = tensorflow.TensorSpec((None, None, None, 3), tensorflow.float32)
+    return tensorflow.function(lambda batch: network(batch), input_signature=[pictures])
 
 
 def _is_sound(face: Face) -> bool:

@@ -86,6 +86,7 @@ def test_empty_boxes_and_fallen_together_landmarks_are_no_faces():
         ({"keypoints": {name: [100, 100] for name in points}}, 0),
         ({"keypoints": {**points, "a": [float("inf"), 0]}}, 0),
         ({"confidence": 0.5}, 0),
+        ({"box": [90, 90, 19, 19]}, 0),  # below the smallest face of 20 pixels
     ]
     for change, count in cases:
         detector = FaceDetector(640, 20, 0.9)
@@ -97,3 +98,25 @@ def test_the_reported_box_is_whole_pixels_inside_the_image():
     box = face(50, 50, 5, box=(-5.4, 10.6, 300, 20.2)).clipped(100, 80)
     assert box == {"xmin": 0, "ymin": 11, "xmax": 100, "ymax": 31}
     assert all(type(value) is int for value in box.values())
+
+
+def test_every_small_size_and_every_smallest_face_is_survived(predictor, astronaut):
+    """MTCNN's pyramid of scales has its edge cases; none may raise."""
+    face_alone = astronaut.crop((160, 50, 290, 190))
+    for side in [*range(18, 64, 3), 97, 131]:
+        for size in ((side, side), (side, 3 * side)):
+            predictor.detector(face_alone.resize(size))
+    for smallest in (12, 20, 33, 60, 200):
+        detector = FaceDetector(640, smallest, 0.9)
+        detector._mtcnn = predictor.detector.load()
+        assert len(detector(astronaut)) == (smallest < 100)
+
+
+def test_the_compiled_networks_find_what_mtcnn_itself_finds(predictor, astronaut):
+    import mtcnn
+
+    (expected,) = mtcnn.MTCNN().detect_faces(np.asarray(astronaut), fit_to_image=False)
+    (found,) = predictor.detector(astronaut)
+    assert (found.left, found.top, found.width, found.height) == pytest.approx(expected["box"], abs=1)
+    assert found.score == pytest.approx(expected["confidence"], abs=1e-4)
+    assert np.allclose(found.landmarks, list(expected["keypoints"].values()), atol=1)

@@ -111,6 +111,17 @@ def test_threads_sharing_a_predictor_get_the_single_thread_answers(predictor, as
     assert all(close(*pair) for pair in zip(alone, together, strict=True))
 
 
+def test_threads_may_detect_at_once(predictor, astronaut):
+    sizes = [(512, 512), (300, 300), (640, 400), (401, 512)] * 4
+    photos = [astronaut.resize(size) for size in sizes]
+    alone = [predictor(photo, faces="all") for photo in photos]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda photo: predictor(photo, faces="all"), photos))
+    for one, other in zip(alone, together, strict=True):
+        assert [face.box for face in one] == [face.box for face in other]
+        assert all(close(*pair) for pair in zip(one, other, strict=True))
+
+
 def test_predictions_are_finite_and_ages_never_negative(predictor):
     random = np.random.default_rng(0)
     pictures = [random.integers(0, 256, (50, 50, 3), dtype=np.uint8) for _ in range(8)]
