@@ -21,7 +21,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 $(VENV_TRANSFORMERS)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV_TRANSFORMERS)
 	$(VENV_TRANSFORMERS)/bin/python -m pip install --quiet --disable-pip-version-check 'torch==2.13.0'
-	$(VENV_TRANSFORMERS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,transformers,dev]'
+	$(VENV_TRANSFORMERS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,onnx,transformers,dev]'
 	@touch $@
 
 # The oldest versions that are supported: datasets 3, which runs loading scripts, and transformers 4.
@@ -47,7 +47,7 @@ $(VENV)/.ready-e2e: $(VENV)/.ready
 	@touch $@
 
 test-transformers: $(VENV_TRANSFORMERS)/.ready
-	$(VENV_TRANSFORMERS)/bin/python -m pytest tests/transformers_door
+	$(VENV_TRANSFORMERS)/bin/python -m pytest tests/transformers_door tests/test_readme.py
 
 test-compat: $(VENV_COMPAT)/.ready
 	$(VENV_COMPAT)/bin/python -m pytest tests/compat tests/transformers_door
