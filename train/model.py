@@ -92,7 +92,7 @@ def prepare_stage(model: TrainingModel, stage: Stage, steps_per_epoch: int) -> N
 
 def learning_rate(stage: Stage, steps_per_epoch: int):
     """The stage's rate as a number, or as a schedule over its steps."""
-    steps = steps_per_epoch * stage.epochs
+    steps = steps_per_epoch * (stage.schedule_epochs or stage.epochs)
     if stage.schedule == "constant" and not stage.warmup_steps:
         return stage.learning_rate
     end = stage.learning_rate if stage.schedule == "constant" else stage.final_learning_rate

@@ -16,7 +16,8 @@ class Stage:
 
     ``train``: what is trained, ``"heads"``, ``"conv5"`` (and the heads) or ``"all"``; ``size``: side
     of the input; ``batch_size``: 0 for the recipe's; ``parts``: how many epochs one pass over the chips is split into, so that checkpoints
-    come often where a pass takes long; ``schedule``: ``"constant"`` or ``"cosine"`` to ``final_learning_rate``;
+    come often where a pass takes long; ``schedule``: ``"constant"`` or ``"cosine"`` to ``final_learning_rate``, reached
+    after ``schedule_epochs``, 0 for ``epochs``;
     ``cached_variants``: how many augmented variants of the frozen part's activations are kept on
     disk and cycled through by epoch, 0 to compute them anew; ``patience``: epochs without a better
     validation gender AUC before the stage ends; ``keep``: which epoch goes on, ``"best"`` by that
@@ -31,6 +32,7 @@ class Stage:
     batch_size: int = 0
     schedule: str = "constant"
     final_learning_rate: float = 0.0
+    schedule_epochs: int = 0
     warmup_steps: int = 0
     cached_variants: int = 0
     parts: int = 1
