@@ -1,3 +1,4 @@
+import os
 import sys
 
 import numpy as np
@@ -124,3 +125,33 @@ def test_requirements_hold_no_pytorch_and_agree_with_the_constraints(root):
     tested = {line.lower() for line in (root / "constraints.txt").read_text().splitlines()}
     assert {line.lower() for line in wanted} <= tested
     assert not any(line.startswith(("torch", "transformers")) for line in wanted)
+
+
+def test_a_model_that_cannot_be_had_is_told_on_the_page(root, tmp_path):
+    import urllib.request
+
+    from gradio_client import Client, handle_file
+
+    from tests.support import jpeg_bytes, running_space
+
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "MODEL_ID": "user/nothing"}
+    (tmp_path / "photo.jpg").write_bytes(jpeg_bytes(1))
+    with running_space(root, environment) as url:
+        page = urllib.request.urlopen(f"{url}/config", timeout=30).read().decode()
+        assert "The model could not be loaded" in page
+        with pytest.raises(Exception, match="The model could not be loaded"):
+            Client(url, verbose=False).predict(handle_file(str(tmp_path / "photo.jpg")), api_name="/predict")
+
+
+def test_the_front_matter_names_the_model_where_no_variable_does(root, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(root / "space"))
+    import model
+
+    for name in ("MODEL_ID", "MODEL_REVISION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(model, "FRONT_MATTER", tmp_path / "README.md")
+    assert model.chosen_model() == (None, None)
+    (tmp_path / "README.md").write_text("---\nsdk: gradio\nmodels:\n- user/model\nmodel_revision: v0.2.0\n---\n")
+    assert model.chosen_model() == ("user/model", "v0.2.0")
+    monkeypatch.setenv("MODEL_ID", "other/model")
+    assert model.chosen_model() == ("other/model", None)
