@@ -26,6 +26,7 @@ ENDS = (0.03, 0.06, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.86, 0.91, 0.95, 0.
 def calibrate(predicted: np.ndarray, labelled: np.ndarray) -> dict:
     """The ``age_interval`` section of ``config.json`` from (N,) predicted and labelled ages in years."""
     edges = np.unique(np.quantile(predicted, ENDS).round(1))
+    edges = edges[edges > predicted.min()]  # many babies are guessed at exactly 0: no group lies below that
     group = np.searchsorted(edges, predicted, side="right")
     below, above = [], []
     for index in range(len(edges) + 1):

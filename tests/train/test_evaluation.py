@@ -98,6 +98,13 @@ def test_the_age_interval_covers_four_in_five_of_new_faces():
         assert 0.68 < inside[group == index].mean() < 0.92
 
 
+def test_many_equal_predictions_leave_no_group_empty():
+    predicted = np.concatenate([np.zeros(300), np.linspace(1, 80, 700)])
+    table = calibrate(predicted, predicted + 1)
+    assert min(table["predicted_age"]) > 0
+    assert len(table["below"]) == len(table["above"]) == len(table["predicted_age"]) + 1
+
+
 def test_every_change_of_the_robustness_table_gives_a_chip_again(predictor):
     chips = smoke_chips(2)[0]["test"]
     for name, change in CHANGES.items():
