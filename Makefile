@@ -47,7 +47,7 @@ $(VENV)/.ready-e2e: $(VENV)/.ready
 	@touch $@
 
 test-transformers: $(VENV_TRANSFORMERS)/.ready
-	$(VENV_TRANSFORMERS)/bin/python -m pytest tests/transformers_door tests/test_readme.py
+	$(VENV_TRANSFORMERS)/bin/python -m pytest tests/transformers_door
 
 test-compat: $(VENV_COMPAT)/.ready
 	$(VENV_COMPAT)/bin/python -m pytest tests/compat tests/transformers_door
