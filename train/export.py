@@ -4,6 +4,7 @@ import argparse
 import pathlib
 
 import numpy as np
+import safetensors.numpy
 
 from hf_model.architecture import build_model
 from hf_model.predictor import CONFIG_NAME, WEIGHTS_NAME
@@ -18,6 +19,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--model", type=pathlib.Path, default=pathlib.Path("hf_model"), help="where config.json is and weights go"
     )
+    parser.add_argument(
+        "--average-with", type=pathlib.Path, nargs="+", default=[], help="weights of the same run to take the mean with"
+    )
     args = parser.parse_args(argv)
     checkpoint = Run(args.run).checkpoint()
     if checkpoint is None:
@@ -26,6 +30,12 @@ def main(argv: list[str] | None = None) -> None:
     with np.load(checkpoint / "variables.npz") as arrays:
         for variable in network.variables:
             variable.assign(arrays[f"model:{variable.path}"])
+    if args.average_with:
+        # The mean of points on one path of training is often better than each (Izmailov et al., 2018).
+        others = [safetensors.numpy.load_file(path) for path in args.average_with]
+        for variable in network.variables:
+            values = [np.asarray(variable.value), *(other[variable.path].astype(np.float32) for other in others)]
+            variable.assign(np.mean(values, axis=0))
     recipe = read_config(args.run / "run.json")["recipe"]
     save_weights(network, args.model / WEIGHTS_NAME, {"recipe": recipe})
     print(f"Wrote {args.model / WEIGHTS_NAME} from {checkpoint}")
