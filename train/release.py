@@ -30,6 +30,7 @@ SPACE_FILES = ("app.py", "model.py", "presentation.py", "requirements.txt", CARD
 DATASET_FILES = ("data/*.parquet", "skipped.csv", CARD_NAME)
 SCRIPT_FILES = ("utkface.py", "duplicate_groups.csv", CARD_NAME)
 IGNORED_FOLDERS = {"__pycache__"}
+IGNORED_SUFFIXES = {".pyi"}  # Gradio writes one beside the app's code
 # Predicts from a copy of the folder alone, in a process that knows nothing of the project.
 ALONE = """
 import sys, numpy
@@ -100,7 +101,8 @@ def list_files(folder: pathlib.Path, allowed: tuple[str, ...]) -> dict[str, byte
         raise ReleaseError(f"{folder} does not exist.")
     files: dict[str, bytes | pathlib.Path] = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_dir() or IGNORED_FOLDERS & set(path.relative_to(folder).parts):
+        ignored = path.suffix in IGNORED_SUFFIXES or IGNORED_FOLDERS & set(path.relative_to(folder).parts)
+        if path.is_dir() or ignored:
             continue
         name = path.relative_to(folder).as_posix()
         if not any(fnmatch.fnmatchcase(name, pattern) and name.count("/") == pattern.count("/") for pattern in allowed):
