@@ -14,6 +14,7 @@ import sys
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from train.config import read_config
+from train.recipe import load_recipe
 
 TEMPLATE = pathlib.Path(__file__).with_name("card_template.md")
 MEASURES = (
@@ -98,6 +99,7 @@ def render_card(metrics: dict, config: dict) -> str:
             input=config["input"],
             age_interval=config["age_interval"],
             version=config["model_version"],
+            training=load_recipe(metrics["recipe"]),
             measures=MEASURES,
             show=show,
             children=children(metrics),

@@ -3,12 +3,12 @@
 import argparse
 import pathlib
 
+import keras
 import numpy as np
-import safetensors.numpy
 
 from hf_model.architecture import build_model
 from hf_model.predictor import CONFIG_NAME, WEIGHTS_NAME
-from hf_model.weights import save_weights
+from hf_model.weights import load_weights, save_weights
 from train.config import read_config
 from train.fit import Run
 
@@ -26,16 +26,18 @@ def main(argv: list[str] | None = None) -> None:
     checkpoint = Run(args.run).checkpoint()
     if checkpoint is None:
         parser.error(f"{args.run} holds no whole checkpoint")
-    network = build_model(read_config(args.model / CONFIG_NAME)["heads"])
+    heads = read_config(args.model / CONFIG_NAME)["heads"]
+    network = build_model(heads)
     with np.load(checkpoint / "variables.npz") as arrays:
         for variable in network.variables:
             variable.assign(arrays[f"model:{variable.path}"])
     if args.average_with:
         # The mean of points on one path of training is often better than each (Izmailov et al., 2018).
-        others = [safetensors.numpy.load_file(path) for path in args.average_with]
-        for variable in network.variables:
-            values = [np.asarray(variable.value), *(other[variable.path].astype(np.float32) for other in others)]
-            variable.assign(np.mean(values, axis=0))
+        networks = [network, *(build_model(heads) for _ in args.average_with)]
+        for other, path in zip(networks[1:], args.average_with, strict=True):
+            load_weights(other, path)
+        for variables in zip(*(each.variables for each in networks), strict=True):
+            variables[0].assign(np.mean([keras.ops.convert_to_numpy(v.value) for v in variables], axis=0))
     recipe = read_config(args.run / "run.json")["recipe"]
     save_weights(network, args.model / WEIGHTS_NAME, {"recipe": recipe})
     print(f"Wrote {args.model / WEIGHTS_NAME} from {checkpoint}")

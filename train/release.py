@@ -16,6 +16,7 @@ import sys
 import tempfile
 
 import huggingface_hub
+from huggingface_hub.utils.sha import git_hash
 
 from hf_model.predictor import CONFIG_NAME, WEIGHTS_NAME
 from train.card import render_card
@@ -77,7 +78,7 @@ class Release:
         """The name that Git gives a file's content."""
         content = self.files[path]
         data = content if isinstance(content, bytes) else content.read_bytes()
-        return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+        return git_hash(data)
 
 
 def check_version(version: str) -> str:
