@@ -55,6 +55,7 @@ test-compat: $(VENV_COMPAT)/.ready
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/python -m train.card --check
 
 format: setup

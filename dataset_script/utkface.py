@@ -220,9 +220,9 @@ def iter_bytes(path: str) -> Iterator[tuple[Source, bytes]]:
         else:
             with tarfile.open(path, "r|*") as archive:
                 for member in archive:
-                    file = archive.extractfile(member) if member.isfile() else None
-                    if file is not None:
-                        yield Source(path, member.name), file.read()
+                    content = archive.extractfile(member) if member.isfile() else None
+                    if content is not None:
+                        yield Source(path, member.name), content.read()
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
         raise OSError(f"UTKFace: the archive {path!r} is broken ({error}). Download it again.") from error
 
@@ -340,7 +340,7 @@ class UTKFace(datasets.GeneratorBasedBuilder):
         """Every file that is no example, with its reason; reads the files again if the build came from the cache."""
         if self._skipped is None:
             self._select(read_manifest(self._manifest_path(None)), check_images=True)
-        return self._skipped
+        return self._skipped or []
 
     def _info(self):
         return datasets.DatasetInfo(
@@ -378,16 +378,17 @@ class UTKFace(datasets.GeneratorBasedBuilder):
 
     def _select(self, manifest: dict[str, tuple[str, bool]], check_images: bool) -> list[Record]:
         """The files that become examples; the others go to ``skipped``."""
-        records, self._skipped = index_files(
+        records, skipped = index_files(
             self.config.source_paths, manifest, self.config.variant, check_images=check_images
         )
         usable = []
         for record in records:
             if record.label_conflict and (self.config.label_conflicts == "drop" or record.split != "train"):
                 detail = "another file with this picture has another age or gender"
-                self._skipped.append(Skipped(record.file_name, "label_conflict", detail))
+                skipped.append(Skipped(record.file_name, "label_conflict", detail))
             else:
                 usable.append(record)
+        self._skipped = skipped
         return usable
 
     def _split_generators(self, dl_manager):

@@ -69,7 +69,7 @@ class FaceDetector:
     def __call__(self, image: PIL.Image.Image) -> list[Face]:
         """All faces of an upright RGB image, most confident first."""
         scale = min(self.working_size / max(image.size), 1.0)
-        size = tuple(max(round(side * scale), 1) for side in image.size)
+        size = (max(round(image.width * scale), 1), max(round(image.height * scale), 1))
         if min(size) < self.min_face_size:
             return []
         if size != image.size:

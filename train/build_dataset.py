@@ -26,7 +26,7 @@ def card_of(builder: UTKFace) -> str:
     """The dataset card, its split sizes those of this build: load_dataset refuses a repo where they differ."""
     card = huggingface_hub.DatasetCard(CARD.read_text(encoding="utf-8"))
     sizes = [{"name": name, "num_examples": split.num_examples} for name, split in builder.info.splits.items()]
-    card.data.dataset_info["splits"] = sizes
+    card.data["dataset_info"]["splits"] = sizes
     return str(card)
 
 

@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> None:
         scores[salt] = largest_difference(
             labels, [utkface.split_of(record.duplicate_group, salt) for record in records]
         )
-    best = min(scores, key=scores.get)
+    best = min(scores, key=lambda salt: scores[salt])
     print(f"SPLIT_SALT = {best!r}  # largest difference {scores[best]:.4f}; utkface-0 has {scores['utkface-0']:.4f}")
 
 

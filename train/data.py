@@ -95,6 +95,13 @@ def network_input(chips: np.ndarray, size: int) -> np.ndarray:
     return preprocess(np.stack([resize(PIL.Image.fromarray(chip), size) for chip in chips]))
 
 
+def zoomed(image: PIL.Image.Image, size: int, zoom: tuple[float, float], random: np.random.Generator) -> np.ndarray:
+    """A random (size, size, 3) square out of the chip resized to ``size`` times a random factor in ``zoom``."""
+    side = round(size * random.uniform(*zoom))
+    left, top = random.integers(0, side - size + 1, 2)
+    return resize(image, side)[top : top + size, left : left + size]
+
+
 def targets(
     chips: Chips, rows: np.ndarray, names: tuple[str, ...], soft_age_sigma: float = 2.0
 ) -> dict[str, np.ndarray]:
@@ -126,6 +133,7 @@ class Batches(keras.utils.PyDataset):
         augmentation: None for validation and test.
         epoch_seed: seed of order and augmentation; None keeps the order.
         part: (index, count): only that one of ``count`` equal parts of the shuffled pass.
+        zoom: range of scales, from 1, at which an augmented chip is cut to the network's input.
     """
 
     def __init__(
@@ -137,10 +145,11 @@ class Batches(keras.utils.PyDataset):
         augmentation: Augmentation | None = None,
         epoch_seed: tuple[int, ...] | None = None,
         part: tuple[int, int] = (0, 1),
+        zoom: tuple[float, float] = (1.0, 1.0),
     ):
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=6)
         self.chips, self.size, self.batch_size, self.outputs = chips, size, batch_size, outputs
-        self.augmentation, self.epoch_seed = augmentation, epoch_seed
+        self.augmentation, self.epoch_seed, self.zoom = augmentation, epoch_seed, zoom
         rows = np.arange(len(chips))
         if epoch_seed is not None:
             np.random.default_rng(epoch_seed).shuffle(rows)
@@ -159,7 +168,7 @@ class Batches(keras.utils.PyDataset):
         if self.augmentation is not None:
             random = np.random.default_rng((*(self.epoch_seed or ()), index + 1))
             changed = [augment(image, self.augmentation, random) for image in images]
-            pixels = preprocess(np.stack([resize(image, self.size) for image in changed]))
+            pixels = preprocess(np.stack([zoomed(image, self.size, self.zoom, random) for image in changed]))
         else:
             pixels = network_input(images, self.size)
         return pixels, targets(self.chips, rows, self.outputs)
@@ -224,6 +233,7 @@ def cache_activations(forward, batches: Batches, path: pathlib.Path, limit_gb: f
                 out[position : position + len(values)] = values
                 position += len(values)
                 bar.update(len(values))
+        assert out is not None, "a split holds at least one chip"
         out.flush()
         del out
         os.replace(partial, path)

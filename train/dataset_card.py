@@ -21,7 +21,7 @@ def render(records: list[utkface.Record], skipped: list[utkface.Skipped]) -> str
     splits = {name: counts[name] for name in ("train", "validation", "test")}
     tables = {}
     for gender in utkface.GENDERS:
-        rows = collections.defaultdict(lambda: [0] * len(utkface.RACES))
+        rows: dict[int, list[int]] = collections.defaultdict(lambda: [0] * len(utkface.RACES))
         for record in usable:
             if record.labels.gender == gender:
                 rows[record.labels.age // 10][utkface.RACES.index(record.labels.race)] += 1
@@ -82,7 +82,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--data", required=True, help="UTKFace: its folder or archive")
     parser.add_argument("--out", type=pathlib.Path, default=CARD)
     args = parser.parse_args(argv)
-    manifest = utkface.read_manifest(CARD.with_name(utkface.MANIFEST))
+    manifest = utkface.read_manifest(str(CARD.with_name(utkface.MANIFEST)))
     args.out.write_text(render(*utkface.index_files([args.data], manifest)), encoding="utf-8")
     print(f"Wrote {args.out}")
 

@@ -144,7 +144,7 @@ def measure_end_to_end(predictor: AgeGenderPredictor, chips: Chips, on_chips: An
             values[:, row] = faces[0].age, faces[0].female_probability, *interval
     answers = Answers(chips, *values).take(np.flatnonzero(found))
     beside = on_chips.take(np.flatnonzero(found))
-    missed = {"overall": {"value": round(float((~found).mean()), 4), "n": len(chips)}}
+    missed: dict[str, dict] = {"overall": {"value": round(float((~found).mean()), 4), "n": len(chips)}}
     for factor, levels in factors(chips):
         if factor != "range":
             missed[factor] = {

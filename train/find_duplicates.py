@@ -97,7 +97,7 @@ def main(argv: list[str] | None = None) -> None:
         (first[s], data) for s, data in itertools.chain.from_iterable(map(utkface.iter_bytes, paths)) if s in first
     )
     shas, codes, vectors = [], [], []
-    images = {}
+    images: dict[str, bytes] = {}
     progress = datasets.utils.tqdm(total=len(first), desc="Hashing", unit=" files")
     with concurrent.futures.ThreadPoolExecutor() as pool, progress:
         while chunk := list(itertools.islice(wanted, 512)):

@@ -71,7 +71,10 @@ class Run:
 
     def restore(self, model: TrainingModel, file: str = "variables.npz") -> None:
         """Fills the model's variables, and inside a stage the optimizer's; a new stage starts with its own."""
-        with np.load(self.checkpoint() / file) as arrays:
+        checkpoint = self.checkpoint()
+        if checkpoint is None:
+            raise FileNotFoundError(f"{self.folder} holds no checkpoint to go on from.")
+        with np.load(checkpoint / file) as arrays:
             for variable in model.variables:
                 variable.assign(arrays[f"model:{variable.path}"])
             if "optimizer:0" in arrays and self.progress().epoch > 0:
@@ -144,13 +147,14 @@ def _epoch(
             recipe.augmentation,
             seed,
             (part, stage.parts),
+            stage.zoom,
         )
-        validation = Batches(chips["validation"], stage.size, stage.batch_size, model.target_names)
+        validation = Batches(chips["validation"], stage.validation_size, stage.batch_size, model.target_names)
     print(f"{stage.name} epoch {progress.epoch + 1}/{stage.epochs}", flush=True)
     start = time.monotonic()
     logs = model.fit(training, verbose=2 if os.environ.get("CI") else "auto", epochs=1, shuffle=False).history
     scores = model.evaluate(validation, verbose=0, return_dict=True)
-    row = {"stage": stage.name, "epoch": progress.epoch + 1, "size": stage.size}
+    row: dict[str, str | int | float] = {"stage": stage.name, "epoch": progress.epoch + 1, "size": stage.size}
     row["seconds"] = round(time.monotonic() - start, 1)
     row |= {name: round(float(values[-1]), 5) for name, values in logs.items()}
     row |= {f"val_{name}": round(float(value), 5) for name, value in scores.items()}
@@ -158,9 +162,10 @@ def _epoch(
         f"  val: MAE {row['val_age_mae']:.3f}, gender {row['val_gender_accuracy']:.4f}, AUC {row['val_gender_auc']:.4f}",
         flush=True,
     )
-    is_best = row["val_gender_auc"] > progress.best_auc
+    auc = round(float(scores["gender_auc"]), 5)
+    is_best = auc > progress.best_auc
     if is_best:
-        progress.best_auc, progress.best_epoch = row["val_gender_auc"], progress.epoch
+        progress.best_auc, progress.best_epoch = auc, progress.epoch
     progress.epoch += 1
     run.log(row)
     run.save(model, progress, is_best)

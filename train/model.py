@@ -8,7 +8,7 @@ from hf_model.folding import fold, run_backbone
 from train.recipe import Recipe, Stage
 
 # The first stage of ResNet50 that a stage of training computes anew, by what it trains.
-FIRST_TRAINED = {"heads": 6, "conv5": 5, "all": 1}
+FIRST_TRAINED = {"heads": 6, "conv5": 5, "conv4": 4, "all": 1}
 SOFT_AGE = "age_distribution"
 SOFT_AGE_CLASSES = 117  # ages 0 to 116
 
@@ -62,14 +62,15 @@ class TrainingModel(keras.Model):
 def prepare_stage(model: TrainingModel, stage: Stage, steps_per_epoch: int) -> None:
     """Sets what may move, and compiles: optimizer, losses, metrics."""
     recipe = model.recipe
-    trained = {"heads": [], "conv5": backbone_layers(model.network, "conv5"), "all": backbone_layers(model.network)}
+    stages = [f"conv{number}" for number in range(FIRST_TRAINED[stage.train], 6)]
+    trained = [layer for name in stages for layer in backbone_layers(model.network, name)]
     for layer in backbone_layers(model.network):
-        layer.trainable = layer in trained[stage.train]
+        layer.trainable = layer in trained
     for layer in head_layers(model.network):
         layer.trainable = True
     model.first_stage = FIRST_TRAINED[stage.train]
     model.from_activations = bool(stage.cached_variants)
-    model.updates_head_statistics = stage.train != "all"
+    model.updates_head_statistics = stage.train in ("heads", "conv5")
     optimizer = keras.optimizers.AdamW(
         learning_rate=learning_rate(stage, steps_per_epoch), weight_decay=recipe.weight_decay, clipnorm=10.0
     )

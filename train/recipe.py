@@ -7,17 +7,21 @@ import tomllib
 from train.augment import Augmentation
 
 RECIPES = pathlib.Path(__file__).with_name("recipes")
-TRAINED_PARTS = ("heads", "conv5", "all")
+TRAINED_PARTS = ("heads", "conv5", "conv4", "all")
 
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
     """One stage of training.
 
-    ``train``: what is trained, ``"heads"``, ``"conv5"`` (and the heads) or ``"all"``; ``size``: side
-    of the input; ``batch_size``: 0 for the recipe's; ``parts``: how many epochs one pass over the chips is split into, so that checkpoints
-    come often where a pass takes long; ``schedule``: ``"constant"`` or ``"cosine"`` to ``final_learning_rate``, reached
-    after ``schedule_epochs``, 0 for ``epochs``;
+    ``train``: what is trained, ``"heads"``, ``"conv5"`` (and the heads), ``"conv4"`` (and what
+    follows) or ``"all"``; ``size``: side of the input; ``zoom``: a chip is resized to between
+    ``zoom[0]`` and ``zoom[1]`` times that side and a random square of the input's size is cut out of
+    it, so that a face can be as large as at prediction in a smaller picture (validation sees whole
+    chips at ``size * zoom[1]``); ``batch_size``: 0 for the recipe's; ``parts``: how many epochs one
+    pass over the chips is split into, so that checkpoints come often where a pass takes long;
+    ``schedule``: ``"constant"`` or ``"cosine"`` to ``final_learning_rate``, reached after
+    ``schedule_epochs``, 0 for ``epochs``;
     ``cached_variants``: how many augmented variants of the frozen part's activations are kept on
     disk and cycled through by epoch, 0 to compute them anew; ``patience``: epochs without a better
     validation gender AUC before the stage ends; ``keep``: which epoch goes on, ``"best"`` by that
@@ -29,6 +33,7 @@ class Stage:
     size: int
     epochs: int
     learning_rate: float
+    zoom: tuple[float, float] = (1.0, 1.0)
     batch_size: int = 0
     schedule: str = "constant"
     final_learning_rate: float = 0.0
@@ -39,6 +44,11 @@ class Stage:
     patience: int = 3
     keep: str = "best"
 
+    @property
+    def validation_size(self) -> int:
+        """Side of a whole chip at the largest scale that the stage trains on."""
+        return round(self.size * self.zoom[1])
+
     def __post_init__(self):
         if self.train not in TRAINED_PARTS:
             raise ValueError(f"stage {self.name!r}: train={self.train!r} is not one of {TRAINED_PARTS}.")
@@ -46,6 +56,11 @@ class Stage:
             raise ValueError(f"stage {self.name!r}: schedule is 'constant' or 'cosine', keep is 'best' or 'last'.")
         if self.cached_variants and self.train == "all":
             raise ValueError(f"stage {self.name!r}: with train='all' nothing is frozen, so nothing can be cached.")
+        object.__setattr__(self, "zoom", tuple(self.zoom))
+        if len(self.zoom) != 2 or not 1 <= self.zoom[0] <= self.zoom[1]:
+            raise ValueError(f"stage {self.name!r}: zoom={list(self.zoom)} is not two rising numbers from 1.")
+        if self.cached_variants and self.zoom != (1.0, 1.0):
+            raise ValueError(f"stage {self.name!r}: zoom cuts anew in every epoch, so nothing can be cached.")
         if self.parts < 1 or (self.cached_variants and self.parts > 1):
             raise ValueError(f"stage {self.name!r}: parts is at least 1, and 1 where activations are cached.")
 

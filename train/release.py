@@ -182,8 +182,8 @@ def space_release(
     """The Space's content, its front matter naming the model repo and the revision that it shows."""
     files = list_files(folder, SPACE_FILES)
     card = huggingface_hub.SpaceCard((folder / CARD_NAME).read_text(encoding="utf-8"))
-    card.data.models = [model_repo]
-    card.data.model_revision = model_revision
+    card.data["models"] = [model_repo]
+    card.data["model_revision"] = model_revision
     card.text = card.text.replace("user/space", repo)
     files[CARD_NAME] = str(card).encode()
     return Release("space", repo, version, files, tag=f"v{version}")
