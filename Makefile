@@ -7,7 +7,7 @@ VENV_COMPAT := .venv-compat
 MODEL ?= hf_model
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: setup demo test test-transformers test-compat e2e lint format data bench train evaluate card publish
+.PHONY: setup demo test test-jax test-transformers test-compat e2e lint format data bench train evaluate card publish
 
 setup: $(VENV)/.ready
 
@@ -36,7 +36,11 @@ demo: setup
 	$(BIN)/python space/app.py
 
 test: setup
-	$(BIN)/python -m pytest tests --ignore=tests/transformers_door --ignore=tests/compat --ignore=tests/e2e
+	$(BIN)/python -m pytest tests --ignore=tests/jax --ignore=tests/transformers_door --ignore=tests/compat --ignore=tests/e2e
+
+# Training on JAX, on the CPU: compiling takes its time.
+test-jax: setup
+	$(BIN)/python -m pytest tests/jax
 
 # The page in a real browser: wants Debian's chromium (apt-get install chromium).
 e2e: $(VENV)/.ready-e2e
@@ -71,6 +75,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.bench_predictor
 	$(BIN)/python -m benchmarks.soak
 	$(BIN)/python -m benchmarks.load_space
+	$(BIN)/python -m benchmarks.bench_training
 	$(if $(DATA_DIR),$(BIN)/python -m benchmarks.bench_dataset $(DATA_DIR))
 
 # make train DATA_DIR=... BACKBONE=imagenet RECIPE=best

@@ -184,12 +184,12 @@ def _cached(
     batches = Batches(chips, stage.size, stage.batch_size, model.target_names, augmentation)
     batches.epoch_seed = (recipe.seed, variant or 0)  # of the augmentation; the order stays the chips' own
     name = f"{stage.name}-{stage.size}-{'plain' if variant is None else variant}.npy"
-    forward = _compiled_frozen(model)
+    forward = compiled_frozen(model)
     features = cache_activations(forward, batches, cache / name, recipe.cache_limit_gb)
     return Activations(features, chips, stage.batch_size, model.target_names, seed)
 
 
-def _compiled_frozen(model: TrainingModel):
+def compiled_frozen(model: TrainingModel):
     """The frozen part as a compiled function from a numpy batch to a numpy batch, on any backend."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow

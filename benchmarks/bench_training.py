@@ -1,0 +1,93 @@
+"""Measures what caching and folding save in training: `python -m benchmarks.bench_training`.
+
+Made-up chips, TensorFlow or whatever ``KERAS_BACKEND`` says. Compared in one run, in turns, after one
+round that compiles: an epoch of stage 2 (``conv5`` and heads) on pictures and on the cached activations
+of the frozen part; an end-to-end step with BatchNorm folded into the kernels and with Keras's own
+layers. Written to ``benchmarks/training.json``.
+"""
+
+import argparse
+import dataclasses
+import json
+import pathlib
+import tempfile
+import time
+
+import keras
+import numpy as np
+
+from benchmarks.bench_predictor import MODEL, in_turns
+from benchmarks.common import write_report
+from train.data import Activations, Batches, cache_activations
+from train.fit import compiled_frozen
+from train.model import TrainingModel, new_model, prepare_stage
+from train.recipe import Stage, load_recipe
+from train.smoke import smoke_chips
+
+
+def stage_two(model: TrainingModel, size: int, batch_size: int, cached_variants: int) -> None:
+    """Compiles the model for stage 2, on pictures or on activations."""
+    stage = Stage("conv5", "conv5", size, 1, 1e-5, batch_size=batch_size, cached_variants=cached_variants)
+    prepare_stage(model, stage, 1)
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_training", description=__doc__.splitlines()[0])
+    parser.add_argument("--size", type=int, default=96, help="side of the input in pixels")
+    parser.add_argument("--chips", type=int, default=256)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--repeats", type=int, default=3)
+    args = parser.parse_args(argv)
+    heads = json.loads((MODEL / "config.json").read_text(encoding="utf-8"))["heads"]
+    recipe = dataclasses.replace(load_recipe("seed"), soft_age_weight=0.0)
+    chips = smoke_chips(args.chips)[0]["train"]
+
+    on_pictures, on_activations = (new_model(recipe, heads, None) for _ in range(2))
+    stage_two(on_pictures, args.size, args.batch_size, cached_variants=0)
+    stage_two(on_activations, args.size, args.batch_size, cached_variants=1)
+    pictures = Batches(chips, args.size, args.batch_size, on_pictures.target_names, recipe.augmentation, (0,))
+    plain = Batches(chips, args.size, args.batch_size, on_pictures.target_names, recipe.augmentation)
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        path = pathlib.Path(folder) / "activations.npy"
+        features = cache_activations(compiled_frozen(on_activations), plain, path, recipe.cache_limit_gb)
+        caching = time.perf_counter() - start
+        activations = Activations(features, chips, args.batch_size, on_activations.target_names, (0,))
+        epochs = in_turns(
+            args.repeats,
+            pictures=lambda: on_pictures.fit(pictures, epochs=1, shuffle=False, verbose=0),
+            cached=lambda: on_activations.fit(activations, epochs=1, shuffle=False, verbose=0),
+        )
+
+    folded = new_model(recipe, heads, None)
+    prepare_stage(folded, Stage("all", "all", args.size, 1, 1e-5, batch_size=args.batch_size), 1)
+    layers = keras.Model(
+        folded.network.inputs, {name: folded.network.get_layer(name).output for name in ("age", "gender")}
+    )
+    for layer in layers.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False  # which in Keras also means inference mode
+    layers.compile(optimizer=keras.optimizers.AdamW(1e-5), loss={"age": "huber", "gender": "binary_crossentropy"})
+    pixels, targets = pictures[0]
+    steps = in_turns(
+        args.repeats,
+        folded=lambda: folded.train_on_batch(pixels, targets),
+        layers=lambda: layers.train_on_batch(pixels, targets),
+    )
+    figures = {
+        "backend": keras.backend.backend(),
+        "size": args.size,
+        "chips": args.chips,
+        "batch_size": args.batch_size,
+        "stage_2_epoch_s": epochs,
+        "caching_once_s": caching,
+        "cached_times_faster": epochs["pictures"] / epochs["cached"],
+        "cached_pays_after_epochs": int(np.ceil(caching / (epochs["pictures"] - epochs["cached"]))),
+        "end_to_end_step_s": steps,
+        "folded_times_faster": steps["layers"] / steps["folded"],
+    }
+    write_report("training", ("keras", keras.backend.backend(), "numpy"), figures)
+
+
+if __name__ == "__main__":
+    main()
