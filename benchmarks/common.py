@@ -4,9 +4,10 @@ import importlib.metadata
 import json
 import os
 import pathlib
-import platform
 import subprocess
 import sys
+
+from train.machine import describe_machine
 
 FOLDER = pathlib.Path(__file__).parent
 
@@ -19,19 +20,10 @@ def run_fresh(code: str, *arguments: str) -> dict:
     return json.loads(result.stdout.splitlines()[-1])
 
 
-def processor() -> str:
-    """The processor's name as Linux tells it, else what Python knows."""
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
 def write_report(name: str, packages: tuple[str, ...], figures: dict) -> None:
     """Writes ``benchmarks/NAME.json`` with the machine and the versions, and prints it."""
     report = {
-        "machine": {"processor": processor(), "cores": os.cpu_count(), "python": platform.python_version()},
+        "machine": describe_machine(),
         "versions": {package: importlib.metadata.version(package) for package in packages},
         **figures,
     }

@@ -16,6 +16,9 @@ try:
 except ImportError:  # optional: without it an HEIC photo is refused like any unknown format
     pillow_heif = None
 
+# Bytes 4 to 12 of what phones write, by ISO/IEC 23008-12.
+HEIC_STARTS = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1")
+
 
 class InvalidImageError(ValueError):
     """An input that is not a usable picture: ``source`` says which, ``reason`` why."""
@@ -63,12 +66,15 @@ def read_image(image, max_pixels: int) -> PIL.Image.Image:
         return _upright_rgb(image, source, max_pixels)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata and large files
+        file = _binary_file(image, source)
         try:
-            with PIL.Image.open(_binary_file(image, source)) as opened:
+            with PIL.Image.open(file) as opened:
                 return _upright_rgb(opened, source, max_pixels)
         except InvalidImageError:
             raise
         except PIL.UnidentifiedImageError:
+            if pillow_heif is None and file.getbuffer()[4:12] in HEIC_STARTS:
+                raise InvalidImageError(source, "is an HEIC picture: pip install pillow-heif to read it") from None
             raise InvalidImageError(source, "not a picture in a known format") from None
         except PIL.Image.DecompressionBombError:
             raise InvalidImageError(
@@ -78,7 +84,7 @@ def read_image(image, max_pixels: int) -> PIL.Image.Image:
             raise InvalidImageError(source, f"broken or incomplete picture ({error})") from None
 
 
-def _binary_file(image, source: str):
+def _binary_file(image, source: str) -> io.BytesIO:
     if isinstance(image, (str, os.PathLike)):
         if isinstance(image, str) and image.lower().startswith(("http://", "https://")):
             raise InvalidImageError(source, "is a web address; download the picture and pass its path or bytes")

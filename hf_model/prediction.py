@@ -9,8 +9,8 @@ import numpy as np
 class Prediction:
     """One face.
 
-    ``age`` in years, never negative; ``age_interval`` the range that holds the labelled age in 80 %
-    of calibration faces, None where the model was not calibrated; ``gender`` ``"male"``,
+    ``age`` in years, never negative; ``age_interval`` the range that holds the labelled age for 80 %
+    of faces, whatever that age is, None where the model was not calibrated; ``gender`` ``"male"``,
     ``"female"`` or ``"uncertain"``, as perceived by UTKFace's annotators; ``female_probability`` 0
     to 1; ``box`` the detector's box in whole pixels of the upright image, None for ``faces="none"``;
     ``detection_score`` 0 to 1, None likewise.
@@ -48,12 +48,10 @@ def age_interval(age: float, calibration: dict | None) -> tuple[float, float] | 
 
     Args:
         age: predicted age.
-        calibration: ``predicted_age`` (upper ends of K-1 bins), ``below`` and ``above`` (K offsets in
-            years, both at least 0), as ``python -m train.calibrate_age`` measured them.
-
-    Source: split-conformal prediction by group, Vovk et al., Algorithmic Learning in a Random World, 2005.
+        calibration: ``predicted_age`` (K rising ages), ``low`` and ``high`` (the ends of the range at
+            each, in years), as ``python -m train.calibrate_age`` measured them; read linearly between.
     """
     if not calibration:
         return None
-    group = int(np.searchsorted(calibration["predicted_age"], age, side="right"))
-    return max(age - calibration["below"][group], 0.0), age + calibration["above"][group]
+    low, high = (float(np.interp(age, calibration["predicted_age"], calibration[end])) for end in ("low", "high"))
+    return min(low, age), max(high, age)

@@ -47,7 +47,7 @@ def _panel(number: int, face: dict, decision: dict, metrics: dict | None) -> str
     age = f"about {face['age']:.0f} years"
     if face["age_interval"]:
         low, high = face["age_interval"]
-        age += f" <small>(80 % of similar faces: {low:.0f} to {high:.0f})</small>"
+        age += f" <small>(80 % range: {low:.0f} to {high:.0f})</small>"
     female = face["female_probability"]
     sentence = {
         "female": f"perceived as female, probability {female:.0%}",

@@ -36,6 +36,7 @@ def main(argv: list[str] | None = None) -> None:
     from train.config import read_config
     from train.data import load_chips
     from train.fit import Run, fit
+    from train.machine import describe_machine
     from train.model import new_model
     from train.recipe import load_recipe
     from train.smoke import smoke_chips, smoke_recipe
@@ -67,7 +68,7 @@ def main(argv: list[str] | None = None) -> None:
             name: importlib.metadata.version(name)
             for name in ("keras", keras.backend.backend(), "numpy", "datasets", "pillow")
         },
-        "python": sys.version.split()[0],
+        "machine": describe_machine(),
     }
     description_path = run.folder / "run.json"
     if args.resume and description_path.exists():

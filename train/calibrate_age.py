@@ -2,12 +2,18 @@
 
     python -m train.calibrate_age --model hf_model --data DIR
 
-Split-conformal, in groups by predicted age (Mondrian): in each group the 10 % and 90 % quantiles of
-(label − prediction), with the finite-sample correction, are the ends of the interval.
+Split-conformal, conditional on the label: for every age, the 10 % and 90 % quantiles of what is predicted
+for faces labelled about that age, with the finite-sample correction. The interval of a prediction is all
+ages for which it lies between those two. So four in five faces of *every* age are covered, also of ages
+that the model tends to miss by years, and whatever ages a user's photos have. Intervals that hold four
+in five faces of a predicted age, which we had before, covered 55 % of the teenagers: a network that is
+unsure guesses towards the middle, and most faces guessed at 22 are indeed adults.
+
+Source: Vovk, Conditional validity of inductive conformal predictors, ACML 2012; as a belt of confidence
+read sideways: Neyman, 1937.
 """
 
 import argparse
-import math
 import pathlib
 
 import numpy as np
@@ -18,27 +24,32 @@ from train.data import load_chips
 from train.evaluate import predict_chips
 
 COVERAGE = 0.8
-# Where the groups end, as quantiles of the predicted age: finer at both ends, where errors change fast
-# with age and a wide group would be too cautious with babies and too bold with the old.
-ENDS = (0.03, 0.06, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.86, 0.91, 0.95, 0.98)
+NEIGHBOURS = 100  # faces of about one labelled age
+LABELS = np.arange(117)
+KNOTS = 41  # rows of the table
 
 
 def calibrate(predicted: np.ndarray, labelled: np.ndarray) -> dict:
     """The ``age_interval`` section of ``config.json`` from (N,) predicted and labelled ages in years."""
-    edges = np.unique(np.quantile(predicted, ENDS).round(1))
-    edges = edges[edges > predicted.min()]  # many babies are guessed at exactly 0: no group lies below that
-    group = np.searchsorted(edges, predicted, side="right")
-    below, above = [], []
-    for index in range(len(edges) + 1):
-        residual = np.sort((labelled - predicted)[group == index])
-        n = len(residual)
+    tail = (1 - COVERAGE) / 2
+    belt = []
+    for label in LABELS:
+        distance = np.abs(labelled - label)
+        chosen = distance <= np.sort(distance)[min(NEIGHBOURS, len(distance)) - 1]
+        near = label + np.sort((predicted - labelled)[chosen])  # as if all were labelled exactly so
         # Each tail may lose 10 %; ranks are rounded outwards by the n + 1 of conformal prediction.
-        tail = (1 - COVERAGE) / 2
-        low = residual[max(math.floor((n + 1) * tail) - 1, 0)]
-        high = residual[min(math.ceil((n + 1) * (1 - tail)) - 1, n - 1)]
-        below.append(round(max(-float(low), 0.0), 2))
-        above.append(round(max(float(high), 0.0), 2))
-    return {"coverage": COVERAGE, "predicted_age": [float(edge) for edge in edges], "below": below, "above": above}
+        low = int(np.floor((len(near) + 1) * tail)) - 1
+        belt.append((near[max(low, 0)], near[min(len(near) - 1 - low, len(near) - 1)]))
+    smallest, largest = np.maximum.accumulate(np.array(belt), axis=0).T
+    knots = np.unique(np.quantile(predicted, np.linspace(0, 1, KNOTS)).round(1))
+    low = LABELS[np.searchsorted(largest, np.minimum(knots, largest[-1]))]  # the first label that reaches up to it
+    high = LABELS[np.searchsorted(smallest, np.maximum(knots, smallest[0]), side="right") - 1]  # the last below it
+    return {
+        "coverage": COVERAGE,
+        "predicted_age": knots.tolist(),
+        "low": np.minimum(low, knots).tolist(),
+        "high": np.maximum(high, knots).tolist(),
+    }
 
 
 def main(argv: list[str] | None = None) -> None:

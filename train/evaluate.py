@@ -127,6 +127,18 @@ def factors(chips: Chips) -> Iterator[tuple[str, list[tuple[str, np.ndarray]]]]:
     yield "race × gender", pooled([(f"{r} {g}", x & y) for r, x in races for g, y in genders])
 
 
+def coverage_by_predicted_age(answers: Answers, levels: list[tuple[str, np.ndarray]]) -> dict[str, dict]:
+    """Share of labels inside the interval, for faces predicted to be in the age bins of ``levels``."""
+    inside = (answers.low <= answers.chips.age) & (answers.chips.age <= answers.high)
+    coverage = {}
+    for name, _mask in levels:
+        low, high = map(int, name.split("-"))
+        rows = (answers.age >= low) & (answers.age < high + 1)
+        if rows.any():
+            coverage[name] = {"value": round(float(inside[rows].mean()), 4), "n": int(rows.sum())}
+    return coverage
+
+
 def measure_end_to_end(predictor: AgeGenderPredictor, chips: Chips, on_chips: Answers, decision: dict) -> dict:
     """Chips pasted on larger pictures and found by the detector, beside the same chips given as such.
 
@@ -229,6 +241,9 @@ def main(argv: list[str] | None = None) -> None:
             for factor, levels in factors(chips)
         },
     }  # fmt: skip
+    if not np.isnan(answers.low).any():
+        metrics["age_interval_width"] = {"median": round(float(np.median(answers.high - answers.low)), 4)}
+        metrics["age_interval_by_predicted_age"] = coverage_by_predicted_age(answers, age_levels(chips.age))
     print_summary(metrics)
     if args.end_to_end:
         metrics["end_to_end"] = measure_end_to_end(predictor, some, answers.take(np.sort(rows)), decision)

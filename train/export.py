@@ -1,4 +1,7 @@
-"""Writes the shipped weights from a run's last whole checkpoint: `python -m train.export runs/best`."""
+"""Writes the shipped weights from a run's last whole checkpoint: `python -m train.export runs/best`.
+
+The run's description and log go to ``train/shipped/``, where the card and ``train/README.md`` read them.
+"""
 
 import argparse
 import pathlib
@@ -11,6 +14,7 @@ from hf_model.predictor import CONFIG_NAME, WEIGHTS_NAME
 from hf_model.weights import load_weights, save_weights
 from train.config import read_config
 from train.fit import Run
+from train.history import keep_history
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -38,6 +42,7 @@ def main(argv: list[str] | None = None) -> None:
             load_weights(other, path)
         for variables in zip(*(each.variables for each in networks), strict=True):
             variables[0].assign(np.mean([keras.ops.convert_to_numpy(v.value) for v in variables], axis=0))
+    keep_history(args.run)
     recipe = read_config(args.run / "run.json")["recipe"]
     save_weights(network, args.model / WEIGHTS_NAME, {"recipe": recipe})
     print(f"Wrote {args.model / WEIGHTS_NAME} from {checkpoint}")

@@ -4,6 +4,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from hf_model import images
 from hf_model.images import InvalidImageError, read_image
 
 LIMIT = 1_000_000
@@ -57,6 +58,22 @@ def test_exif_orientation_is_applied():
     exif[274] = 6  # turned a quarter to the right to be upright
     image = read_image(encoded(gradient(), "JPEG", exif=exif), LIMIT)
     assert image.size == (40, 60)
+
+
+def test_a_phone_photo_in_heic_is_read_upright():
+    pytest.importorskip("pillow_heif")
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    upright = read_image(encoded(gradient(), "HEIF", exif=exif.tobytes(), quality=90), LIMIT)
+    assert upright.size == (40, 60)
+    as_jpeg = read_image(encoded(gradient(), "JPEG", exif=exif, quality=95), LIMIT)
+    assert np.abs(np.asarray(upright, int) - np.asarray(as_jpeg, int)).mean() < 8
+
+
+def test_without_its_reader_heic_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(images, "pillow_heif", None)
+    with pytest.raises(InvalidImageError, match="pip install pillow-heif"):
+        read_image(b"\0\0\0\x18ftypheic" + bytes(40), LIMIT)
 
 
 def test_sixteen_bit_grey_keeps_its_brightness():

@@ -24,11 +24,12 @@ def test_the_band_from_045_to_055_is_uncertain_ends_included(probability, gender
     assert decide_gender(probability, **THRESHOLDS) == gender
 
 
-def test_the_interval_is_looked_up_by_predicted_age_and_never_negative():
-    table = {"predicted_age": [10.0, 40.0], "below": [3.0, 5.0, 9.0], "above": [1.0, 6.0, 8.0]}
-    assert age_interval(2.0, table) == (0.0, 3.0)
-    assert age_interval(10.0, table) == (5.0, 16.0)
-    assert age_interval(70.0, table) == (61.0, 78.0)
+def test_the_interval_is_read_off_by_predicted_age_and_holds_it():
+    table = {"predicted_age": [2.0, 10.0, 40.0], "low": [0.0, 6.0, 30.0], "high": [4.0, 16.0, 60.0]}
+    assert age_interval(1.0, table) == (0.0, 4.0)
+    assert age_interval(10.0, table) == (6.0, 16.0)
+    assert age_interval(25.0, table) == (18.0, 38.0)
+    assert age_interval(70.0, table) == (30.0, 70.0)
     assert age_interval(30.0, None) is None
 
 

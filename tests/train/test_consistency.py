@@ -3,8 +3,9 @@
 import numpy as np
 import PIL.Image
 
+from hf_model.preprocessing import resize
 from train.augment import Augmentation, augment
-from train.data import Batches, network_input
+from train.data import Batches, network_input, zoomed
 from train.recipe import load_recipe
 from train.smoke import smoke_chips
 
@@ -62,6 +63,21 @@ def test_images_and_labels_stay_together_in_a_shuffled_epoch():
     pixels, targets = Batches(chips, 64, 32, ("age",), Augmentation(), (5,))[0]
     brightness = pixels.mean(axis=(1, 2, 3))
     assert np.corrcoef(brightness, targets["age"][:, 0])[0, 1] > 0.9
+
+
+def test_zoom_cuts_pieces_of_the_input_size_out_of_larger_chips():
+    ramp = np.broadcast_to(np.arange(200, dtype=np.uint8)[None, :, None], (200, 200, 3))  # brightness tells the column
+    chip = PIL.Image.fromarray(np.ascontiguousarray(ramp))
+    random = np.random.default_rng(0)
+    pieces = [zoomed(chip, 64, (1.0, 2.0), random).astype(float) for _ in range(200)]
+    assert all(piece.shape == (64, 64, 3) for piece in pieces)
+    widths = [piece[0, -1, 0] - piece[0, 0, 0] for piece in pieces]  # columns of the chip that a piece shows
+    assert 95 < min(widths) < 105
+    assert 185 < max(widths) < 200
+    lefts = [piece[0, 0, 0] for piece in pieces]
+    assert min(lefts) < 3
+    assert max(lefts) > 80
+    assert np.array_equal(zoomed(chip, 64, (1.0, 1.0), random), resize(chip, 64))
 
 
 def test_augmentation_keeps_size_and_type_and_changes_the_picture():

@@ -48,7 +48,14 @@ def changed_by_one_step(model, chips):
     }
 
 
-@pytest.mark.parametrize(("train", "prefixes"), [("heads", ("age", "gender")), ("conv5", ("age", "gender", "conv5"))])
+@pytest.mark.parametrize(
+    ("train", "prefixes"),
+    [
+        ("heads", ("age", "gender")),
+        ("conv5", ("age", "gender", "conv5")),
+        ("conv4", ("age", "gender", "conv5", "conv4")),
+    ],
+)
 def test_a_step_changes_only_what_its_stage_trains(recipe, chips, train, prefixes):
     model = new_model(recipe, HEADS, None)
     prepare_stage(model, stage(train), 2)
@@ -56,10 +63,11 @@ def test_a_step_changes_only_what_its_stage_trains(recipe, chips, train, prefixe
     assert changed
     assert all(path.startswith(prefixes) for path in changed)
     assert {"age/kernel", "gender/kernel", "age_conv/kernel", "gender_conv/kernel"} <= changed
-    assert ("conv5_block3_3_conv/kernel" in changed) is (train == "conv5")
-    # The backbone's BatchNorm stays in inference mode, the heads' does not.
+    assert ("conv5_block3_3_conv/kernel" in changed) is ("conv5" in prefixes)
+    assert ("conv4_block1_1_conv/kernel" in changed) is ("conv4" in prefixes)
+    # The backbone's BatchNorm stays in inference mode, and the heads' too once the features move much.
     assert not any(path.startswith("conv") and "moving" in path for path in changed)
-    assert "age_bn/moving_mean" in changed
+    assert ("age_bn/moving_mean" in changed) is (train != "conv4")
 
 
 def test_end_to_end_changes_every_kernel_and_no_batchnorm_statistic(recipe, chips):
@@ -121,6 +129,8 @@ def test_bad_recipes_are_refused(tmp_path):
         ('train = "heads"', 'train = "head"', "is not one of"),
         ("seed = 0", "seeds = 0", "seeds"),
         ("flip = 0.5", "flop = 0.5", "flop"),
+        ("size = 224", "size = 224\nzoom = [0.5, 1.0]", "rising numbers from 1"),
+        ("size = 224", "size = 224\nzoom = [1.0, 1.5]", "nothing can be cached"),
     ):
         (tmp_path / "bad.toml").write_text(text.replace(old, new))
         with pytest.raises(ValueError, match=message):
