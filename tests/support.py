@@ -1,7 +1,8 @@
-"""What tests make their data with, and how they start the Space."""
+"""What tests make their data with, and how they start scripts and the Space."""
 
 import contextlib
 import io
+import json
 import pathlib
 import socket
 import subprocess
@@ -19,6 +20,19 @@ def jpeg_bytes(seed: int, side: int = 64) -> bytes:
     buffer = io.BytesIO()
     PIL.Image.fromarray(small).resize((side, side), PIL.Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=92)
     return buffer.getvalue()
+
+
+def run_script(code: str, *arguments, folder: pathlib.Path, environment: dict[str, str]) -> str:
+    """What Python code prints in a fresh process started in ``folder``; a failure shows what it said."""
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr[-3000:]
+    return result.stdout
+
+
+def last_json(output: str):
+    """The JSON in the last line of a script's output."""
+    return json.loads(output.strip().splitlines()[-1])
 
 
 @contextlib.contextmanager

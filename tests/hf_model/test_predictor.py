@@ -1,9 +1,7 @@
 import concurrent.futures
-import json
 import math
+import os
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import PIL.Image
@@ -12,6 +10,7 @@ import pytest
 from hf_model import AgeGenderPredictor, InvalidImageError
 from hf_model.prediction import decide_gender
 from hf_model.preprocessing import preprocess
+from tests.support import last_json, run_script
 
 
 def close(first, second):
@@ -161,6 +160,4 @@ def test_a_downloaded_copy_predicts_elsewhere_without_the_project(root, astronau
         "print(json.dumps([f.to_dict() for f in P.from_pretrained('hf_model')('astronaut.png')]));"
         "assert not {'torch', 'transformers', 'datasets', 'gradio'} & set(sys.modules), 'needs too much'"
     )
-    result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    assert len(json.loads(result.stdout)) == 1
+    assert len(last_json(run_script(code, folder=tmp_path, environment=dict(os.environ)))) == 1

@@ -10,6 +10,7 @@ import pytest
 from huggingface_hub import HfApi
 
 from tests.hub.server import HubServer
+from tests.support import last_json, run_script
 from train.publish import push
 from train.release import MODEL_FILES, Release, list_files, space_release
 
@@ -52,16 +53,7 @@ def environment(hub, folder, **more):
 
 
 def run(hub, folder, code, **more):
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=folder,
-        env=environment(hub, folder, **more),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr[-3000:]
-    return json.loads(result.stdout.strip().splitlines()[-1])
+    return last_json(run_script(code, folder=folder, environment=environment(hub, folder, **more)))
 
 
 PULL = """

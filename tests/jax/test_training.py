@@ -3,8 +3,6 @@
 import json
 import os
 import re
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -12,6 +10,7 @@ import pytest
 
 from hf_model.architecture import build_model
 from hf_model.weights import load_weights
+from tests.support import last_json, run_script
 from train.recipe import RECIPES
 from train.smoke import smoke_chips
 
@@ -46,10 +45,7 @@ learning_rate = 1e-5
 
 def run_on_jax(root, code, *arguments):
     environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    result = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr[-3000:]
-    return result.stdout
+    return run_script(code, *arguments, folder=root, environment=environment)
 
 
 @pytest.mark.timeout(600)
@@ -68,7 +64,7 @@ def test_all_kinds_of_stages_train_on_jax_in_mixed_precision_without_tensorflow(
 
     pixels = smoke_chips(2)[0]["test"].images[:, :64, :64].astype(np.float32)
     np.save(tmp_path / "pixels.npy", pixels)
-    on_jax = json.loads(run_on_jax(root, ANSWER, run / "model.safetensors", tmp_path / "pixels.npy"))
+    on_jax = last_json(run_on_jax(root, ANSWER, run / "model.safetensors", tmp_path / "pixels.npy"))
     heads = json.loads((root / "hf_model" / "config.json").read_text(encoding="utf-8"))["heads"]
     network = build_model(heads)
     load_weights(network, run / "model.safetensors")

@@ -1,13 +1,11 @@
 """The custom task pulled from a Hub by name and tag, through the real clients."""
 
-import json
 import os
-import subprocess
-import sys
 
 import pytest
 
 from tests.hub.server import HubServer
+from tests.support import last_json, run_script
 
 pytest.importorskip("torch", reason="transformers' pipeline needs PyTorch: make test-transformers")
 
@@ -28,16 +26,7 @@ def test_a_pipeline_by_name_and_tag_predicts_as_the_local_model(root, astronaut,
         environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf")}
         for name in ("HF_TOKEN", "PYTHONPATH", "HF_HUB_OFFLINE"):
             environment.pop(name, None)
-        result = subprocess.run(
-            [sys.executable, "-c", SCRIPT],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    assert result.returncode == 0, result.stderr[-3000:]
-    (face,) = json.loads(result.stdout.strip().splitlines()[-1])
+        (face,) = last_json(run_script(SCRIPT, folder=tmp_path, environment=environment))
     (expected,) = predictor(astronaut)
     assert face["box"] == expected.box
     assert face["age"] == pytest.approx(expected.age, abs=0.01)

@@ -1,12 +1,11 @@
 """The custom task, from a copy that holds only what gets published, outside the checkout."""
 
-import json
 import os
 import shutil
-import subprocess
-import sys
 
 import pytest
+
+from tests.support import last_json, run_script
 
 pytest.importorskip("torch", reason="transformers' pipeline needs PyTorch: make test-transformers")
 
@@ -50,16 +49,7 @@ def answers(published, astronaut, tmp_path_factory):
     astronaut.save(elsewhere / "astronaut.png")
     environment = {**os.environ, "HF_HOME": str(elsewhere / "hf"), "HF_HUB_OFFLINE": "1"}
     environment.pop("PYTHONPATH", None)
-    result = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(published)],
-        cwd=elsewhere,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr[-3000:]
-    return json.loads(result.stdout.strip().splitlines()[-1])
+    return last_json(run_script(SCRIPT, published, folder=elsewhere, environment=environment))
 
 
 def test_the_pipeline_gives_the_predictors_answers(answers, predictor, astronaut):
