@@ -20,8 +20,9 @@ FACES = ("most_confident", "all", "none")
 ENGINES = ("keras", "onnx")
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
-# A call's crops go through one of these batch shapes, padded up, so that nothing is retraced.
-BATCH_SHAPES = (1, 4, 16, 32)
+# A call's crops go through the network in these batch shapes, padded up, so that nothing is retraced. Larger
+# ones are slower on a CPU: the activations of four 224-pixel faces fill its cache (benchmarks/predictor.json).
+BATCH_SHAPES = (1, 2, 4)
 
 
 class AgeGenderPredictor:
@@ -89,7 +90,7 @@ class AgeGenderPredictor:
                 (or tuple, or generator) of these.
             faces: ``"most_confident"``, ``"all"`` (sorted by score), or ``"none"``: the photo is a
                 face chip already and no detector runs.
-            batch_size: how many crops go through the network at once, at most.
+            batch_size: how many crops are gathered before they go through the network, at most.
             on_error: ``"raise"``, or ``"return"`` to put the :class:`InvalidImageError` of a bad
                 photo in its place in the list and carry on.
 
@@ -180,8 +181,9 @@ class AgeGenderPredictor:
     def _run(self, pixels: np.ndarray, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
         """(N, S, S, 3) uint8 through the network in fixed batch shapes; ages (N,), probabilities (N,)."""
         ages, probabilities = [], []
-        for start in range(0, len(pixels), min(batch_size, BATCH_SHAPES[-1])):
-            batch = preprocess(pixels[start : start + min(batch_size, BATCH_SHAPES[-1])])
+        step = min(batch_size, BATCH_SHAPES[-1])
+        for start in range(0, len(pixels), step):
+            batch = preprocess(pixels[start : start + step])
             shape = next(shape for shape in BATCH_SHAPES if shape >= len(batch))
             padded = np.concatenate([batch, np.zeros((shape - len(batch), *batch.shape[1:]), batch.dtype)])
             age, probability = self._forward(padded)
@@ -267,14 +269,8 @@ def _compile_keras(config: dict, weights: pathlib.Path):
         outputs = run_model(folded, batch)
         return outputs["age"][:, 0], outputs["gender"][:, 0]
 
-    size = config["input"]["size"]
-    compiled = {
-        shape: run.get_concrete_function(tensorflow.TensorSpec((shape, size, size, 3), tensorflow.float32))
-        for shape in BATCH_SHAPES
-    }
-
     def forward(batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        ages, probabilities = compiled[len(batch)](tensorflow.constant(batch))
+        ages, probabilities = run(tensorflow.constant(batch))  # traced when a batch shape is first seen
         return ages.numpy(), probabilities.numpy()
 
     return forward

@@ -7,18 +7,20 @@ import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
 
+LARGEST_SIDE = 2048  # pixels of the photo as it is sent back; WebP, which Gradio sends, ends at 16,383
 COLOURS = ("#0b6e4f", "#1d4ed8", "#b45309", "#7e22ce", "#be123c", "#0e7490")
 
 
 def draw_faces(image: PIL.Image.Image, faces: list[dict]) -> PIL.Image.Image:
-    """A copy of the photo with every face boxed and numbered from 1."""
-    drawn = image.copy()
+    """A copy of the photo, no larger than the page needs, with every face boxed and numbered from 1."""
+    scale = min(LARGEST_SIDE / max(image.size), 1.0)
+    drawn = image.resize([max(round(side * scale), 1) for side in image.size], reducing_gap=2.0)
     pen = PIL.ImageDraw.Draw(drawn)
     unit = max(min(drawn.size) // 160, 2)
     font = PIL.ImageFont.load_default(size=unit * 8)
     for number, face in enumerate(faces, start=1):
         colour = COLOURS[(number - 1) % len(COLOURS)]
-        box = face["box"]
+        box = {side: round(value * scale) for side, value in face["box"].items()}
         corners = (box["xmin"], box["ymin"], box["xmax"], box["ymax"])
         pen.rectangle(corners, outline=colour, width=unit)
         left, top, right, bottom = pen.textbbox((0, 0), str(number), font=font)

@@ -45,6 +45,17 @@ def test_boxes_are_drawn_on_a_copy(presentation):
     assert drawn[85, 150].min() == 255
 
 
+@pytest.mark.parametrize("size", [(6000, 3000), (1, 20000)])
+def test_a_large_photo_is_shown_small_enough_to_be_sent(presentation, size):
+    box = {"xmin": 0, "ymin": 0, "xmax": size[0] // 2, "ymax": size[1] // 2}
+    drawn = presentation.draw_faces(PIL.Image.new("RGB", size, "white"), [face() | {"box": box}])
+    assert max(drawn.size) == 2048
+    if size[0] > 1:
+        assert drawn.size == (2048, 1024)
+        assert np.asarray(drawn)[400, 1023].min() < 200  # the box's right side, at half the width
+        assert np.asarray(drawn)[400, 1500].min() == 255
+
+
 def test_answers_are_said_in_words(presentation):
     text = presentation.describe_faces(
         [face(), face(gender="male", female_probability=0.1), face(gender="uncertain", female_probability=0.5)],
