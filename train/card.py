@@ -20,10 +20,10 @@ from train.recipe import load_recipe
 TEMPLATE = pathlib.Path(__file__).with_name("card_template.md")
 
 
-def extreme(levels: dict, pick) -> dict[str, str]:
-    """The level with the ``pick`` (min or max) mean age error, and that error."""
-    level = pick(levels, key=lambda name: levels[name]["age_mae"]["value"])
-    return {"level": level, "figures": show(levels[level]["age_mae"]["value"], "years")}
+def extreme(levels: dict, pick, metric: str = "age_mae", unit: str = "years") -> dict[str, str]:
+    """The level with the ``pick`` (min or max) value of a metric, and that value; pooled levels left out."""
+    level = pick((name for name in levels if name != "pooled"), key=lambda name: levels[name][metric]["value"])
+    return {"level": level, "figures": show(levels[level][metric]["value"], unit)}
 
 
 def children(metrics: dict) -> dict[str, float]:
@@ -81,6 +81,8 @@ def render_card(metrics: dict, config: dict) -> str:
             show=show,
             children=children(metrics),
             worst={factor: extreme(groups[factor], max) for factor in ("age", "race", "gender")},
+            gender_worst=extreme(groups["race × gender"], min, "gender_accuracy", "share"),
+            gender_best=extreme(groups["race × gender"], max, "gender_accuracy", "share"),
             best={factor: extreme(groups[factor], min) for factor in ("age", "race", "gender")},
         )
     )

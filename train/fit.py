@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import io
 import json
 import os
 import pathlib
@@ -14,6 +15,7 @@ import tensorboard.summary
 
 from hf_model.weights import save_weights
 from train.data import Activations, Batches, Chips, cache_activations, steps_per_epoch
+from train.files import write_whole
 from train.model import TrainingModel, prepare_stage
 from train.plots import plot_log
 from train.recipe import Stage
@@ -87,12 +89,11 @@ class Run:
         rows = list(csv.DictReader(self.log_path.open())) if self.log_path.exists() else []
         key = (row["stage"], str(row["epoch"]))
         rows = [old for old in rows if (old["stage"], old["epoch"]) != key] + [row]
-        partial = self.log_path.with_suffix(".part")
-        with partial.open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(rows[-1]), lineterminator="\n", extrasaction="ignore")
-            writer.writeheader()
-            writer.writerows(rows)
-        os.replace(partial, self.log_path)
+        text = io.StringIO()
+        table = csv.DictWriter(text, fieldnames=list(rows[-1]), lineterminator="\n", extrasaction="ignore")
+        table.writeheader()
+        table.writerows(rows)
+        write_whole(self.log_path, text.getvalue())
         writer = tensorboard.summary.Writer(str(self.folder / "tensorboard"))
         for name, value in row.items():
             if isinstance(value, float):
