@@ -14,7 +14,6 @@ import tempfile
 import time
 
 import keras
-import numpy as np
 
 from benchmarks.bench_predictor import MODEL, in_turns
 from benchmarks.common import write_report
@@ -82,7 +81,6 @@ def main(argv: list[str] | None = None) -> None:
         "stage_2_epoch_s": epochs,
         "caching_once_s": caching,
         "cached_times_faster": epochs["pictures"] / epochs["cached"],
-        "cached_pays_after_epochs": int(np.ceil(caching / (epochs["pictures"] - epochs["cached"]))),
         "end_to_end_step_s": steps,
         "folded_times_faster": steps["layers"] / steps["folded"],
     }

@@ -1,11 +1,12 @@
 import json
+import shutil
 
 import evaluate
 import numpy as np
 import pytest
 
 from hf_model.prediction import age_interval
-from train.calibrate_age import calibrate
+from train.calibrate_age import best_line, calibrate, move_age
 from train.card import render_card
 from train.evaluate import CHANGES, age_levels, measure_end_to_end, pooled, predict_chips, with_intervals
 from train.figures import render_figures
@@ -100,6 +101,19 @@ def test_the_age_interval_covers_four_in_five_of_new_faces_of_every_age():
         assert 0.70 < inside[(labelled >= youngest) & (labelled < youngest + 10)].mean() < 0.90
 
 
+def test_the_line_through_the_ages_undoes_a_shrunk_scale_in_the_weights(root, tmp_path, predictor, astronaut):
+    random = np.random.default_rng(0)
+    labelled = random.uniform(5, 80, 400)
+    factor, offset = best_line(labelled / 1.1 - 1, labelled)
+    assert (factor, offset) == (pytest.approx(1.1), pytest.approx(1.1, abs=0.11))
+    for name in ("config.json", "model.safetensors"):
+        shutil.copyfile(root / "hf_model" / name, tmp_path / name)
+    move_age(tmp_path, 1.1, 2.0)
+    (before,), (after,) = predictor(astronaut), type(predictor).from_pretrained(tmp_path)(astronaut)
+    assert after.age == pytest.approx(1.1 * before.age + 2.0, rel=2e-3)
+    assert after.female_probability == pytest.approx(before.female_probability, abs=1e-5)
+
+
 def test_the_interval_holds_the_prediction_and_rises_with_it():
     random = np.random.default_rng(0)
     labelled = random.integers(0, 90, 500)
@@ -159,11 +173,24 @@ def test_the_committed_metrics_belong_to_the_committed_weights(root, metrics):
     assert {"overall", "groups", "data", "recipe", "created", "end_to_end", "robustness"} <= set(metrics)
 
 
-def test_the_committed_figures_are_near_the_first_bars(metrics):
-    # The first bars are 7.8 years and 88 %. The committed weights miss the second by one face of 1,980
-    # (87.98 %): raise this to 0.88 with the next training.
-    assert metrics["overall"]["age_mae"]["value"] <= 7.8
-    assert metrics["overall"]["gender_accuracy"]["value"] >= 0.875
+def test_the_committed_figures_meet_the_bars_that_were_reached(metrics):
+    # The further bars, 5.1 years and 92.5 % over all ages, are not reached yet: see the closing notes.
+    assert metrics["overall"]["age_mae"]["value"] <= 5.2
+    assert metrics["groups"]["range"]["20-60"]["age_mae"]["value"] <= 5.7
+    assert metrics["overall"]["gender_accuracy"]["value"] >= 0.9
+    overall = metrics["overall"]["age_mae"]["value"]
+    for factor in ("race", "gender"):
+        assert all(figures["age_mae"]["value"] <= 1.25 * overall for figures in metrics["groups"][factor].values())
+    found = metrics["end_to_end"]
+    assert found["overall"]["age_mae"]["value"] <= found["chips"]["age_mae"]["value"] + 0.4
+    assert found["overall"]["gender_accuracy"]["value"] >= found["chips"]["gender_accuracy"]["value"] - 0.012
+
+
+def test_the_age_interval_covers_the_test_labels_of_every_age(metrics):
+    assert 0.77 <= metrics["overall"]["age_interval_coverage"]["value"] <= 0.83
+    for figures in metrics["groups"]["age"].values():
+        if figures["age_interval_coverage"]["n"] >= 100:
+            assert 0.70 <= figures["age_interval_coverage"]["value"] <= 0.90
 
 
 def test_the_card_is_generated_from_the_metrics_and_accepted(root, metrics):
