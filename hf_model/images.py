@@ -13,8 +13,9 @@ try:
     import pillow_heif
 
     pillow_heif.register_heif_opener()
+    READS_HEIC = True
 except ImportError:  # optional: without it an HEIC photo is refused like any unknown format
-    pillow_heif = None
+    READS_HEIC = False
 
 # Bytes 4 to 12 of what phones write, by ISO/IEC 23008-12.
 HEIC_STARTS = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1")
@@ -73,7 +74,7 @@ def read_image(image, max_pixels: int) -> PIL.Image.Image:
         except InvalidImageError:
             raise
         except PIL.UnidentifiedImageError:
-            if pillow_heif is None and file.getbuffer()[4:12] in HEIC_STARTS:
+            if not READS_HEIC and file.getbuffer()[4:12] in HEIC_STARTS:
                 raise InvalidImageError(source, "is an HEIC picture: pip install pillow-heif to read it") from None
             raise InvalidImageError(source, "not a picture in a known format") from None
         except PIL.Image.DecompressionBombError:

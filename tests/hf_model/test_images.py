@@ -71,7 +71,7 @@ def test_a_phone_photo_in_heic_is_read_upright():
 
 
 def test_without_its_reader_heic_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(images, "pillow_heif", None)
+    monkeypatch.setattr(images, "READS_HEIC", False)
     with pytest.raises(InvalidImageError, match="pip install pillow-heif"):
         read_image(b"\0\0\0\x18ftypheic" + bytes(40), LIMIT)
 
