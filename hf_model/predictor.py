@@ -20,8 +20,8 @@ FACES = ("most_confident", "all", "none")
 ENGINES = ("keras", "onnx")
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
-# A call's crops go through the network in these batch shapes, padded up, so that nothing is retraced. Larger
-# ones are slower on a CPU: the activations of four 224-pixel faces fill its cache (benchmarks/predictor.json).
+# A call's crops go through the network in these batch shapes, padded up, so that nothing is retraced. On two
+# cores 8 is much as fast and 32 slower, its activations being larger than the cache (benchmarks/predictor.json).
 BATCH_SHAPES = (1, 2, 4)
 
 
