@@ -21,7 +21,7 @@ ENGINES = ("keras", "onnx")
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
 # A call's crops go through the network in these batch shapes, padded up, so that nothing is retraced. On two
-# cores 8 is much as fast and 32 slower, its activations being larger than the cache (benchmarks/predictor.json).
+# cores 8 are about as fast and 32 slower, its activations being larger than the cache (benchmarks/predictor.json).
 BATCH_SHAPES = (1, 2, 4)
 
 
