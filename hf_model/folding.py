@@ -53,14 +53,25 @@ def run_backbone(
     """
     get = folded if callable(folded) else folded.__getitem__
 
+    # On PyTorch, Keras copies a channels-last picture twice at every convolution; a transposed view costs nothing.
+    channels_first = keras.backend.backend() == "torch"
+    layout = "channels_first" if channels_first else "channels_last"
+
     def convolve(name: str, x, stride: int = 1, padding: str = "valid"):
-        kernel, bias = get(name)
-        return ops.conv(x, ops.cast(kernel, dtype), strides=stride, padding=padding) + ops.cast(bias, dtype)
+        kernel, bias = (ops.cast(variable, dtype) for variable in get(name))
+        y = ops.conv(x, kernel, strides=stride, padding=padding, data_format=layout)
+        return y + (ops.reshape(bias, (-1, 1, 1)) if channels_first else bias)
+
+    def pad(x, width: int):
+        sides = ((width, width), (width, width))
+        return ops.pad(x, ((0, 0), (0, 0), *sides) if channels_first else ((0, 0), *sides, (0, 0)))
 
     x = ops.cast(x, dtype)
+    if channels_first:
+        x = ops.transpose(x, (0, 3, 1, 2))
     if first_stage == 1:
-        x = ops.relu(convolve("conv1", ops.pad(x, ((0, 0), (3, 3), (3, 3), (0, 0))), stride=2))
-        x = ops.max_pool(ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))), 3, strides=2)
+        x = ops.relu(convolve("conv1", pad(x, 3), stride=2))
+        x = ops.max_pool(pad(x, 1), 3, strides=2, data_format=layout)
     for stage in range(max(first_stage, 2), last_stage + 1):
         for block in range(1, BLOCKS[stage] + 1):
             name = f"conv{stage}_block{block}"
@@ -69,7 +80,7 @@ def run_backbone(
             y = ops.relu(convolve(f"{name}_1", x, stride))
             y = ops.relu(convolve(f"{name}_2", y, padding="same"))
             x = ops.relu(convolve(f"{name}_3", y) + shortcut)
-    return x
+    return ops.transpose(x, (0, 2, 3, 1)) if channels_first else x
 
 
 def fold_model(model: keras.Model) -> dict[str, tuple]:

@@ -5,6 +5,7 @@ import dataclasses
 import os
 import pathlib
 import sys
+import tempfile
 import traceback
 
 import gradio as gr
@@ -53,6 +54,36 @@ class Photo(gr.Image):
         if payload is not None and payload.path and not (payload.url or "").startswith("data:"):
             return payload.path
         return super().preprocess(payload)
+
+
+def own_file(component: gr.components.Component, picture: np.ndarray) -> str:
+    """Writes a picture to a file of its own in Gradio's cache, from which ``delete_cache`` takes it.
+
+    Gradio names a picture's file by its content and rewrites it for each visitor with the same one, perhaps
+    while another downloads it (seen under load: answers cut off at 0 bytes).
+    """
+    with tempfile.NamedTemporaryFile(dir=component.GRADIO_CACHE, prefix="faces-", suffix=".webp", delete=False) as file:
+        component.temp_files.add(file.name)
+        PIL.Image.fromarray(picture).save(file, "WEBP")
+    return file.name
+
+
+class ShownPhoto(gr.Image):
+    """An image output that shares no file between visitors, see :func:`own_file`."""
+
+    is_template = True
+
+    def postprocess(self, value):
+        return super().postprocess(None if value is None else own_file(self, value))
+
+
+class ShownCrops(gr.Gallery):
+    """A gallery that shares no file between visitors, see :func:`own_file`."""
+
+    is_template = True
+
+    def postprocess(self, value):
+        return super().postprocess([(own_file(self, crop), caption) for crop, caption in value or []])
 
 
 class Demo:
@@ -154,7 +185,7 @@ def build(demo: Demo) -> gr.Blocks:
                     run = gr.Button("Estimate", variant="primary", elem_id="run")
                     example = gr.Button("Try an example: Eileen Collins (NASA, public domain)", elem_id="example")
                 with gr.Column():
-                    annotated = gr.Image(
+                    annotated = ShownPhoto(
                         label="Faces found",
                         interactive=False,
                         buttons=["download", "fullscreen"],
@@ -163,7 +194,7 @@ def build(demo: Demo) -> gr.Blocks:
                     )
                     words = gr.HTML(elem_id="words")
             with gr.Accordion("What the model saw, and the answer as data", open=False):
-                crops = gr.Gallery(label="Crops given to the model", columns=4, height="auto")
+                crops = ShownCrops(label="Crops given to the model", columns=4, height="auto")
                 faces = gr.JSON(label="Predictions")
             shown = [annotated, words, crops, faces]
             for title in ("Limitations", "Bias", "Out-of-scope use"):

@@ -113,6 +113,15 @@ def test_a_picture_without_a_face_gives_the_picture_and_an_empty_list(client, tm
     assert picture
 
 
+def test_two_visitors_with_the_same_photo_share_no_file(space_url, tmp_path):
+    from gradio_client import Client, handle_file
+
+    PIL.Image.new("RGB", (120, 80), "gray").save(tmp_path / "gray.png")
+    visitors = [Client(space_url, verbose=False, download_files=False) for _ in range(2)]
+    shown = [visitor.predict(handle_file(str(tmp_path / "gray.png")), api_name="/predict")[0] for visitor in visitors]
+    assert shown[0]["path"] != shown[1]["path"]
+
+
 def test_a_broken_file_is_a_sentence_and_the_next_one_is_served(client, astronaut, tmp_path):
     from gradio_client import handle_file
 
