@@ -12,12 +12,25 @@ import PIL.Image
 LARGEST_SAFE_FACE = 20
 
 
+LANDMARKS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
+# Distances between two landmarks each, by their places in LANDMARKS; a pair and its mirror image count together.
+DISTANCES = {
+    "eyes": ((0, 1),),
+    "mouth": ((3, 4),),
+    "eye_nose": ((0, 2), (1, 2)),
+    "mouth_nose": ((3, 2), (4, 2)),
+    "eye_mouth": ((0, 3), (1, 4)),
+    "eye_mouth_across": ((0, 4), (1, 3)),
+}
+POINTS = {"eyes": (0, 1), "nose": (2,), "mouth": (3, 4)}
+
+
 @dataclasses.dataclass(frozen=True)
 class Face:
     """A found face, in pixels of the image, as floats, perhaps beyond its edges.
 
     ``left``, ``top``, ``width``, ``height``: the detector's box; ``score``: its confidence, 0 to 1;
-    ``landmarks``: five (x, y): eyes, nose, corners of the mouth.
+    ``landmarks``: five (x, y) in the order of ``LANDMARKS``.
     """
 
     left: float
@@ -26,6 +39,14 @@ class Face:
     height: float
     score: float
     landmarks: tuple[tuple[float, float], ...]
+
+    @classmethod
+    def from_mtcnn(cls, item: dict, scale: float = 1.0) -> "Face":
+        """A face as ``MTCNN.detect_faces`` returns it, found on an image scaled by ``scale``."""
+        left, top, width, height = (float(value) / scale for value in item["box"])
+        points = (item["keypoints"][name] for name in LANDMARKS)
+        landmarks = tuple((float(x) / scale, float(y) / scale) for x, y in points)
+        return cls(left, top, width, height, float(item["confidence"]), landmarks)
 
     def clipped(self, image_width: int, image_height: int) -> dict[str, int]:
         """The box in whole pixels inside the image, as ``Prediction.box`` has it."""
@@ -80,9 +101,7 @@ class FaceDetector:
         found = self.load().detect_faces(np.asarray(image), fit_to_image=False, min_face_size=smallest)
         faces = []
         for item in found:
-            left, top, width, height = (float(value) / scale for value in item["box"])
-            landmarks = tuple((float(x) / scale, float(y) / scale) for x, y in item["keypoints"].values())
-            face = Face(left, top, width, height, float(item["confidence"]), landmarks)
+            face = Face.from_mtcnn(item, scale)
             large_enough = scale * max(face.width, face.height) >= self.min_face_size
             if face.score >= self.min_score and large_enough and _is_sound(face):
                 faces.append(face)
@@ -100,18 +119,22 @@ def _compiled(network):
 def _is_sound(face: Face) -> bool:
     """Whether a face has a size: MTCNN can return empty boxes and landmarks that fall together."""
     numbers = (face.left, face.top, face.width, face.height, *np.ravel(face.landmarks))
-    return all(map(math.isfinite, numbers)) and min(face.width, face.height, landmark_spread(face)) > 0
+    return all(map(math.isfinite, numbers)) and min(face.width, face.height, np.ptp(face.landmarks, axis=0).max()) > 0
 
 
-def landmark_centre(face: Face) -> np.ndarray:
-    """The mean (x, y) of a face's landmarks."""
-    return np.mean(face.landmarks, axis=0)
+def squared_distances(face: Face) -> dict[str, float]:
+    """The squared distances of ``DISTANCES`` in pixels, each the mean over its pairs."""
+    points = np.asarray(face.landmarks)
+    return {
+        name: float(np.mean([np.sum((points[a] - points[b]) ** 2) for a, b in pairs]))
+        for name, pairs in DISTANCES.items()
+    }
 
 
-def landmark_spread(face: Face) -> float:
-    """The root mean square distance of a face's landmarks from their mean, in pixels."""
-    offsets = np.asarray(face.landmarks) - landmark_centre(face)
-    return float(np.sqrt((offsets**2).sum(axis=1).mean()))
+def middle_points(face: Face) -> dict[str, np.ndarray]:
+    """(x, y) between the eyes, of the nose, and of the middle of the mouth."""
+    points = np.asarray(face.landmarks)
+    return {name: points[list(places)].mean(axis=0) for name, places in POINTS.items()}
 
 
 def chip_square(face: Face, crop: dict) -> tuple[int, int, int]:
@@ -121,12 +144,15 @@ def chip_square(face: Face, crop: dict) -> tuple[int, int, int]:
 
     Args:
         face: from :class:`FaceDetector`.
-        crop: ``scale``, the side as a multiple of the landmarks' spread, and ``offset_x`` and
-            ``offset_y``, from the landmarks' mean to the square's centre as fractions of the side;
-            measured by ``python -m train.calibrate_crop``.
+        crop: measured by ``python -m train.calibrate_crop``. ``side``: weights of
+            :func:`squared_distances`, whose weighted sum is the square of the side; ``centre``: weights of
+            :func:`middle_points`; ``offset_x`` and ``offset_y``: from their weighted mean to the square's centre,
+            as fractions of the side.
     """
-    side = max(round(landmark_spread(face) * crop["scale"]), 1)
-    x, y = landmark_centre(face) + np.array([crop["offset_x"], crop["offset_y"]]) * side
+    squares, points = squared_distances(face), middle_points(face)
+    side = max(round(math.sqrt(sum(weight * squares[name] for name, weight in crop["side"].items()))), 1)
+    middle = sum(weight * points[name] for name, weight in crop["centre"].items())
+    x, y = middle + np.array([crop["offset_x"], crop["offset_y"]]) * side
     return round(float(x) - side / 2), round(float(y) - side / 2), side
 
 

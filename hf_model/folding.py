@@ -1,4 +1,4 @@
-"""ResNet50 with its BatchNorm folded into the convolutions: the same function, several times faster.
+"""ResNet50 with its BatchNorm folded into the convolutions: the same function in fewer operations.
 
 In inference mode a BatchNorm is a fixed scale and shift per channel, so it can be multiplied into the
 kernel of the convolution before it. Prediction uses this, and so does training, which keeps the

@@ -3,7 +3,8 @@
     python -m train.calibrate_crop --data DIR [--chips 400] [--config hf_model/config.json]
 
 Chips of the training split are pasted on larger pictures, found by the detector, and the square
-around the landmarks is fitted (medians) that gives the chip back.
+is fitted that the landmarks must give so that the chip comes back: its side from the distances between
+them, its centre from their places.
 """
 
 import argparse
@@ -11,29 +12,45 @@ import pathlib
 
 import datasets
 import numpy as np
+import scipy.optimize
 
-from hf_model.faces import Face, FaceDetector, chip_square, landmark_centre, landmark_spread
+from hf_model.faces import DISTANCES, POINTS, Face, FaceDetector, chip_square, middle_points, squared_distances
 from train.config import read_config, update_config
 from train.data import load_chips
 from train.scenes import make_scene
 
 
-def fit_crop(faces: list[Face], squares: np.ndarray) -> dict[str, float]:
-    """The crop constants (medians) under which the faces' squares match the true ones.
+def fit_crop(faces: list[Face], squares: np.ndarray) -> dict:
+    """The crop constants under which the faces' squares match the true ones, see :func:`hf_model.faces.chip_square`.
+
+    The weights of the distances are not negative (Lawson and Hanson, Solving Least Squares Problems, 1974), so
+    no face, however odd, can have a square of no size.
 
     Args:
         faces: N found faces.
         squares: (N, 3) left, top, side of the true chips, in pixels.
     """
-    centres = squares[:, :2] + squares[:, 2:] / 2
-    spread = np.array([landmark_spread(face) for face in faces])
-    offsets = (centres - [landmark_centre(face) for face in faces]) / squares[:, 2:]
-    offset_x, offset_y = np.median(offsets, axis=0)
-    scale = np.median(squares[:, 2] / spread)
+    centres, sides = squares[:, :2] + squares[:, 2:] / 2, squares[:, 2]
+    distances = np.array([list(squared_distances(face).values()) for face in faces])
+    weights, _ = scipy.optimize.nnls(distances / sides[:, None] ** 2, np.ones(len(faces)))
+    side = np.sqrt(distances @ weights)
+    correction = np.median(sides / side)
+    weights, side = weights * correction**2, side * correction
+
+    # In sides from the mouth, x below y: how far the eyes and the nose are, how far the centre is, and the offset.
+    eyes, nose, mouth = np.array([list(middle_points(face).values()) for face in faces]).transpose(1, 0, 2)
+    to_eyes, to_nose, to_centre = (((points - mouth) / side[:, None]).T.ravel() for points in (eyes, nose, centres))
+    along_x = np.repeat([1.0, 0.0], len(faces))
+    unknowns = np.column_stack([to_eyes, to_nose, along_x, 1 - along_x])
+    (eyes_weight, nose_weight, _, _), *_ = np.linalg.lstsq(unknowns, to_centre, rcond=None)
+    rest = to_centre - eyes_weight * to_eyes - nose_weight * to_nose
+    offset_x, offset_y = np.median(rest.reshape(2, -1), axis=1)
+    centre = (eyes_weight, nose_weight, 1 - eyes_weight - nose_weight)
     return {
-        "scale": round(float(scale), 3),
-        "offset_x": round(float(offset_x), 3),
-        "offset_y": round(float(offset_y), 3),
+        "side": {name: round(float(weight), 4) for name, weight in zip(DISTANCES, weights, strict=True)},
+        "centre": {name: round(float(weight), 4) for name, weight in zip(POINTS, centre, strict=True)},
+        "offset_x": round(float(offset_x), 4),
+        "offset_y": round(float(offset_y), 4),
     }
 
 

@@ -2,10 +2,10 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from hf_model.faces import Face, FaceDetector, crop_square, overlaps
+from hf_model.faces import LANDMARKS, Face, FaceDetector, chip_square, crop_square, overlaps
 
-# Landmarks in a cross: their mean is its centre, their spread its arm times sqrt(0.8).
-CENTRED = {"scale": 2 / 0.8**0.5, "offset_x": 0.0, "offset_y": 0.0}
+# Landmarks in a cross, the nose in its middle, the eyes at the ends of its beam.
+CENTRED = {"side": {"eyes": 1.0}, "centre": {"nose": 1.0}, "offset_x": 0.0, "offset_y": 0.0}
 
 
 def face(x, y, arm, score=1.0, box=None):
@@ -37,10 +37,20 @@ def test_wide_and_tall_boxes_are_never_squeezed():
 
 
 def test_scale_and_offset_come_from_the_constants():
-    half = {"scale": CENTRED["scale"] / 2, "offset_x": -0.5, "offset_y": 0.25}
+    half = CENTRED | {"side": {"eyes": 0.125, "mouth": 0.125}, "offset_x": -0.5, "offset_y": 0.25}
     crop = crop_square(numbered(200, 200), face(100, 100, 20), half)
     assert crop.size == (20, 20)
     assert np.asarray(crop)[10, 10].tolist() == [90, 105, 0]
+
+
+def test_side_and_centre_are_the_weighted_landmarks():
+    found = Face(0, 0, 1, 1, 1.0, ((0.0, 0.0), (8.0, 0.0), (4.0, 3.0), (1.0, 6.0), (7.0, 6.0)))
+    weights = {"eyes": 1, "mouth": 10, "eye_nose": 100, "mouth_nose": 1000, "eye_mouth": 1e4, "eye_mouth_across": 1e5}
+    crop = {"side": weights, "centre": {"eyes": 0.5, "nose": 0.25, "mouth": 0.25}, "offset_x": 0, "offset_y": 0}
+    side = (64 + 10 * 36 + 100 * 25 + 1000 * 18 + 1e4 * 37 + 1e5 * 85) ** 0.5
+    left, top, found_side = chip_square(found, crop)
+    assert found_side == round(side)
+    assert (left + found_side / 2, top + found_side / 2) == pytest.approx((4, 2.25), abs=0.5)
 
 
 @pytest.mark.parametrize(("left", "top"), [(-30, -20), (180, 10), (10, 190), (170, 170)])
@@ -78,13 +88,13 @@ class OneAnswer:
 
 def test_empty_boxes_and_fallen_together_landmarks_are_no_faces():
     photo = numbered(200, 200)
-    points = {name: [100 + i, 90 + i * i] for i, name in enumerate("abcde")}
+    points = {name: [100 + i, 90 + i * i] for i, name in enumerate(LANDMARKS)}
     cases = [
         ({}, 1),
         ({"box": [90, 90, 0, 20]}, 0),
         ({"box": [float("nan"), 90, 20, 20]}, 0),
         ({"keypoints": {name: [100, 100] for name in points}}, 0),
-        ({"keypoints": {**points, "a": [float("inf"), 0]}}, 0),
+        ({"keypoints": {**points, "nose": [float("inf"), 0]}}, 0),
         ({"confidence": 0.5}, 0),
         ({"box": [90, 90, 19, 19]}, 0),  # below the smallest face of 20 pixels
     ]
@@ -119,4 +129,4 @@ def test_the_compiled_networks_find_what_mtcnn_itself_finds(predictor, astronaut
     (found,) = predictor.detector(astronaut)
     assert (found.left, found.top, found.width, found.height) == pytest.approx(expected["box"], abs=1)
     assert found.score == pytest.approx(expected["confidence"], abs=1e-4)
-    assert np.allclose(found.landmarks, list(expected["keypoints"].values()), atol=1)
+    assert np.allclose(found.landmarks, [expected["keypoints"][name] for name in LANDMARKS], atol=1)

@@ -67,14 +67,17 @@ def test_the_committed_manifest_is_sound(root):
 def test_the_crop_constants_undo_a_known_framing():
     random = np.random.default_rng(0)
     squares = np.column_stack([random.uniform(0, 300, (50, 2)), random.uniform(80, 600, 50)])
-    shape = np.array([[-1, -1], [1, -1], [0, 0], [-1, 1], [1, 1]])  # its spread is sqrt(1.6)
+    shape = np.array([[-1, -1], [1, -1], [0, 0.2], [-0.8, 1], [0.8, 1]])
     faces = []
     for left, top, side in squares:
-        landmarks = [left + 0.45 * side, top + 0.6 * side] + 0.2 * side * shape
+        # Chins are as long as they like, noses wander: the eyes alone tell.
+        odd = [[0, 0], [0, 0], random.normal(0, 0.1, 2), *np.tile(random.normal(0, [0.0, 0.3]), (2, 1))]
+        landmarks = [left + 0.45 * side, top + 0.6 * side] + 0.2 * side * (shape + odd)
         faces.append(Face(left, top, side, side, 1.0, tuple(map(tuple, landmarks))))
     crop = fit_crop(faces, squares)
-    assert crop["scale"] == pytest.approx(1 / (0.2 * 1.6**0.5), abs=1e-3)
-    assert (crop["offset_x"], crop["offset_y"]) == (pytest.approx(0.05), pytest.approx(-0.1))
+    assert crop["side"] == pytest.approx({"eyes": 2.5**2} | dict.fromkeys(list(crop["side"])[1:], 0.0), abs=0.05)
+    assert crop["centre"] == pytest.approx({"eyes": 1.0, "nose": 0.0, "mouth": 0.0}, abs=0.01)
+    assert (crop["offset_x"], crop["offset_y"]) == (pytest.approx(0.05, abs=2e-3), pytest.approx(0.1, abs=5e-3))
     assert max(framing_error(faces, squares, crop).values()) < 0.02  # whole pixels
 
 
