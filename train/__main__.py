@@ -76,6 +76,8 @@ def main(argv: list[str] | None = None) -> None:
         for key in ("recipe_text", "data_fingerprint"):
             if before[key] != description[key]:
                 sys.exit(f"--resume: {key} differs from the run in {run.folder}; start another with a new --out.")
+        # What a run began from is said at its beginning; a resumed one loads its checkpoint.
+        description |= {key: before[key] for key in ("init_from", "backbone_weights")}
     description_path.write_text(json.dumps(description, indent=2) + "\n")
     fit(model, chips, run, run.folder / "activations")
     print(f"Wrote {run.folder / 'model.safetensors'}")

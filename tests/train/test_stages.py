@@ -233,10 +233,12 @@ def test_kill_9_and_resume_from_the_command_line(root, tmp_path):
     again = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert again.returncode != 0
     assert "--resume" in again.stderr
-    resumed = subprocess.run([*command, "--resume"], cwd=root, capture_output=True, text=True, check=False)
+    resume = [*command, "--resume", "--backbone-weights", "none"]
+    resumed = subprocess.run(resume, cwd=root, capture_output=True, text=True, check=False)
     assert resumed.returncode == 0, resumed.stderr[-2000:]
     assert (tmp_path / "run" / "model.safetensors").exists()
     rows = (tmp_path / "run" / "log.csv").read_text().splitlines()
     assert len(rows) == 5  # a header, two stages of two epochs, none twice
     facts = json.loads((tmp_path / "run" / "run.json").read_text())
     assert {"recipe", "seed", "data_fingerprint", "git_commit", "versions", "backend"} <= set(facts)
+    assert facts["backbone_weights"] == "imagenet"  # as the run began, not as it was resumed
