@@ -17,11 +17,19 @@ import keras
 
 from benchmarks.bench_predictor import MODEL, in_turns
 from benchmarks.common import write_report
+from hf_model.architecture import build_model
 from train.data import Activations, Batches, cache_activations
 from train.fit import compiled_frozen
 from train.model import TrainingModel, new_model, prepare_stage
 from train.recipe import Stage, load_recipe
 from train.smoke import smoke_chips
+
+
+class WithLayers(TrainingModel):
+    """The same training with Keras's own layers, their BatchNorm in inference mode and not folded."""
+
+    def call(self, inputs, training=None):
+        return self.network(inputs, training=False)
 
 
 def stage_two(model: TrainingModel, size: int, batch_size: int, cached_variants: int) -> None:
@@ -32,10 +40,10 @@ def stage_two(model: TrainingModel, size: int, batch_size: int, cached_variants:
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_training", description=__doc__.splitlines()[0])
-    parser.add_argument("--size", type=int, default=96, help="side of the input in pixels")
-    parser.add_argument("--chips", type=int, default=256)
+    parser.add_argument("--size", type=int, default=224, help="side of the input in pixels")
+    parser.add_argument("--chips", type=int, default=128)
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=2)
     args = parser.parse_args(argv)
     heads = json.loads((MODEL / "config.json").read_text(encoding="utf-8"))["heads"]
     recipe = dataclasses.replace(load_recipe("seed"), soft_age_weight=0.0)
@@ -58,15 +66,9 @@ def main(argv: list[str] | None = None) -> None:
             cached=lambda: on_activations.fit(activations, epochs=1, shuffle=False, verbose=0),
         )
 
-    folded = new_model(recipe, heads, None)
-    prepare_stage(folded, Stage("all", "all", args.size, 1, 1e-5, batch_size=args.batch_size), 1)
-    layers = keras.Model(
-        folded.network.inputs, {name: folded.network.get_layer(name).output for name in ("age", "gender")}
-    )
-    for layer in layers.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.trainable = False  # which in Keras also means inference mode
-    layers.compile(optimizer=keras.optimizers.AdamW(1e-5), loss={"age": "huber", "gender": "binary_crossentropy"})
+    folded, layers = new_model(recipe, heads, None), WithLayers(build_model(heads), recipe)
+    for model in (folded, layers):
+        prepare_stage(model, Stage("all", "all", args.size, 1, 1e-5, batch_size=args.batch_size), 1)
     pixels, targets = pictures[0]
     steps = in_turns(
         args.repeats,
