@@ -52,14 +52,14 @@ def main(argv: list[str] | None = None) -> None:
     on_pictures, on_activations = (new_model(recipe, heads, None) for _ in range(2))
     stage_two(on_pictures, args.size, args.batch_size, cached_variants=0)
     stage_two(on_activations, args.size, args.batch_size, cached_variants=1)
-    pictures = Batches(chips, args.size, args.batch_size, on_pictures.target_names, recipe.augmentation, (0,))
-    plain = Batches(chips, args.size, args.batch_size, on_pictures.target_names, recipe.augmentation)
+    pictures = Batches(chips, args.size, args.batch_size, on_pictures.soft_age_sigma, recipe.augmentation, (0,))
+    plain = Batches(chips, args.size, args.batch_size, on_pictures.soft_age_sigma, recipe.augmentation)
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         path = pathlib.Path(folder) / "activations.npy"
         features = cache_activations(compiled_frozen(on_activations), plain, path, recipe.cache_limit_gb)
         caching = time.perf_counter() - start
-        activations = Activations(features, chips, args.batch_size, on_activations.target_names, (0,))
+        activations = Activations(features, chips, args.batch_size, on_activations.soft_age_sigma, (0,))
         epochs = in_turns(
             args.repeats,
             pictures=lambda: on_pictures.fit(pictures, epochs=1, shuffle=False, verbose=0),

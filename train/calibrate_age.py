@@ -22,6 +22,7 @@ import pathlib
 
 import numpy as np
 
+from dataset_script.utkface import MAX_AGE
 from hf_model.architecture import build_model
 from hf_model.predictor import CONFIG_NAME, WEIGHTS_NAME, AgeGenderPredictor
 from hf_model.weights import load_weights, save_weights
@@ -31,7 +32,7 @@ from train.evaluate import predict_chips, recipe_of
 
 COVERAGE = 0.8
 NEIGHBOURS = 100  # faces of about one labelled age
-LABELS = np.arange(117)
+LABELS = np.arange(MAX_AGE + 1)
 KNOTS = 41  # rows of the table
 LINES = [(factor / 200, offset / 10) for factor in range(170, 231) for offset in range(-30, 31)]
 

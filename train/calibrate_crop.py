@@ -1,6 +1,6 @@
 """Measures how MTCNN's landmarks lie in a UTKFace chip, and writes the crop's constants to config.json.
 
-    python -m train.calibrate_crop --data DIR [--chips 400] [--config hf_model/config.json]
+    python -m train.calibrate_crop --data DIR [--chips 600] [--config hf_model/config.json]
 
 Chips of the training split are pasted on larger pictures, found by the detector, and the square
 is fitted that the landmarks must give so that the chip comes back: its side from the distances between
@@ -12,7 +12,6 @@ import pathlib
 
 import datasets
 import numpy as np
-import scipy.optimize
 
 from hf_model.faces import DISTANCES, POINTS, Face, FaceDetector, chip_square, middle_points, squared_distances
 from train.config import read_config, update_config
@@ -23,8 +22,7 @@ from train.scenes import make_scene
 def fit_crop(faces: list[Face], squares: np.ndarray) -> dict:
     """The crop constants under which the faces' squares match the true ones, see :func:`hf_model.faces.chip_square`.
 
-    The weights of the distances are not negative (Lawson and Hanson, Solving Least Squares Problems, 1974), so
-    no face, however odd, can have a square of no size.
+    No distance gets a negative weight, so no face, however odd, can have a square of no size.
 
     Args:
         faces: N found faces.
@@ -32,7 +30,7 @@ def fit_crop(faces: list[Face], squares: np.ndarray) -> dict:
     """
     centres, sides = squares[:, :2] + squares[:, 2:] / 2, squares[:, 2]
     distances = np.array([list(squared_distances(face).values()) for face in faces])
-    weights, _ = scipy.optimize.nnls(distances / sides[:, None] ** 2, np.ones(len(faces)))
+    weights = positive_weights(distances / sides[:, None] ** 2, np.ones(len(faces)))
     side = np.sqrt(distances @ weights)
     correction = np.median(sides / side)
     weights, side = weights * correction**2, side * correction
@@ -54,6 +52,18 @@ def fit_crop(faces: list[Face], squares: np.ndarray) -> dict:
     }
 
 
+def positive_weights(columns: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Least-squares weights of columns (N, K) for a target (N,), without those that would be negative."""
+    weights = np.zeros(columns.shape[1])
+    kept = list(range(columns.shape[1]))
+    while True:
+        found = np.linalg.lstsq(columns[:, kept], target, rcond=None)[0]
+        if found.min() >= 0 or len(kept) == 1:
+            weights[kept] = np.maximum(found, 0)
+            return weights
+        kept.pop(int(found.argmin()))
+
+
 def framing_error(faces: list[Face], squares: np.ndarray, crop: dict) -> dict[str, float]:
     """Median errors of the squares' centre and side, as fractions of the true side."""
     found = np.array([chip_square(face, crop) for face in faces], float)
@@ -66,7 +76,7 @@ def framing_error(faces: list[Face], squares: np.ndarray, crop: dict) -> dict[st
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.calibrate_crop", description=__doc__.splitlines()[0])
     parser.add_argument("--data", required=True, help="UTKFace: its folder or archive")
-    parser.add_argument("--chips", type=int, default=400, help="how many training chips to use (default: 400)")
+    parser.add_argument("--chips", type=int, default=600, help="how many training chips to use (default: 600)")
     parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("cache"))
     parser.add_argument("--config", type=pathlib.Path, default=pathlib.Path("hf_model/config.json"))
     args = parser.parse_args(argv)

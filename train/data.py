@@ -18,12 +18,14 @@ import keras
 import numpy as np
 import PIL.Image
 
-from dataset_script.utkface import UTKFace
+from dataset_script.utkface import MAX_AGE, UTKFace
 from hf_model.preprocessing import preprocess, resize
 from train.augment import Augmentation, augment
 
 SPLITS = ("train", "validation", "test")
 CHIP_SIZE = 200
+SOFT_AGE = "age_distribution"  # an output of training only, see train/model.py
+AGES = np.arange(MAX_AGE + 1, dtype=np.float32)
 
 
 @dataclasses.dataclass
@@ -102,16 +104,16 @@ def zoomed(image: PIL.Image.Image, size: int, zoom: tuple[float, float], random:
     return resize(image, side)[top : top + size, left : left + size]
 
 
-def targets(
-    chips: Chips, rows: np.ndarray, names: tuple[str, ...], soft_age_sigma: float = 2.0
-) -> dict[str, np.ndarray]:
-    """Training targets by output name; ``age_distribution`` is a Gaussian around the age, in years."""
+def targets(chips: Chips, rows: np.ndarray, soft_age_sigma: float | None) -> dict[str, np.ndarray]:
+    """Training targets by output name.
+
+    ``SOFT_AGE``, a Gaussian of ``soft_age_sigma`` years around the age, is among them unless that is None.
+    """
     made = {"age": chips.age[rows][:, None], "gender": chips.gender[rows][:, None].astype(np.float32)}
-    if "age_distribution" in names:
-        years = np.arange(117, dtype=np.float32)
-        density = np.exp(-0.5 * ((years - made["age"]) / soft_age_sigma) ** 2)
-        made["age_distribution"] = density / density.sum(axis=1, keepdims=True)
-    return {name: made[name] for name in names}
+    if soft_age_sigma is not None:
+        density = np.exp(-0.5 * ((AGES - made["age"]) / soft_age_sigma) ** 2)
+        made[SOFT_AGE] = density / density.sum(axis=1, keepdims=True)
+    return made
 
 
 def steps_per_epoch(n: int, batch_size: int, parts: int = 1) -> int:
@@ -129,7 +131,7 @@ class Batches(keras.utils.PyDataset):
         chips: the split.
         size: side of the network's input in pixels.
         batch_size: the last, smaller batch of a shuffled epoch is left out.
-        outputs: names of the targets.
+        soft_age_sigma: as :func:`targets` takes it.
         augmentation: None for validation and test.
         epoch_seed: seed of order and augmentation; None keeps the order.
         part: (index, count): only that one of ``count`` equal parts of the shuffled pass.
@@ -141,14 +143,14 @@ class Batches(keras.utils.PyDataset):
         chips: Chips,
         size: int,
         batch_size: int,
-        outputs: tuple[str, ...],
+        soft_age_sigma: float | None,
         augmentation: Augmentation | None = None,
         epoch_seed: tuple[int, ...] | None = None,
         part: tuple[int, int] = (0, 1),
         zoom: tuple[float, float] = (1.0, 1.0),
     ):
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=6)
-        self.chips, self.size, self.batch_size, self.outputs = chips, size, batch_size, outputs
+        self.chips, self.size, self.batch_size, self.soft_age_sigma = chips, size, batch_size, soft_age_sigma
         self.augmentation, self.epoch_seed, self.zoom = augmentation, epoch_seed, zoom
         rows = np.arange(len(chips))
         if epoch_seed is not None:
@@ -171,15 +173,18 @@ class Batches(keras.utils.PyDataset):
             pixels = preprocess(np.stack([zoomed(image, self.size, self.zoom, random) for image in changed]))
         else:
             pixels = network_input(images, self.size)
-        return pixels, targets(self.chips, rows, self.outputs)
+        return pixels, targets(self.chips, rows, self.soft_age_sigma)
 
 
 class Activations(keras.utils.PyDataset):
     """Batches of cached activations of a frozen part, one augmented variant an epoch."""
 
-    def __init__(self, features: np.ndarray, chips: Chips, batch_size: int, outputs: tuple[str, ...], epoch_seed=None):
+    def __init__(
+        self, features: np.ndarray, chips: Chips, batch_size: int, soft_age_sigma: float | None, epoch_seed=None
+    ):
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=6)
-        self.features, self.chips, self.batch_size, self.outputs = features, chips, batch_size, outputs
+        self.features, self.chips, self.batch_size = features, chips, batch_size
+        self.soft_age_sigma = soft_age_sigma
         self.rows = np.arange(len(chips))
         if epoch_seed is not None:
             np.random.default_rng(epoch_seed).shuffle(self.rows)
@@ -190,7 +195,7 @@ class Activations(keras.utils.PyDataset):
 
     def __getitem__(self, index: int):
         rows = self.rows[index * self.batch_size : (index + 1) * self.batch_size]
-        return np.asarray(self.features[rows], np.float32), targets(self.chips, rows, self.outputs)
+        return np.asarray(self.features[rows], np.float32), targets(self.chips, rows, self.soft_age_sigma)
 
 
 def cache_activations(forward, batches: Batches, path: pathlib.Path, limit_gb: float) -> np.ndarray:

@@ -20,7 +20,7 @@ import PIL.Image
 import PIL.ImageEnhance
 import PIL.ImageFilter
 
-from dataset_script.utkface import GENDERS, RACES
+from dataset_script.utkface import GENDERS, MAX_AGE, RACES
 from hf_model.predictor import WEIGHTS_NAME, AgeGenderPredictor
 from train.data import Chips, load_chips
 from train.files import file_sha256, write_whole
@@ -30,7 +30,7 @@ from train.scenes import make_scene
 
 RESAMPLES = 1000
 SMALLEST_GROUP = 50
-AGE_BINS = (0, 3, 6, 13, 20, 30, 40, 50, 60, 70, 80, 117)
+AGE_BINS = (0, 3, 6, 13, 20, 30, 40, 50, 60, 70, 80, MAX_AGE + 1)
 
 
 class Answers:

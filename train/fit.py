@@ -144,13 +144,13 @@ def _epoch(
             chips["train"],
             stage.size,
             stage.batch_size,
-            model.target_names,
+            model.soft_age_sigma,
             recipe.augmentation,
             seed,
             (part, stage.parts),
             stage.zoom,
         )
-        validation = Batches(chips["validation"], stage.validation_size, stage.batch_size, model.target_names)
+        validation = Batches(chips["validation"], stage.validation_size, stage.batch_size, model.soft_age_sigma)
     print(f"{stage.name} epoch {progress.epoch + 1}/{stage.epochs}", flush=True)
     start = time.monotonic()
     logs = model.fit(training, verbose=2 if os.environ.get("CI") else "auto", epochs=1, shuffle=False).history
@@ -182,12 +182,12 @@ def _cached(
     """
     recipe = model.recipe
     augmentation = None if variant is None else recipe.augmentation
-    batches = Batches(chips, stage.size, stage.batch_size, model.target_names, augmentation)
+    batches = Batches(chips, stage.size, stage.batch_size, model.soft_age_sigma, augmentation)
     batches.epoch_seed = (recipe.seed, variant or 0)  # of the augmentation; the order stays the chips' own
     name = f"{stage.name}-{stage.size}-{'plain' if variant is None else variant}.npy"
     forward = compiled_frozen(model)
     features = cache_activations(forward, batches, cache / name, recipe.cache_limit_gb)
-    return Activations(features, chips, stage.batch_size, model.target_names, seed)
+    return Activations(features, chips, stage.batch_size, model.soft_age_sigma, seed)
 
 
 def compiled_frozen(model: TrainingModel):

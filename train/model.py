@@ -5,12 +5,11 @@ from keras import ops
 
 from hf_model.architecture import HEADS, backbone_layers, build_model, head_layers
 from hf_model.folding import fold, run_backbone
+from train.data import AGES, SOFT_AGE
 from train.recipe import Recipe, Stage
 
 # The first stage of ResNet50 that a stage of training computes anew, by what it trains.
 FIRST_TRAINED = {"heads": 6, "conv5": 5, "conv4": 4, "all": 1}
-SOFT_AGE = "age_distribution"
-SOFT_AGE_CLASSES = 117  # ages 0 to 116
 
 
 class TrainingModel(keras.Model):
@@ -38,9 +37,9 @@ class TrainingModel(keras.Model):
         outputs = {name: network.get_layer(name).output for name in HEADS}
         if recipe.soft_age_weight:
             hidden = network.get_layer("age_dense").output
-            outputs[SOFT_AGE] = keras.layers.Dense(SOFT_AGE_CLASSES, activation="softmax", name=SOFT_AGE)(hidden)
+            outputs[SOFT_AGE] = keras.layers.Dense(len(AGES), activation="softmax", name=SOFT_AGE)(hidden)
         self.heads = keras.Model(features, outputs, name="heads")
-        self.target_names = tuple(outputs)
+        self.soft_age_sigma = recipe.soft_age_sigma if recipe.soft_age_weight else None
 
     def folded(self, name: str) -> tuple:
         """Kernel and bias of one convolution, differentiable with respect to the Keras variables."""

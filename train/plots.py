@@ -10,6 +10,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
+from dataset_script.utkface import MAX_AGE
+
 
 def plot_all(answers, metrics: dict, folder: pathlib.Path) -> None:
     """Writes the four plots.
@@ -28,10 +30,14 @@ def plot_all(answers, metrics: dict, folder: pathlib.Path) -> None:
     _write(figure, folder / "error_by_age.png")
 
     figure, axes = plt.subplots(figsize=(5, 5))
-    axes.plot([0, 116], [0, 116], color="grey", linewidth=1)
+    axes.plot([0, MAX_AGE], [0, MAX_AGE], color="grey", linewidth=1)
     axes.scatter(answers.chips.age, answers.age, s=4, alpha=0.3)
     axes.set(
-        xlabel="labelled age", ylabel="predicted age", xlim=(0, 116), ylim=(0, 116), title="Predicted and labelled age"
+        xlabel="labelled age",
+        ylabel="predicted age",
+        xlim=(0, MAX_AGE),
+        ylim=(0, MAX_AGE),
+        title="Predicted and labelled age",
     )
     _write(figure, folder / "predicted_and_labelled.png")
 
