@@ -84,9 +84,13 @@ def main(argv: list[str] | None = None) -> None:
     chips = load_chips(args.data, args.cache)[0]["validation"]
     answers = predict_chips(AgeGenderPredictor.from_pretrained(args.model), chips)
     factor, offset = best_line(answers.age, chips.age)
+    moved = np.maximum(factor * answers.age + offset, 0)
     if (factor, offset) != (1, 0):
         move_age(args.model, factor, offset)
-    moved = np.maximum(factor * answers.age + offset, 0)
+        # Of a face guessed at 0 the ReLU hides how far below it was, so where the line takes it must be asked.
+        hidden = np.flatnonzero(answers.age == 0)
+        if len(hidden):
+            moved[hidden] = predict_chips(AgeGenderPredictor.from_pretrained(args.model), chips.take(hidden)).age
     section = calibrate(moved, chips.age)
     update_config(args.model / CONFIG_NAME, "age_interval", section)
     before, after = (np.abs(ages - chips.age).mean() for ages in (answers.age, moved))
