@@ -48,6 +48,7 @@ class Straightforward:
         from hf_model.weights import load_weights
 
         self.config = predictor.config
+        self.refine = predictor.detector.refine  # a part of "the same crop"
         self.detector = mtcnn.MTCNN()
         self.model = build_model(self.config["heads"], self.config["input"]["size"])
         load_weights(self.model, MODEL / "model.safetensors")
@@ -57,7 +58,7 @@ class Straightforward:
         from hf_model.faces import Face, crop_square
 
         best = max(self.detector.detect_faces(np.asarray(photo)), key=lambda item: item["confidence"])
-        face = Face.from_mtcnn(best)
+        (face,) = self.refine(photo, [Face.from_mtcnn(best)])
         return face.clipped(*photo.size), self.chip(crop_square(photo, face, self.config["crop"]))
 
     def chip(self, chip: PIL.Image.Image) -> float:

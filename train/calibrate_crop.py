@@ -18,6 +18,8 @@ from train.config import read_config, update_config
 from train.data import load_chips
 from train.scenes import make_scene
 
+SOMETHING_ELSE = 0.15  # of the side
+
 
 def fit_crop(faces: list[Face], squares: np.ndarray) -> dict:
     """The crop constants under which the faces' squares match the true ones, see :func:`hf_model.faces.chip_square`.
@@ -28,17 +30,23 @@ def fit_crop(faces: list[Face], squares: np.ndarray) -> dict:
         faces: N found faces.
         squares: (N, 3) left, top, side of the true chips, in pixels.
     """
-    centres, sides = squares[:, :2] + squares[:, 2:] / 2, squares[:, 2]
     distances = np.array([list(squared_distances(face).values()) for face in faces])
-    weights = positive_weights(distances / sides[:, None] ** 2, np.ones(len(faces)))
+    middles = np.array([list(middle_points(face).values()) for face in faces])  # (N, 3, 2)
+    centres, sides = squares[:, :2] + squares[:, 2:] / 2, squares[:, 2]
+    # Where the middle of the points is far from where it is in the median face, the detector found something else.
+    places = (middles.mean(axis=1) - centres) / sides[:, None]
+    kept = np.hypot(*(places - np.median(places, axis=0)).T) < SOMETHING_ELSE
+    distances, middles, centres, sides = (values[kept] for values in (distances, middles, centres, sides))
+
+    weights = positive_weights(distances / sides[:, None] ** 2, np.ones(len(sides)))
     side = np.sqrt(distances @ weights)
     correction = np.median(sides / side)
     weights, side = weights * correction**2, side * correction
 
     # In sides from the mouth, x below y: how far the eyes and the nose are, how far the centre is, and the offset.
-    eyes, nose, mouth = np.array([list(middle_points(face).values()) for face in faces]).transpose(1, 0, 2)
+    eyes, nose, mouth = middles.transpose(1, 0, 2)
     to_eyes, to_nose, to_centre = (((points - mouth) / side[:, None]).T.ravel() for points in (eyes, nose, centres))
-    along_x = np.repeat([1.0, 0.0], len(faces))
+    along_x = np.repeat([1.0, 0.0], len(sides))
     unknowns = np.column_stack([to_eyes, to_nose, along_x, 1 - along_x])
     (eyes_weight, nose_weight, _, _), *_ = np.linalg.lstsq(unknowns, to_centre, rcond=None)
     rest = to_centre - eyes_weight * to_eyes - nose_weight * to_nose

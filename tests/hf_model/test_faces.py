@@ -1,3 +1,5 @@
+import types
+
 import numpy as np
 import PIL.Image
 import pytest
@@ -77,10 +79,17 @@ def test_a_face_outside_the_photo_is_known_as_such(found, expected):
 
 
 class OneAnswer:
-    """A detector's network that always finds the same."""
+    """A detector that always finds the same, and refines the landmarks to those in the middle of the square."""
 
     def __init__(self, **item):
         self.item = item
+        self.stages = [types.SimpleNamespace(model=self.landmarks)]
+
+    def landmarks(self, patches):
+        assert patches.shape[1:] == (48, 48, 3)
+        assert np.abs(patches).max() <= 1
+        x, y = [0.3, 0.7, 0.5, 0.35, 0.65], [0.3, 0.3, 0.5, 0.8, 0.8]
+        return None, np.tile(np.float32(x + y), (len(patches), 1)), None
 
     def detect_faces(self, image, **options):
         return [self.item]
@@ -99,9 +108,22 @@ def test_empty_boxes_and_fallen_together_landmarks_are_no_faces():
         ({"box": [90, 90, 19, 19]}, 0),  # below the smallest face of 20 pixels
     ]
     for change, count in cases:
-        detector = FaceDetector(640, 20, 0.9)
+        detector = FaceDetector(640, 20, 0.9, 4.0)
         detector._mtcnn = OneAnswer(**{"box": [90, 90, 20, 20], "confidence": 0.99, "keypoints": points, **change})
         assert len(detector(photo)) == count
+
+
+def test_landmarks_are_refined_on_the_square_and_its_mirror_image():
+    detector = FaceDetector(640, 20, 0.9, 5.0)
+    detector._mtcnn = OneAnswer()
+    inside, outside = face(100, 90, 20), face(-500, 90, 20)
+    refined, unchanged = detector.refine(numbered(200, 200), [inside, outside])
+    assert unchanged == outside
+    side = round(5 * 20 * 0.8**0.5)  # the spread of a cross is its arm times sqrt(0.8)
+    left, top = round(100 - side / 2), round(90 - side / 2)
+    expected = [(0.3, 0.3), (0.7, 0.3), (0.5, 0.5), (0.35, 0.8), (0.65, 0.8)]
+    assert np.allclose(refined.landmarks, [(left + x * side, top + y * side) for x, y in expected], atol=1e-3)
+    assert (refined.left, refined.score) == (inside.left, inside.score)
 
 
 def test_the_reported_box_is_whole_pixels_inside_the_image():
@@ -117,7 +139,7 @@ def test_every_small_size_and_every_smallest_face_is_survived(predictor, astrona
         for size in ((side, side), (side, 3 * side)):
             predictor.detector(face_alone.resize(size))
     for smallest in (12, 20, 33, 60, 200):
-        detector = FaceDetector(640, smallest, 0.9)
+        detector = FaceDetector(640, smallest, 0.9, 4.0)
         detector._mtcnn = predictor.detector.load()
         assert len(detector(astronaut)) == (smallest < 100)
 
@@ -129,4 +151,5 @@ def test_the_compiled_networks_find_what_mtcnn_itself_finds(predictor, astronaut
     (found,) = predictor.detector(astronaut)
     assert (found.left, found.top, found.width, found.height) == pytest.approx(expected["box"], abs=1)
     assert found.score == pytest.approx(expected["confidence"], abs=1e-4)
-    assert np.allclose(found.landmarks, [expected["keypoints"][name] for name in LANDMARKS], atol=1)
+    points = np.array([expected["keypoints"][name] for name in LANDMARKS])
+    assert np.abs(found.landmarks - points).max() < 0.05 * found.width  # refined

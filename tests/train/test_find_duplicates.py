@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import io
 
 import numpy as np
@@ -70,11 +71,14 @@ def test_the_crop_constants_undo_a_known_framing():
     shape = np.array([[-1, -1], [1, -1], [0, 0.2], [-0.8, 1], [0.8, 1]])
     faces = []
     for left, top, side in squares:
-        # Chins are as long as they like, noses wander: the eyes alone tell.
-        odd = [[0, 0], [0, 0], random.normal(0, 0.1, 2), *np.tile(random.normal(0, [0.0, 0.3]), (2, 1))]
+        # Noses and mouths are as they like: the eyes alone tell.
+        wide, low = random.normal(0, 0.3, 2)
+        odd = [[0, 0], [0, 0], random.normal(0, 0.1, 2), [-wide, low], [wide, low]]
         landmarks = [left + 0.45 * side, top + 0.6 * side] + 0.2 * side * (shape + odd)
         faces.append(Face(left, top, side, side, 1.0, tuple(map(tuple, landmarks))))
-    crop = fit_crop(faces, squares)
+    # One face was found elsewhere.
+    wrong = dataclasses.replace(faces[7], landmarks=tuple((x + squares[7, 2], y) for x, y in faces[7].landmarks))
+    crop = fit_crop([*faces[:7], wrong, *faces[8:]], squares)
     assert crop["side"] == pytest.approx({"eyes": 2.5**2} | dict.fromkeys(list(crop["side"])[1:], 0.0), abs=0.05)
     assert crop["centre"] == pytest.approx({"eyes": 1.0, "nose": 0.0, "mouth": 0.0}, abs=0.01)
     assert (crop["offset_x"], crop["offset_y"]) == (pytest.approx(0.05, abs=2e-3), pytest.approx(0.1, abs=5e-3))
