@@ -174,10 +174,11 @@ def test_the_committed_metrics_belong_to_the_committed_weights(root, metrics):
 
 
 def test_the_committed_figures_meet_the_bars_that_were_reached(metrics):
-    # The further bars, 5.1 years and 92.5 % over all ages, are not reached yet: see the closing notes.
-    assert metrics["overall"]["age_mae"]["value"] <= 5.2
+    # The further bar of 92.5 % over all ages is not reached yet: see the closing notes.
+    assert metrics["overall"]["age_mae"]["value"] <= 5.1
     assert metrics["groups"]["range"]["20-60"]["age_mae"]["value"] <= 5.7
-    assert metrics["overall"]["gender_accuracy"]["value"] >= 0.9
+    assert metrics["overall"]["gender_accuracy"]["value"] >= 0.92
+    assert metrics["groups"]["range"]["13 and older"]["gender_accuracy"]["value"] >= 0.94
     overall = metrics["overall"]["age_mae"]["value"]
     for factor in ("race", "gender"):
         assert all(figures["age_mae"]["value"] <= 1.25 * overall for figures in metrics["groups"][factor].values())
