@@ -11,7 +11,6 @@ import PIL.Image
 # and fails; so smaller faces are left out afterwards.
 LARGEST_SAFE_FACE = 20
 
-
 LANDMARKS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 # Distances between two landmarks each, by their places in LANDMARKS; a pair and its mirror image count together.
 DISTANCES = {
@@ -183,6 +182,11 @@ def chip_square(face: Face, crop: dict) -> tuple[int, int, int]:
     side = max(round(math.sqrt(sum(weight * squares[name] for name, weight in crop["side"].items()))), 1)
     middle = sum(weight * points[name] for name, weight in crop["centre"].items())
     x, y = middle + np.array([crop["offset_x"], crop["offset_y"]]) * side
+    return _square_about(x, y, side)
+
+
+def _square_about(x: float, y: float, side: int) -> tuple[int, int, int]:
+    """The square (left, top, side) of whole pixels about a point."""
     return round(float(x) - side / 2), round(float(y) - side / 2), side
 
 
@@ -191,7 +195,7 @@ def _landmark_square(face: Face, scale: float) -> tuple[int, int, int]:
     points = np.asarray(face.landmarks)
     x, y = points.mean(axis=0)
     side = max(round(scale * float(np.sqrt(((points - (x, y)) ** 2).sum(axis=1).mean()))), 1)
-    return round(float(x) - side / 2), round(float(y) - side / 2), side
+    return _square_about(x, y, side)
 
 
 def _touches(image: PIL.Image.Image, left: int, top: int, side: int) -> bool:
