@@ -60,7 +60,8 @@ def run_backbone(
     def convolve(name: str, x, stride: int = 1, padding: str = "valid"):
         kernel, bias = (ops.cast(variable, dtype) for variable in get(name))
         y = ops.conv(x, kernel, strides=stride, padding=padding, data_format=layout)
-        return y + (ops.reshape(bias, (-1, 1, 1)) if channels_first else bias)
+        # Not "+": Keras makes this a BiasAdd, which TensorFlow computes inside its convolution, and ReLU with it.
+        return ops.add(y, ops.reshape(bias, (-1, 1, 1)) if channels_first else bias)
 
     def pad(x, width: int):
         sides = ((width, width), (width, width))
@@ -108,7 +109,7 @@ def run_model(folded: dict[str, tuple], x) -> dict:
     outputs = {}
     for head, activation in zip(HEADS, (ops.relu, ops.sigmoid), strict=True):
         kernel, bias = folded[f"{head}_conv"]
-        y = ops.mean(ops.relu(ops.conv(features, kernel, padding="same") + bias), axis=(1, 2))
+        y = ops.mean(ops.relu(ops.add(ops.conv(features, kernel, padding="same"), bias)), axis=(1, 2))
         kernel, bias = folded[f"{head}_dense"]
         y = ops.relu(ops.matmul(y, kernel) + bias)
         kernel, bias = folded[head]
