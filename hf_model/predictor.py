@@ -20,9 +20,9 @@ FACES = ("most_confident", "all", "none")
 ENGINES = ("keras", "onnx")
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
-# A call's crops go through the network in these batch shapes, padded up, so that nothing is retraced. On two
-# cores 8 are about as fast and 32 slower, its activations being larger than the cache (benchmarks/predictor.json).
-BATCH_SHAPES = (1, 2, 4)
+# A call's crops go through the network in batches of these shapes, the largest first, so that nothing is retraced and
+# nothing padded. 32 would be slower: its activations are larger than the cache (benchmarks/predictor.json).
+BATCH_SHAPES = (8, 4, 2, 1)
 
 
 class AgeGenderPredictor:
@@ -181,14 +181,14 @@ class AgeGenderPredictor:
     def _run(self, pixels: np.ndarray, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
         """(N, S, S, 3) uint8 through the network in fixed batch shapes; ages (N,), probabilities (N,)."""
         ages, probabilities = [], []
-        step = min(batch_size, BATCH_SHAPES[-1])
-        for start in range(0, len(pixels), step):
-            batch = preprocess(pixels[start : start + step])
-            shape = next(shape for shape in BATCH_SHAPES if shape >= len(batch))
-            padded = np.concatenate([batch, np.zeros((shape - len(batch), *batch.shape[1:]), batch.dtype)])
-            age, probability = self._forward(padded)
-            ages.append(age[: len(batch)])
-            probabilities.append(probability[: len(batch)])
+        start = 0
+        while start < len(pixels):
+            most = min(batch_size, len(pixels) - start)
+            shape = next(shape for shape in BATCH_SHAPES if shape <= most)
+            age, probability = self._forward(preprocess(pixels[start : start + shape]))
+            ages.append(age)
+            probabilities.append(probability)
+            start += shape
         return np.concatenate(ages), np.concatenate(probabilities)
 
     def _prediction(
