@@ -75,7 +75,8 @@ def test_a_chip_needs_no_detector(predictor, astronaut):
     assert face.age >= 0
 
 
-def test_a_list_gives_the_answers_of_single_calls_in_order(predictor, astronaut):
+@pytest.mark.parametrize("batch_size", [5, 32])  # batches of 4 and 1; of 8, 2 and 1
+def test_a_list_gives_the_answers_of_single_calls_in_order(predictor, astronaut, batch_size):
     random = np.random.default_rng(0)
     images = []
     for index in range(11):
@@ -83,7 +84,7 @@ def test_a_list_gives_the_answers_of_single_calls_in_order(predictor, astronaut)
         images.append(np.clip(np.asarray(astronaut).astype(int) + noise, 0, 255).astype(np.uint8))
         if index % 4 == 1:
             images.append(np.zeros((100, 100, 3), np.uint8))
-    together = predictor(images, batch_size=5)
+    together = predictor(images, batch_size=batch_size)
     assert [len(faces) for faces in together] == [len(predictor(image)) for image in images]
     for image, faces in zip(images, together, strict=True):
         for one, other in zip(predictor(image), faces, strict=True):
