@@ -1,6 +1,7 @@
 """Trains the model: `python -m train --data DIR --backbone-weights imagenet --out runs/NAME`."""
 
 import argparse
+import hashlib
 import importlib.metadata
 import json
 import pathlib
@@ -60,8 +61,8 @@ def main(argv: list[str] | None = None) -> None:
         "seed": recipe.seed,
         "data_fingerprint": fingerprint,
         "n": {name: len(split) for name, split in chips.items()},
-        "init_from": args.init_from,
-        "backbone_weights": args.backbone_weights,
+        "init_from": _named(args.init_from),
+        "backbone_weights": _named(args.backbone_weights),
         "git_commit": _git_commit(),
         "backend": keras.backend.backend(),
         "versions": {
@@ -81,6 +82,14 @@ def main(argv: list[str] | None = None) -> None:
     description_path.write_text(json.dumps(description, indent=2) + "\n")
     fit(model, chips, run, run.folder / "activations")
     print(f"Wrote {run.folder / 'model.safetensors'}")
+
+
+def _named(weights: str | None) -> str | None:
+    """What was given, for the run's description; a file by its name and content, wherever it lay."""
+    path = pathlib.Path(weights) if weights else None
+    if path is None or not path.is_file():
+        return weights
+    return f"{path.name}, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
 def _git_commit() -> str | None:
