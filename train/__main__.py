@@ -1,7 +1,6 @@
 """Trains the model: `python -m train --data DIR --backbone-weights imagenet --out runs/NAME`."""
 
 import argparse
-import hashlib
 import importlib.metadata
 import json
 import pathlib
@@ -37,6 +36,7 @@ def main(argv: list[str] | None = None) -> None:
     from train.config import read_config
     from train.data import load_chips
     from train.fit import Run, fit
+    from train.history import remember_before
     from train.machine import describe_machine
     from train.model import new_model
     from train.recipe import load_recipe
@@ -49,12 +49,15 @@ def main(argv: list[str] | None = None) -> None:
     if run.checkpoint() and not args.resume:
         sys.exit(f"{run.folder} holds a run already: pass --resume to go on with it, or another --out.")
     chips, fingerprint = smoke_chips() if args.smoke else load_chips(args.data, args.cache)
-    config = read_config(pathlib.Path(hf_model.__file__).with_name("config.json"))
+    model_folder = pathlib.Path(hf_model.__file__).parent
+    config = read_config(model_folder / "config.json")
     weights = None if args.smoke or args.backbone_weights == "none" else args.backbone_weights
     model = new_model(recipe, config["heads"], weights)
     if args.init_from:
         load_weights(model.network, args.init_from)
     run.folder.mkdir(parents=True, exist_ok=True)
+    if args.init_from and not args.resume:
+        remember_before(run.folder, args.init_from, model_folder / "model.safetensors")
     description = {
         "recipe": recipe.name,
         "recipe_text": str(recipe),
@@ -86,10 +89,12 @@ def main(argv: list[str] | None = None) -> None:
 
 def _named(weights: str | None) -> str | None:
     """What was given, for the run's description; a file by its name and content, wherever it lay."""
+    from train.files import file_sha256
+
     path = pathlib.Path(weights) if weights else None
     if path is None or not path.is_file():
         return weights
-    return f"{path.name}, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
+    return f"{path.name}, sha256 {file_sha256(path)}"
 
 
 def _git_commit() -> str | None:
