@@ -154,7 +154,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     rates = {"predictor": len(chips) / seconds["predictor"], "straightforward": len(alone) / seconds["straightforward"]}
     figures["chips_256"] = {"per_second": rates, "times_faster": rates["predictor"] / rates["straightforward"]}
-    # Why the predictor's batch shapes end at 4.
+    # Why the predictor's batch shapes end at 8.
     inputs = {n: np.zeros((n, predictor.size, predictor.size, 3), np.float32) for n in (1, 4, 8, 32)}
     seconds = in_turns(
         args.repeats, **{str(n): lambda batch=batch: predictor._forward(batch) for n, batch in inputs.items()}

@@ -4,12 +4,24 @@ import os
 import pathlib
 import platform
 
+# What decides how fast a processor multiplies, and in which type, where several go by one name.
+INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+
 
 def describe_machine() -> dict:
-    """``{"processor", "cores", "python"}`` of this machine; the processor as Linux names it, else what Python knows."""
+    """``{"processor", "cores", "instructions", "python"}`` of this machine, as Linux names them.
+
+    Elsewhere the processor is what Python knows of it, and ``instructions`` is empty.
+    """
     try:
         lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        processor = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        processor = platform.processor() or platform.machine()
-    return {"processor": processor, "cores": os.cpu_count(), "python": platform.python_version()}
+    except OSError:
+        lines = []
+    facts = dict(line.split(":", 1) for line in lines if ":" in line)
+    facts = {name.strip(): value.strip() for name, value in facts.items()}
+    return {
+        "processor": facts.get("model name") or platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "instructions": [name for name in INSTRUCTIONS if name in facts.get("flags", "").split()],
+        "python": platform.python_version(),
+    }
