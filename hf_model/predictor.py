@@ -21,7 +21,8 @@ ENGINES = ("keras", "onnx")
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
 # A call's crops go through the network in batches of these shapes, the largest first, so that nothing is retraced and
-# nothing padded. 32 would be slower: its activations are larger than the cache (benchmarks/predictor.json).
+# nothing padded. 32 takes more memory and gained a few per cent on one processor, and lost a tenth on another
+# (benchmarks/predictor.json).
 BATCH_SHAPES = (8, 4, 2, 1)
 
 
