@@ -1,9 +1,9 @@
-"""Measures what caching and folding save in training: `python -m benchmarks.bench_training`.
+"""Measures what caching, folding and bfloat16 save in training: `python -m benchmarks.bench_training`.
 
 Made-up chips, TensorFlow or whatever ``KERAS_BACKEND`` says. Compared in one run, in turns, after one
 round that compiles: an epoch of stage 2 (``conv5`` and heads) on pictures and on the cached activations
-of the frozen part; an end-to-end step with BatchNorm folded into the kernels and with Keras's own
-layers. Written to ``benchmarks/training.json``.
+of the frozen part; an end-to-end step with BatchNorm folded into the kernels, with Keras's own layers,
+and folded in bfloat16 (slower than float32 on a processor that does not multiply it). Written to ``benchmarks/training.json``.
 """
 
 import argparse
@@ -67,13 +67,15 @@ def main(argv: list[str] | None = None) -> None:
         )
 
     folded, layers = new_model(recipe, heads, None), WithLayers(build_model(heads), recipe)
-    for model in (folded, layers):
+    halved = new_model(dataclasses.replace(recipe, compute_dtype="bfloat16"), heads, None)
+    for model in (folded, layers, halved):
         prepare_stage(model, Stage("all", "all", args.size, 1, 1e-5, batch_size=args.batch_size), 1)
     pixels, targets = pictures[0]
     steps = in_turns(
         args.repeats,
         folded=lambda: folded.train_on_batch(pixels, targets),
         layers=lambda: layers.train_on_batch(pixels, targets),
+        bfloat16=lambda: halved.train_on_batch(pixels, targets),
     )
     figures = {
         "backend": keras.backend.backend(),
@@ -85,6 +87,7 @@ def main(argv: list[str] | None = None) -> None:
         "cached_times_faster": epochs["pictures"] / epochs["cached"],
         "end_to_end_step_s": steps,
         "folded_times_faster": steps["layers"] / steps["folded"],
+        "bfloat16_times_faster": steps["folded"] / steps["bfloat16"],
     }
     write_report("training", ("keras", keras.backend.backend(), "numpy"), figures)
 

@@ -92,7 +92,7 @@ def ablations(metrics: dict) -> str:
 
 
 def saved(metrics: dict) -> str:
-    """What caching and folding save."""
+    """What caching, folding and bfloat16 save."""
     bench = json.loads(BENCHMARK.read_text(encoding="utf-8"))
     epochs, steps = bench["stage_2_epoch_s"], bench["end_to_end_step_s"]
     return (
@@ -100,6 +100,8 @@ def saved(metrics: dict) -> str:
         "|---|---|---|---|\n"
         f"| an end-to-end step, BatchNorm as layers / folded | {steps['layers']:.2f} s | {steps['folded']:.2f} s "
         f"| {bench['folded_times_faster']:.2f} × |\n"
+        f"| the folded step, float32 / bfloat16 | {steps['folded']:.2f} s | {steps['bfloat16']:.2f} s "
+        f"| {bench['bfloat16_times_faster']:.2f} × |\n"
         f"| an epoch of stage 2 on {bench['chips']} chips, from pictures / from cached activations "
         f"| {epochs['pictures']:.1f} s | {epochs['cached']:.1f} s | {bench['cached_times_faster']:.2f} × |\n\n"
         f"Filling the cache took {bench['caching_once_s']:.1f} s.\n"

@@ -1,6 +1,6 @@
 """How the shipped weights were trained: each run's own ``run.json`` and ``log.csv``, kept by ``train.export``.
 
-A run that went on from the shipped weights has the history of those in its ``before/``.
+A run that went on from another's weights, or from the shipped ones, has their history in its ``before/``.
 """
 
 import csv
@@ -18,9 +18,13 @@ BEFORE = "before"
 
 
 def remember_before(run: pathlib.Path, init_from: str, shipped_weights: pathlib.Path, folder=SHIPPED) -> None:
-    """Puts the shipped weights' history into a run that begins from them; other weights have none."""
-    if shipped_weights.is_file() and file_sha256(init_from) == file_sha256(shipped_weights):
-        shutil.copytree(folder, run / BEFORE, dirs_exist_ok=True)
+    """Puts the history of the weights that a run begins from into it: of another run's, or of the shipped ones."""
+    source = pathlib.Path(init_from).parent
+    if not all((source / name).is_file() for name in FILES):
+        if not shipped_weights.is_file() or file_sha256(init_from) != file_sha256(shipped_weights):
+            return
+        source = pathlib.Path(folder)
+    keep_history(source, run / BEFORE)
 
 
 def keep_history(run: pathlib.Path, folder: str | os.PathLike = SHIPPED) -> None:

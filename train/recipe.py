@@ -93,7 +93,7 @@ class Recipe:
 
 
 def load_recipe(name_or_path: str) -> Recipe:
-    """A recipe by name (``"seed"``, ``"best"``) or from a ``.toml`` path.
+    """A recipe by name (``"seed"``, ``"best"``, ``"refine"``) or from a ``.toml`` path.
 
     Raises:
         FileNotFoundError: no such recipe; the message lists those there are.

@@ -32,8 +32,13 @@ def test_a_run_from_the_shipped_weights_goes_on_with_their_history(tmp_path):
         {"name": "whole", "size": 224, "epochs": 2, "age_mae": 5.0, "gender_accuracy": 0.9, "gender_auc": 0.95}
     ]
     assert not list(shipped.rglob("*.safetensors"))
-    # A training from the beginning, or from other weights, owes nothing to those that were shipped.
-    other = make_run(tmp_path / "three", "best", 60)
-    remember_before(other, str(other / "model.safetensors"), weights, shipped)
+    # Weights from a run's own folder bring that run's history, and weights from anywhere else none.
+    third = make_run(tmp_path / "three", "third", 60)
+    remember_before(third, str(further / "model.safetensors"), weights, shipped)
+    assert [run["run"]["recipe"] for run in read_history(third)] == ["best", "refine", "third"]
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "model.safetensors").write_bytes(b"other")
+    other = make_run(tmp_path / "four", "best", 60)
+    remember_before(other, str(tmp_path / "elsewhere" / "model.safetensors"), weights, shipped)
     keep_history(other, shipped)
     assert [run["run"]["recipe"] for run in read_history(shipped)] == ["best"]
