@@ -136,6 +136,8 @@ class Batches(keras.utils.PyDataset):
         epoch_seed: seed of order and augmentation; None keeps the order.
         part: (index, count): only that one of ``count`` equal parts of the shuffled pass.
         zoom: range of scales, from 1, at which an augmented chip is cut to the network's input.
+        views: how often a chip is in its batch, each time augmented anew: the first views, then the
+            second ones in the same order.
     """
 
     def __init__(
@@ -148,25 +150,28 @@ class Batches(keras.utils.PyDataset):
         epoch_seed: tuple[int, ...] | None = None,
         part: tuple[int, int] = (0, 1),
         zoom: tuple[float, float] = (1.0, 1.0),
+        views: int = 1,
     ):
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=6)
-        self.chips, self.size, self.batch_size, self.soft_age_sigma = chips, size, batch_size, soft_age_sigma
+        self.chips, self.size, self.soft_age_sigma = chips, size, soft_age_sigma
+        self.views, self.chips_per_batch = views, batch_size // views
         self.augmentation, self.epoch_seed, self.zoom = augmentation, epoch_seed, zoom
         rows = np.arange(len(chips))
         if epoch_seed is not None:
             np.random.default_rng(epoch_seed).shuffle(rows)
             index, count = part
             self.epoch_seed = (*epoch_seed, index)
-            n = steps_per_epoch(len(rows), batch_size, count) * batch_size
+            n = steps_per_epoch(len(rows), self.chips_per_batch, count) * self.chips_per_batch
             rows = rows[index * n : (index + 1) * n]
         self.rows = rows
 
     def __len__(self) -> int:
-        return -(-len(self.rows) // self.batch_size)
+        return -(-len(self.rows) // self.chips_per_batch)
 
     def __getitem__(self, index: int):
-        rows = self.rows[index * self.batch_size : (index + 1) * self.batch_size]
+        rows = self.rows[index * self.chips_per_batch : (index + 1) * self.chips_per_batch]
         images = self.chips.images[np.sort(rows)][np.argsort(np.argsort(rows))]
+        rows, images = np.tile(rows, self.views), np.concatenate([images] * self.views)
         if self.augmentation is not None:
             random = np.random.default_rng((*(self.epoch_seed or ()), index + 1))
             changed = [augment(image, self.augmentation, random) for image in images]

@@ -112,7 +112,9 @@ def fit(model: TrainingModel, chips: dict[str, Chips], run: Run, cache: pathlib.
     resumed = run.checkpoint() is not None
     while progress.stage < len(stages):
         stage = stages[progress.stage]
-        prepare_stage(model, stage, steps_per_epoch(len(chips["train"]), stage.batch_size, stage.parts))
+        prepare_stage(
+            model, stage, steps_per_epoch(len(chips["train"]), stage.batch_size // model.recipe.views, stage.parts)
+        )
         if resumed:
             run.restore(model)
             resumed = False
@@ -149,6 +151,7 @@ def _epoch(
             seed,
             (part, stage.parts),
             stage.zoom,
+            recipe.views,
         )
         validation = Batches(chips["validation"], stage.validation_size, stage.batch_size, model.soft_age_sigma)
     print(f"{stage.name} epoch {progress.epoch + 1}/{stage.epochs}", flush=True)

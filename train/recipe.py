@@ -69,7 +69,9 @@ class Stage:
 class Recipe:
     """A whole training: loss, augmentation, and the stages in order.
 
-    ``validation_chips``: how many validation chips an epoch is judged on, 0 for all.
+    ``consistency_weight``: above 0, a training batch holds every chip twice, as two augmented views,
+    and their answers are asked to agree (:func:`train.model.disagreement`); ``validation_chips``: how
+    many validation chips an epoch is judged on, 0 for all.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Recipe:
     bce_weight: float
     soft_age_weight: float
     soft_age_sigma: float
+    consistency_weight: float
     weight_decay: float
     cache_limit_gb: float
     validation_chips: int
@@ -90,10 +93,17 @@ class Recipe:
     def __post_init__(self):
         filled = (dataclasses.replace(s, batch_size=s.batch_size or self.batch_size) for s in self.stages)
         object.__setattr__(self, "stages", tuple(filled))
+        if self.consistency_weight and any(s.cached_variants or s.batch_size % 2 for s in self.stages):
+            raise ValueError("consistency_weight: two views of a chip want even batches and no cached activations.")
+
+    @property
+    def views(self) -> int:
+        """How many augmented views of a chip are in a training batch."""
+        return 2 if self.consistency_weight else 1
 
 
 def load_recipe(name_or_path: str) -> Recipe:
-    """A recipe by name (``"seed"``, ``"best"``, ``"refine"``) or from a ``.toml`` path.
+    """A recipe by name (``"seed"``, ``"best"``, ``"refine"``, ``"steady"``) or from a ``.toml`` path.
 
     Raises:
         FileNotFoundError: no such recipe; the message lists those there are.
