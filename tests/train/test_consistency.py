@@ -103,3 +103,16 @@ def test_a_warp_moves_the_picture_by_what_it_says():
     assert np.abs(offsets.mean(axis=0)).max() < 1.5
     turned = np.asarray(augment(np.roll(chip, 30, axis=1), Augmentation(rotation=90), np.random.default_rng(3)))[..., 0]
     assert 28 < np.hypot(*(np.argwhere(turned > 128).mean(axis=0) - 49.5)) < 32
+
+
+def test_two_views_are_the_same_chips_in_the_same_order_augmented_apart():
+    chips = smoke_chips(12)[0]["train"]
+    ranges = load_recipe("steady").augmentation
+    batches = Batches(chips, 64, 8, None, ranges, (0,), views=2)
+    assert len(batches) == 3  # four chips a batch
+    pixels, targets = batches[0]
+    assert pixels.shape == (8, 64, 64, 3)
+    assert np.array_equal(targets["age"][:4], targets["age"][4:])
+    assert not any(np.array_equal(first, second) for first, second in zip(pixels[:4], pixels[4:], strict=True))
+    ages = sorted(float(age) for i in range(3) for age in batches[i][1]["age"][:4, 0])
+    assert ages == sorted(map(float, chips.age))
