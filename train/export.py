@@ -1,20 +1,23 @@
 """Writes the shipped weights from a run's last whole checkpoint: `python -m train.export runs/best`.
 
-The run's description and log go to ``train/shipped/``, where the card and ``train/README.md`` read them.
+The run's description and log go to ``train/shipped/``, where the card and ``train/README.md`` read them;
+with another ``--model`` folder than the shipped one they stay as they are.
 """
 
 import argparse
 import pathlib
 
-import keras
 import numpy as np
 
+import hf_model
 from hf_model.architecture import build_model
 from hf_model.predictor import CONFIG_NAME, WEIGHTS_NAME
-from hf_model.weights import load_weights, save_weights
+from hf_model.weights import save_weights
 from train.config import read_config
 from train.fit import Run
 from train.history import keep_history
+
+SHIPPED_MODEL = pathlib.Path(hf_model.__file__).resolve().parent
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -22,9 +25,6 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("run", type=pathlib.Path, help="run folder, finished or not")
     parser.add_argument(
         "--model", type=pathlib.Path, default=pathlib.Path("hf_model"), help="where config.json is and weights go"
-    )
-    parser.add_argument(
-        "--average-with", type=pathlib.Path, nargs="+", default=[], help="weights of the same run to take the mean with"
     )
     args = parser.parse_args(argv)
     checkpoint = Run(args.run).checkpoint()
@@ -35,14 +35,8 @@ def main(argv: list[str] | None = None) -> None:
     with np.load(checkpoint / "variables.npz") as arrays:
         for variable in network.variables:
             variable.assign(arrays[f"model:{variable.path}"])
-    if args.average_with:
-        # The mean of points on one path of training is often better than each (Izmailov et al., 2018).
-        networks = [network, *(build_model(heads) for _ in args.average_with)]
-        for other, path in zip(networks[1:], args.average_with, strict=True):
-            load_weights(other, path)
-        for variables in zip(*(each.variables for each in networks), strict=True):
-            variables[0].assign(np.mean([keras.ops.convert_to_numpy(v.value) for v in variables], axis=0))
-    keep_history(args.run)
+    if args.model.resolve() == SHIPPED_MODEL:  # another model folder's history is in its own run
+        keep_history(args.run)
     recipe = read_config(args.run / "run.json")["recipe"]
     save_weights(network, args.model / WEIGHTS_NAME, {"recipe": recipe})
     print(f"Wrote {args.model / WEIGHTS_NAME} from {checkpoint}")

@@ -2,7 +2,12 @@
 
 import json
 
-from train.history import keep_history, read_history, remember_before
+from train import export
+from train.evaluate import recipe_of
+from train.fit import Progress, Run
+from train.history import SHIPPED, keep_history, read_history, remember_before
+from train.model import new_model, prepare_stage
+from train.recipe import load_recipe
 
 
 def make_run(folder, recipe: str, seconds: float):
@@ -42,3 +47,17 @@ def test_a_run_from_the_shipped_weights_goes_on_with_their_history(tmp_path):
     remember_before(other, str(tmp_path / "elsewhere" / "model.safetensors"), weights, shipped)
     keep_history(other, shipped)
     assert [run["run"]["recipe"] for run in read_history(shipped)] == ["best"]
+
+
+def test_weights_exported_to_another_folder_leave_the_shipped_history_alone(tmp_path):
+    heads = {"conv_filters": 8, "conv_kernel": 1, "dense_units": 4}
+    run = Run(make_run(tmp_path / "run", "mine", 60))
+    model = new_model(load_recipe("seed"), heads, None)
+    prepare_stage(model, load_recipe("seed").stages[0], 1)
+    run.save(model, Progress(), is_best=False)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text(json.dumps({"heads": heads}))
+    before = {path: path.read_bytes() for path in SHIPPED.rglob("*") if path.is_file()}
+    export.main([str(run.folder), "--model", str(tmp_path / "model")])
+    assert recipe_of(tmp_path / "model" / "model.safetensors") == "mine"
+    assert {path: path.read_bytes() for path in SHIPPED.rglob("*") if path.is_file()} == before
