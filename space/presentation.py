@@ -77,11 +77,12 @@ def _bar(female: float, decision: dict) -> str:
 
 
 def _error_note(age: float, metrics: dict | None) -> str:
-    """How far off the model is for test faces of this age."""
+    """How far off the model is for people whose age, by the label, is in the bin of this answer."""
     for level, figures in (metrics or {}).get("groups", {}).get("age", {}).items():
         low, high = map(int, level.split("-"))
         if low <= age < high + 1:
-            return f'<p class="small">At ages {level} it was off by {figures["age_mae"]["value"]:.1f} years on average in tests.</p>'
+            mae = figures["age_mae"]["value"]
+            return f'<p class="small">In tests it was off by {mae:.1f} years on average for people aged {level}.</p>'
     return ""
 
 

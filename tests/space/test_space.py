@@ -71,7 +71,8 @@ def test_answers_are_said_in_words(presentation):
 
 def test_the_error_of_this_age_is_named(presentation):
     metrics = {"groups": {"age": {"30-39": {"age_mae": {"value": 5.67}}, "40-49": {"age_mae": {"value": 9.9}}}}}
-    assert "At ages 30-39 it was off by 5.7 years" in presentation.describe_faces([face()], DECISION, metrics)
+    note = "off by 5.7 years on average for people aged 30-39"
+    assert note in presentation.describe_faces([face()], DECISION, metrics)
 
 
 def test_no_face_is_a_sentence(presentation):
