@@ -207,9 +207,10 @@ def build(demo: Demo) -> gr.Blocks:
         accept.click(
             lambda: (gr.Column(visible=False), gr.Column(visible=True)), None, [gate, main], api_visibility="private"
         )
-        events = {"api_visibility": "private", "concurrency_id": "model", "trigger_mode": "once"}
-        for event in (run.click, photo.input, all_faces.input):
-            event(demo.show, [photo, all_faces], shown, **events)
+        # One event for all three, and the last state is always answered: with "once", a photo chosen while the
+        # answer to the one before (or to its removal) was on its way would never get its own.
+        events = {"api_visibility": "private", "concurrency_id": "model", "trigger_mode": "always_last"}
+        gr.on([run.click, photo.input, all_faces.input], demo.show, [photo, all_faces], shown, **events)
         example.click(lambda: str(EXAMPLE), None, photo, api_visibility="private").then(
             demo.show, [photo, all_faces], shown, **events
         )

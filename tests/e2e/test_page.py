@@ -83,6 +83,23 @@ def test_what_cannot_be_answered_is_a_helpful_sentence(page, photos, screenshot,
     expect(page.locator("#words")).to_contain_text("Face 1", timeout=WAIT)
 
 
+def test_a_photo_chosen_while_an_answer_is_on_its_way_gets_its_own(page, photos):
+    upload(page, photos / "none.png")
+    words = page.locator("#words")
+    expect(words).to_contain_text("No face was found", timeout=WAIT)
+    held = []
+    page.route("**/queue/join**", lambda route: held.append(route), times=1)
+    page.locator("#photo button[aria-label*='lear'], #photo button[aria-label*='emove']").first.click()
+    end = time.monotonic() + 30
+    while not held and time.monotonic() < end:
+        page.wait_for_timeout(50)
+    upload(page, photos / "one.png")
+    expect(page.locator("#photo img")).to_be_visible(timeout=WAIT)
+    page.wait_for_timeout(500)  # so that the event of the upload meets the one that is held
+    held[0].continue_()
+    expect(words).to_contain_text("Face 1", timeout=WAIT)
+
+
 def test_the_example_answers_with_one_click(page):
     page.locator("#example").click()
     expect(page.locator("#words")).to_contain_text("Face 1", timeout=WAIT)
