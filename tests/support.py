@@ -71,3 +71,12 @@ def running_space(folder: pathlib.Path, environment: dict[str, str], wait_s: flo
     finally:
         process.terminate()
         process.communicate(timeout=30)
+
+
+def settle(page):
+    """Waits until nothing is faded: Gradio shows an answer at a fifth of its opacity until the request has ended."""
+    page.wait_for_function(
+        "!document.querySelector('.pending') && document.getAnimations().every("
+        "a => a.playState !== 'running' || a.effect.getTiming().iterations === Infinity)",
+        timeout=60_000,
+    )

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from tests.support import running_space
+from tests.support import running_space, settle
 
 SCREENSHOTS = pathlib.Path(__file__).resolve().parents[2] / "screenshots"
 
@@ -52,4 +52,9 @@ def page(browser, space):
 def screenshot():
     """Takes a picture of the page into the ignored folder ``screenshots/``."""
     SCREENSHOTS.mkdir(exist_ok=True)
-    return lambda page, name: page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+    def take(page, name: str):
+        settle(page)
+        page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+    return take

@@ -7,20 +7,13 @@ import PIL.Image
 import pytest
 from playwright.sync_api import expect
 
+from tests.support import settle
+
 WAIT = 60_000
 
 
 def upload(page, path):
     page.locator("#photo input[type=file]").first.set_input_files(str(path))
-
-
-def settle(page):
-    """Waits until nothing is faded: Gradio shows an answer at a fifth of its opacity until the request has ended."""
-    page.wait_for_function(
-        "!document.querySelector('.pending') && document.getAnimations().every("
-        "a => a.playState !== 'running' || a.effect.getTiming().iterations === Infinity)",
-        timeout=WAIT,
-    )
 
 
 @pytest.fixture
