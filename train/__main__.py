@@ -11,7 +11,7 @@ import sys
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m train", description="Trains the age and gender model in stages.")
     parser.add_argument(
-        "--recipe", default="best", help="seed, best, refine, steady, or the path of a .toml file (default: best)"
+        "--recipe", default="best", help="a file of train/recipes without its .toml, or any .toml path (default: best)"
     )
     parser.add_argument("--data", help="UTKFace: its folder or archive")
     parser.add_argument("--backbone-weights", default="imagenet", help="imagenet (downloaded), none, or a .h5 path")

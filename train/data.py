@@ -130,7 +130,7 @@ class Batches(keras.utils.PyDataset):
     Args:
         chips: the split.
         size: side of the network's input in pixels.
-        batch_size: the last, smaller batch of a shuffled epoch is left out.
+        batch_size: in pictures, all views counted; the last, smaller batch of a shuffled epoch is left out.
         soft_age_sigma: as :func:`targets` takes it.
         augmentation: None for validation and test.
         epoch_seed: seed of order and augmentation; None keeps the order.

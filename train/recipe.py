@@ -103,7 +103,7 @@ class Recipe:
 
 
 def load_recipe(name_or_path: str) -> Recipe:
-    """A recipe by name (``"seed"``, ``"best"``, ``"refine"``, ``"steady"``) or from a ``.toml`` path.
+    """A recipe by name, that of a file in ``train/recipes/`` without its ``.toml``, or from a ``.toml`` path.
 
     Raises:
         FileNotFoundError: no such recipe; the message lists those there are.
