@@ -60,7 +60,7 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m train.card --check
+	$(BIN)/python -m train.release.card --check
 
 format: setup
 	$(BIN)/ruff check --fix .
@@ -68,7 +68,7 @@ format: setup
 
 # make data DATA_DIR=... [OUT=build/utkface]
 data: setup
-	$(BIN)/python -m train.build_dataset --data $(DATA_DIR) --out $(or $(OUT),build/utkface)
+	$(BIN)/python -m train.curate.build_dataset --data $(DATA_DIR) --out $(or $(OUT),build/utkface)
 
 # make bench [DATA_DIR=...]: the benchmark of the dataset wants UTKFace
 bench: setup
@@ -88,19 +88,19 @@ train: setup
 
 # make ablate DATA_DIR=... BACKBONE=imagenet: the table of short trainings in train/README.md
 ablate: setup
-	$(BIN)/python -m train.ablate --data $(DATA_DIR) --backbone-weights $(or $(BACKBONE),imagenet)
-	$(BIN)/python -m train.card
+	$(BIN)/python -m train.measure.ablate --data $(DATA_DIR) --backbone-weights $(or $(BACKBONE),imagenet)
+	$(BIN)/python -m train.release.card
 
 # make evaluate DATA_DIR=...
 evaluate: setup
-	$(BIN)/python -m train.calibrate_age --model $(MODEL) --data $(DATA_DIR)
-	$(BIN)/python -m train.evaluate --model $(MODEL) --data $(DATA_DIR) --end-to-end --robustness
-	$(BIN)/python -m train.card
+	$(BIN)/python -m train.measure.calibrate_age --model $(MODEL) --data $(DATA_DIR)
+	$(BIN)/python -m train.measure.evaluate --model $(MODEL) --data $(DATA_DIR) --end-to-end --robustness
+	$(BIN)/python -m train.release.card
 
 card: setup
-	$(BIN)/python -m train.card
+	$(BIN)/python -m train.release.card
 
 # make publish VERSION=0.1.0 REPO=user/age-gender [WHAT=model|space|dataset|all] [ARGS="--dry-run"]
 publish: setup
 	@test -n "$(VERSION)" -a -n "$(REPO)" || { echo 'Say what and where: make publish VERSION=0.1.0 REPO=user/age-gender [WHAT=model|space|dataset|all] [ARGS="--dry-run"]'; exit 2; }
-	@$(BIN)/python -m train.publish $(or $(WHAT),model) --repo $(REPO) --version $(VERSION) $(ARGS)
+	@$(BIN)/python -m train.release.publish $(or $(WHAT),model) --repo $(REPO) --version $(VERSION) $(ARGS)

@@ -32,10 +32,11 @@ class WithLayers(TrainingModel):
         return self.network(inputs, training=False)
 
 
-def stage_two(model: TrainingModel, size: int, batch_size: int, cached_variants: int) -> None:
+def stage_two(model: TrainingModel, size: int, batch_size: int, cached_variants: int) -> Stage:
     """Compiles the model for stage 2, on pictures or on activations."""
     stage = Stage("conv5", "conv5", size, 1, 1e-5, batch_size=batch_size, cached_variants=cached_variants)
     prepare_stage(model, stage, 1)
+    return stage
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -50,16 +51,16 @@ def main(argv: list[str] | None = None) -> None:
     chips = smoke_chips(args.chips)[0]["train"]
 
     on_pictures, on_activations = (new_model(recipe, heads, None) for _ in range(2))
-    stage_two(on_pictures, args.size, args.batch_size, cached_variants=0)
+    stage = stage_two(on_pictures, args.size, args.batch_size, cached_variants=0)
     stage_two(on_activations, args.size, args.batch_size, cached_variants=1)
-    pictures = Batches(chips, args.size, args.batch_size, on_pictures.soft_age_sigma, recipe.augmentation, (0,))
-    plain = Batches(chips, args.size, args.batch_size, on_pictures.soft_age_sigma, recipe.augmentation)
+    pictures = Batches(chips, recipe, stage, (0,))
+    in_order = Batches(chips, recipe, stage, (0,), shuffled=False)
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         path = pathlib.Path(folder) / "activations.npy"
-        features = cache_activations(compiled_frozen(on_activations), plain, path, recipe.cache_limit_gb)
+        features = cache_activations(compiled_frozen(on_activations), in_order, path, recipe.cache_limit_gb)
         caching = time.perf_counter() - start
-        activations = Activations(features, chips, args.batch_size, on_activations.soft_age_sigma, (0,))
+        activations = Activations(features, chips, recipe, stage, (0,))
         epochs = in_turns(
             args.repeats,
             pictures=lambda: on_pictures.fit(pictures, epochs=1, shuffle=False, verbose=0),

@@ -8,7 +8,12 @@
 Importing the package loads neither TensorFlow nor MTCNN; the first ``from_pretrained`` does.
 """
 
-_HOMES = {"AgeGenderPredictor": "predictor", "Prediction": "prediction", "InvalidImageError": "images"}
+_HOMES = {
+    "AgeGenderPredictor": "predictor",
+    "Analysis": "prediction",
+    "Prediction": "prediction",
+    "InvalidImageError": "images",
+}
 
 __all__ = list(_HOMES)
 

@@ -7,6 +7,8 @@ import threading
 import numpy as np
 import PIL.Image
 
+from .engines import KerasEngine
+
 # Asked for larger faces than this, MTCNN 1.0.0 can scale a picture below what its first network takes,
 # and fails; so smaller faces are left out afterwards.
 LARGEST_SAFE_FACE = 20
@@ -69,13 +71,22 @@ class FaceDetector:
         min_score: boxes of a lower score are left out.
         landmark_scale: side of the square in which landmarks are refined, as a multiple of their spread,
             the root mean square distance from their mean.
+        engine: who runs MTCNN's networks; by default Keras.
     """
 
-    def __init__(self, working_size: int, min_face_size: int, min_score: float, landmark_scale: float):
+    def __init__(
+        self,
+        working_size: int,
+        min_face_size: int,
+        min_score: float,
+        landmark_scale: float,
+        engine: KerasEngine | None = None,
+    ):
         self.working_size = working_size
         self.min_face_size = min_face_size
         self.min_score = min_score
         self.landmark_scale = landmark_scale
+        self._engine = engine or KerasEngine()
         self._mtcnn = None
         self._lock = threading.Lock()
 
@@ -87,7 +98,7 @@ class FaceDetector:
 
                 detector = MTCNN()
                 for stage in detector.stages:
-                    stage._model = _compiled(stage.model)
+                    stage._model = self._engine.compile(stage.model)
                 self._mtcnn = detector
         return self._mtcnn
 
@@ -137,14 +148,6 @@ class FaceDetector:
         return [refined.get(face, face) for face in faces]
 
 
-def _compiled(network):
-    """One of MTCNN's networks as a TensorFlow function for pictures of any size: twice as fast, never retraced."""
-    import tensorflow
-
-    pictures = tensorflow.TensorSpec((None, None, None, 3), tensorflow.float32)
-    return tensorflow.function(lambda batch: network(batch), input_signature=[pictures])
-
-
 def _is_sound(face: Face) -> bool:
     """Whether a face has a size: MTCNN can return empty boxes and landmarks that fall together."""
     numbers = (face.left, face.top, face.width, face.height, *np.ravel(face.landmarks))
@@ -173,7 +176,7 @@ def chip_square(face: Face, crop: dict) -> tuple[int, int, int]:
 
     Args:
         face: from :class:`FaceDetector`.
-        crop: measured by ``python -m train.calibrate_crop``. ``side``: weights of
+        crop: measured by ``python -m train.measure.calibrate_crop``. ``side``: weights of
             :func:`squared_distances`, whose weighted sum is the square of the side; ``centre``: weights of
             :func:`middle_points`; ``offset_x`` and ``offset_y``: from their weighted mean to the square's centre,
             as fractions of the side.

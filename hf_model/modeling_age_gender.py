@@ -9,6 +9,8 @@ files of the package that are needed stand here.
 
 from .architecture import build_model  # noqa: F401
 from .configuration_age_gender import AgeGenderConfig
+from .download import find_model  # noqa: F401
+from .engines import make_engine  # noqa: F401
 from .faces import FaceDetector  # noqa: F401
 from .folding import run_model  # noqa: F401
 from .images import read_image  # noqa: F401

@@ -6,6 +6,8 @@ The imports beyond the pipeline's own are for transformers 4.57, see ``modeling_
 from transformers import Pipeline
 
 from .architecture import build_model  # noqa: F401
+from .download import find_model  # noqa: F401
+from .engines import make_engine  # noqa: F401
 from .faces import FaceDetector  # noqa: F401
 from .folding import run_model  # noqa: F401
 from .images import read_image  # noqa: F401

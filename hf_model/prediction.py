@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import PIL.Image
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +32,19 @@ class Prediction:
         return values
 
 
+@dataclasses.dataclass(frozen=True)
+class Analysis:
+    """One photo's answer with what it rests on.
+
+    ``predictions``: one a face, in the order asked for; ``crops``: for each of them what the network was
+    shown, a square RGB picture of its input size; ``found``: how many faces the photo has.
+    """
+
+    predictions: list[Prediction]
+    crops: list[PIL.Image.Image]
+    found: int
+
+
 def decide_gender(female_probability: float, male_below: float, female_above: float) -> str:
     """``"male"`` below the first threshold, ``"female"`` above the second, else ``"uncertain"``.
 
@@ -49,7 +63,7 @@ def age_interval(age: float, calibration: dict | None) -> tuple[float, float] | 
     Args:
         age: predicted age.
         calibration: ``predicted_age`` (K rising ages), ``low`` and ``high`` (the ends of the range at
-            each, in years), as ``python -m train.calibrate_age`` measured them; read linearly between.
+            each, in years), as ``python -m train.measure.calibrate_age`` measured them; read linearly between.
     """
     if not calibration:
         return None

@@ -1,25 +1,19 @@
 """The predictor: photos in, predictions out. Needs neither PyTorch nor transformers."""
 
-import hashlib
-import json
 import os
-import pathlib
-import tempfile
-import warnings
 from collections.abc import Iterable, Mapping
 
 import numpy as np
 import PIL.Image
 
+from .download import find_model, read_config
+from .engines import Forward, KerasEngine, make_engine
 from .faces import Face, FaceDetector, crop_square, overlaps
 from .images import InvalidImageError, describe, read_image
-from .prediction import Prediction, age_interval, decide_gender
+from .prediction import Analysis, Prediction, age_interval, decide_gender
 from .preprocessing import preprocess, resize
 
 FACES = ("most_confident", "all", "none")
-ENGINES = ("keras", "onnx")
-CONFIG_NAME = "config.json"
-WEIGHTS_NAME = "model.safetensors"
 # A call's crops go through the network in batches of these shapes, the largest first, so that nothing is retraced and
 # nothing padded. 32 takes more memory and gained a few per cent on one processor, and lost a tenth on another
 # (benchmarks/predictor.json).
@@ -36,13 +30,14 @@ class AgeGenderPredictor:
         >>> predictor("photo.jpg", faces="all")
     """
 
-    def __init__(self, config: dict, forward):
+    def __init__(self, config: dict, forward: Forward, engine: KerasEngine | None = None):
         """Args:
         config: the content of ``config.json``.
-        forward: from (N, S, S, 3) float32 network input to ages (N,) and female probabilities (N,).
+        forward: the network, as an engine loads it.
+        engine: who runs the detector's networks; by default Keras.
         """
         self.config = config
-        self.detector = FaceDetector(**config["detection"])
+        self.detector = FaceDetector(**config["detection"], engine=engine)
         self._forward = forward
 
     @classmethod
@@ -71,17 +66,10 @@ class AgeGenderPredictor:
             ImportError: ``engine="onnx"`` without its packages.
             ValueError: an unknown engine.
         """
-        if engine not in ENGINES:
-            raise ValueError(f"engine={engine!r}: pass one of {', '.join(map(repr, ENGINES))}.")
-        folder = pathlib.Path(name_or_path)
-        if not folder.is_dir():
-            folder = _download(os.fspath(name_or_path), revision=revision, token=token, cache_dir=cache_dir)
-        config_path = folder / CONFIG_NAME
-        if not config_path.is_file():
-            raise FileNotFoundError(f"No {CONFIG_NAME} in {folder}: it is not a folder of this model.")
-        config = json.loads(config_path.read_text(encoding="utf-8"))
-        compile_engine = _compile_onnx if engine == "onnx" else _compile_keras
-        return cls(config, compile_engine(config, folder / WEIGHTS_NAME))
+        made = make_engine(engine)
+        folder = find_model(name_or_path, revision=revision, token=token, cache_dir=cache_dir)
+        config = read_config(folder)
+        return cls(config, made.load(config, folder), made)
 
     def __call__(self, images, *, faces: str = "most_confident", batch_size: int = 32, on_error: str = "raise"):
         """Predicts for one photo, or for a list of photos.
@@ -103,8 +91,7 @@ class AgeGenderPredictor:
             InvalidImageError: a photo that cannot be used, with ``on_error="raise"``.
             ValueError: an unknown option.
         """
-        if faces not in FACES:
-            raise ValueError(f"faces={faces!r}: pass one of {', '.join(map(repr, FACES))}.")
+        _check_faces(faces)
         if on_error not in ("raise", "return"):
             raise ValueError(f"on_error={on_error!r}: pass 'raise' or 'return'.")
         if not isinstance(batch_size, int) or batch_size < 1:
@@ -112,6 +99,24 @@ class AgeGenderPredictor:
         if _is_many(images):
             return self._predict_many(images, faces, batch_size, on_error)
         return self._predict_many([images], faces, batch_size, on_error)[0]
+
+    def analyse(self, image, *, faces: str = "most_confident") -> Analysis:
+        """Predicts for one photo as a call does, and gives what the answer rests on beside it.
+
+        Args:
+            image, faces: as in a call.
+
+        Raises:
+            InvalidImageError: a photo that cannot be used.
+            ValueError: an unknown option.
+        """
+        _check_faces(faces)
+        upright = self.read(image)
+        wanted, found = self._find(upright, faces)
+        pixels = [self._pixels(upright, face) for face in wanted]
+        outputs = self._run(np.stack(pixels), len(pixels)) if pixels else {}
+        predictions = [self._prediction(outputs, row, face, upright.size) for row, face in enumerate(wanted)]
+        return Analysis(predictions, [PIL.Image.fromarray(crop) for crop in pixels], found)
 
     def read(self, image) -> PIL.Image.Image:
         """The upright RGB picture as the predictor sees it; ``Prediction.box`` is in its pixels.
@@ -127,7 +132,8 @@ class AgeGenderPredictor:
         Raises:
             InvalidImageError: a photo that cannot be used.
         """
-        return self._cut(self.read(image), faces)
+        upright = self.read(image)
+        return [(face, self._crop(upright, face)) for face in self._find(upright, faces)[0]]
 
     def warm_up(self) -> None:
         """Loads the detector and runs everything once, so that the first answer does not wait."""
@@ -140,14 +146,19 @@ class AgeGenderPredictor:
         """Side of the network's input in pixels."""
         return self.config["input"]["size"]
 
-    def _cut(self, image: PIL.Image.Image, faces: str) -> list[tuple[Face | None, PIL.Image.Image]]:
+    def _find(self, image: PIL.Image.Image, faces: str) -> tuple[list[Face | None], int]:
+        """The faces asked for, None for a picture that is one, and how many the photo has."""
         if faces == "none":
-            return [(None, image)]
-        crop = self.config["crop"]
-        found = [face for face in self.detector(image) if overlaps(image, face, crop)]
-        if faces == "most_confident":
-            found = found[:1]
-        return [(face, crop_square(image, face, crop)) for face in found]
+            return [None], 1
+        found: list[Face | None] = [f for f in self.detector(image) if overlaps(image, f, self.config["crop"])]
+        return (found[:1] if faces == "most_confident" else found), len(found)
+
+    def _crop(self, image: PIL.Image.Image, face: Face | None) -> PIL.Image.Image:
+        return crop_square(image, face, self.config["crop"]) if face else image
+
+    def _pixels(self, image: PIL.Image.Image, face: Face | None) -> np.ndarray:
+        """(S, S, 3) uint8: a face as the network is shown it."""
+        return resize(self._crop(image, face), self.size, self.config["input"]["resample"])
 
     def _predict_many(self, images: Iterable, faces: str, batch_size: int, on_error: str) -> list:
         results: list = []
@@ -157,9 +168,9 @@ class AgeGenderPredictor:
         def run_waiting() -> None:
             if not waiting:
                 return
-            ages, probabilities = self._run(np.stack(waiting), batch_size)
-            for (index, face, size), age, probability in zip(places, ages, probabilities, strict=True):
-                results[index].append(self._prediction(float(age), float(probability), face, size))
+            outputs = self._run(np.stack(waiting), batch_size)
+            for row, (index, face, size) in enumerate(places):
+                results[index].append(self._prediction(outputs, row, face, size))
             waiting.clear()
             places.clear()
 
@@ -167,8 +178,8 @@ class AgeGenderPredictor:
             try:
                 upright = self.read(image)
                 results.append([])
-                for face, crop in self._cut(upright, faces):
-                    waiting.append(resize(crop, self.size, self.config["input"]["resample"]))
+                for face in self._find(upright, faces)[0]:
+                    waiting.append(self._pixels(upright, face))
                     places.append((index, face, upright.size))
             except InvalidImageError as error:
                 if on_error == "raise":
@@ -179,22 +190,22 @@ class AgeGenderPredictor:
         run_waiting()
         return results
 
-    def _run(self, pixels: np.ndarray, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
-        """(N, S, S, 3) uint8 through the network in fixed batch shapes; ages (N,), probabilities (N,)."""
-        ages, probabilities = [], []
+    def _run(self, pixels: np.ndarray, batch_size: int) -> dict[str, np.ndarray]:
+        """(N, S, S, 3) uint8 through the network in fixed batch shapes; the outputs of N rows by name."""
+        outputs = []
         start = 0
         while start < len(pixels):
             most = min(batch_size, len(pixels) - start)
             shape = next(shape for shape in BATCH_SHAPES if shape <= most)
-            age, probability = self._forward(preprocess(pixels[start : start + shape]))
-            ages.append(age)
-            probabilities.append(probability)
+            outputs.append(self._forward(preprocess(pixels[start : start + shape])))
             start += shape
-        return np.concatenate(ages), np.concatenate(probabilities)
+        return {name: np.concatenate([output[name] for output in outputs]) for name in outputs[0]}
 
     def _prediction(
-        self, age: float, female_probability: float, face: Face | None, size: tuple[int, int]
+        self, outputs: dict[str, np.ndarray], row: int, face: Face | None, size: tuple[int, int]
     ) -> Prediction:
+        """The answer in one row of the network's outputs, for a face of an image of that size."""
+        age, female_probability = float(outputs["age"][row]), float(outputs["gender"][row])
         return Prediction(
             age=age,
             age_interval=age_interval(age, self.config.get("age_interval")),
@@ -203,6 +214,11 @@ class AgeGenderPredictor:
             box=face.clipped(*size) if face else None,
             detection_score=face.score if face else None,
         )
+
+
+def _check_faces(faces: str) -> None:
+    if faces not in FACES:
+        raise ValueError(f"faces={faces!r}: pass one of {', '.join(map(repr, FACES))}.")
 
 
 def _is_many(images) -> bool:
@@ -215,108 +231,3 @@ def _is_many(images) -> bool:
     raise InvalidImageError(
         describe(images), "pass a path, bytes, a binary file, a PIL image or a uint8 array (H, W, 3)"
     )
-
-
-def _download(repo: str, **options) -> pathlib.Path:
-    import huggingface_hub
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        files = [CONFIG_NAME, WEIGHTS_NAME]
-        return pathlib.Path(huggingface_hub.snapshot_download(repo, allow_patterns=files, **options))
-    except HFValidationError:
-        raise FileNotFoundError(
-            f"No folder {repo!r}, and it cannot be a Hub repo either (those are 'user/name')."
-        ) from None
-    except LocalEntryNotFoundError as error:
-        raise FileNotFoundError(f"{repo!r} is not on this disk and the Hub could not be reached: {error}") from error
-    except HfHubHTTPError as error:
-        reason = str(error).strip().splitlines()[-1] if str(error).strip() else "refused"
-        raise FileNotFoundError(
-            f"No folder {repo!r}, and the Hub did not give a model of that name: {reason}"
-        ) from error
-
-
-def _load_model(config: dict, weights: pathlib.Path):
-    """The Keras model with its weights, on the TensorFlow backend."""
-    # Here, not above: importing this module must not load TensorFlow.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import keras
-
-    from .architecture import build_model
-    from .weights import load_weights
-
-    if keras.backend.backend() != "tensorflow":
-        raise RuntimeError(
-            f"The predictor runs on Keras's TensorFlow backend, not on {keras.backend.backend()!r}: "
-            "unset KERAS_BACKEND before starting Python."
-        )
-    model = build_model(config["heads"], config["input"]["size"])
-    load_weights(model, weights)
-    return model
-
-
-def _compile_keras(config: dict, weights: pathlib.Path):
-    """The default engine: the Keras model, BatchNorm folded, as one compiled TensorFlow function."""
-    model = _load_model(config, weights)
-    import tensorflow
-
-    from .folding import fold_model, run_model
-
-    folded = {name: tuple(map(tensorflow.constant, values)) for name, values in fold_model(model).items()}
-
-    @tensorflow.function
-    def run(batch):
-        outputs = run_model(folded, batch)
-        return outputs["age"][:, 0], outputs["gender"][:, 0]
-
-    def forward(batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        ages, probabilities = run(tensorflow.constant(batch))  # traced when a batch shape is first seen
-        return ages.numpy(), probabilities.numpy()
-
-    return forward
-
-
-def _compile_onnx(config: dict, weights: pathlib.Path):
-    """The optional engine: the graph that Keras's own export writes, run by ONNX Runtime."""
-    try:
-        import onnxruntime
-        import tf2onnx  # noqa: F401  (used by Keras's export)
-    except ImportError as error:
-        raise ImportError(
-            f"engine='onnx' needs a package that is not installed ({error.name}): pip install onnxruntime tf2onnx"
-        ) from error
-    graph = _exported_graph(config, weights)
-    session = onnxruntime.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
-    pixels = session.get_inputs()[0].name
-
-    def forward(batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        ages, probabilities = session.run(["age", "gender"], {pixels: batch})
-        return ages[:, 0], probabilities[:, 0]
-
-    return forward
-
-
-def _exported_graph(config: dict, weights: pathlib.Path) -> pathlib.Path:
-    """The ONNX file of these weights; exported at most once, and never seen half-written."""
-    if not weights.is_file():  # said as for the default engine
-        _load_model(config, weights)
-    import huggingface_hub
-
-    with open(weights, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256")
-    digest.update(json.dumps([config["heads"], config["input"]["size"]]).encode())
-    folder = huggingface_hub.cached_assets_path("age-gender-face", namespace="onnx", subfolder=digest.hexdigest()[:32])
-    graph = folder / "model.onnx"
-    if not graph.is_file():
-        model = _load_model(config, weights)
-        import keras
-
-        size = config["input"]["size"]
-        signature = [keras.InputSpec(shape=(None, size, size, 3), dtype="float32", name="pixels")]
-        with tempfile.TemporaryDirectory(dir=folder) as temporary, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # tf2onnx on numpy 2
-            partial = pathlib.Path(temporary) / "model.onnx"
-            model.export(str(partial), format="onnx", verbose=False, input_signature=signature)
-            os.replace(partial, graph)
-    return graph

@@ -108,24 +108,24 @@ class Demo:
     def predict(self, photo: str | None, all_faces: bool = False):
         """The annotated photo and the list of prediction dicts, most confident face first."""
         try:
-            analysis = self._within_time(photo, all_faces)
+            answer = self._within_time(photo, all_faces)
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from error
-        return np.asarray(analysis.annotated), analysis.faces
+        return np.asarray(answer.annotated), answer.faces
 
     def show(self, photo: str | None, all_faces: bool):
         """What the page shows: annotated photo, answers in words, the crops that the model saw, the data."""
         try:
-            analysis = self._within_time(photo, all_faces)
+            answer = self._within_time(photo, all_faces)
         except ValueError as error:
             return None, message(str(error)), [], []
-        words = describe_faces(analysis.faces, self.predictor.config["decision"], self.metrics)
-        if analysis.found > len(analysis.faces):
-            words += message(f"{analysis.found} faces were found. Switch on “All faces” to see every one of them.")
-        gallery = [(np.asarray(crop), f"face {number}") for number, crop in enumerate(analysis.crops, start=1)]
-        return np.asarray(analysis.annotated), words, gallery, analysis.faces
+        words = describe_faces(answer.faces, self.predictor.config["decision"], self.metrics)
+        if answer.found > len(answer.faces):
+            words += message(f"{answer.found} faces were found. Switch on “All faces” to see every one of them.")
+        gallery = [(np.asarray(crop), f"face {number}") for number, crop in enumerate(answer.crops, start=1)]
+        return np.asarray(answer.annotated), words, gallery, answer.faces
 
-    def _within_time(self, photo: str | None, all_faces: bool) -> "Analysis":
+    def _within_time(self, photo: str | None, all_faces: bool) -> "Answer":
         if self.problem:
             raise ValueError(self.problem)
         if not photo:
@@ -137,22 +137,18 @@ class Demo:
                 f"This took longer than {REQUEST_SECONDS} seconds: the page is busy. Please try again in a minute."
             ) from None
 
-    def _analyse(self, photo: str, all_faces: bool) -> "Analysis":
+    def _analyse(self, photo: str, all_faces: bool) -> "Answer":
         try:
             image = self.predictor.read(photo)
         except ValueError as error:  # InvalidImageError of the pulled code
             raise ValueError(f"This file cannot be used: {getattr(error, 'reason', error)}.") from error
-        found = self.predictor.crops(image, faces="all")
-        wanted = found if all_faces else found[:1]
-        crops = [crop for _, crop in wanted]
-        faces = []
-        for (face, _), (prediction,) in zip(wanted, self.predictor(crops, faces="none"), strict=True):
-            faces.append(prediction.to_dict() | {"box": face.clipped(*image.size), "detection_score": face.score})
-        return Analysis(draw_faces(image, faces), faces, crops, len(found))
+        analysis = self.predictor.analyse(image, faces="all" if all_faces else "most_confident")
+        faces = [prediction.to_dict() for prediction in analysis.predictions]
+        return Answer(draw_faces(image, faces), faces, analysis.crops, analysis.found)
 
 
 @dataclasses.dataclass(frozen=True)
-class Analysis:
+class Answer:
     """One photo's answer: the photo with boxes, a dict and a crop a face, and how many faces there were."""
 
     annotated: PIL.Image.Image

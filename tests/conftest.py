@@ -9,6 +9,7 @@ import pytest
 # Read when huggingface_hub is imported: the local Hub of the tests speaks the plain LFS protocol.
 os.environ["HF_HUB_DISABLE_XET"] = "1"
 
+from tests.hub.server import HubServer
 from tests.support import jpeg_bytes
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -57,3 +58,21 @@ def make_utkface(tmp_path):
         return target
 
     return make
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """A local Hub, empty, with the users "user" (may write) and "reader"; the client's waits between retries cut short."""
+    import huggingface_hub.utils._http as http
+
+    monkeypatch.setattr(http.time, "sleep", lambda seconds: None)
+    with HubServer() as server:
+        yield server
+
+
+@pytest.fixture
+def api(hub):
+    """The real client, as the user who may write."""
+    from huggingface_hub import HfApi
+
+    return HfApi(endpoint=hub.url, token="hf_writer")

@@ -1,5 +1,6 @@
-"""The README's Python snippets run as they stand, in a folder that has what they name."""
+"""The README's Python snippets run as they stand; every command that a Markdown file names is there."""
 
+import concurrent.futures
 import importlib.util
 import os
 import re
@@ -70,3 +71,41 @@ def test_every_python_snippet_runs(root, place):
         )
         assert result.returncode == 0, f"{heading}:\n{code}\n{result.stderr[-2000:]}"
         before = code
+
+
+@pytest.fixture(scope="module")
+def documents(root):
+    """Every Markdown file of the project, by path."""
+    folders = ("hf_model", "dataset_script", "train", "space", "benchmarks", "tests")
+    paths = [*root.glob("*.md"), *(path for folder in folders for path in (root / folder).rglob("*.md"))]
+    return {path: path.read_text(encoding="utf-8") for path in paths}
+
+
+def test_every_make_target_named_is_there(root, documents):
+    targets = set(re.findall(r"^([a-z][\w-]*(?: [a-z][\w-]*)*):(?!=)", (root / "Makefile").read_text(), re.MULTILINE))
+    targets = {target for line in targets for target in line.split()}
+    named = 0
+    for path, text in documents.items():
+        code = re.findall(r"`([^`\n]+)`", text) + re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+        for line in (line for part in code for line in part.splitlines()):
+            match = re.match(r"\s*make((?: [a-z][\w-]*\b(?!=))+)", line)
+            for target in match[1].split() if match else ():
+                named += 1
+                assert target in targets, f"{path}: make {target} is no target of the Makefile"
+    assert named > 20
+
+
+@pytest.mark.timeout(600)
+def test_every_module_named_as_a_command_answers_help(root, documents):
+    named = {name for text in documents.values() for name in re.findall(r"python3? -m ([\w.]+\w)", text)}
+    ours = sorted(name for name in named if name.split(".")[0] in ("hf_model", "train", "benchmarks"))
+    assert len(ours) > 5
+
+    def answers(name):
+        command = [sys.executable, "-m", name, "--help"]
+        return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for name, result in zip(ours, pool.map(answers, ours), strict=True):
+            assert result.returncode == 0, f"python -m {name} --help: {result.stderr[-500:]}"
+            assert name in result.stdout, f"python -m {name} --help does not say its name"

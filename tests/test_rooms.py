@@ -53,6 +53,49 @@ def test_a_room_imports_only_what_the_design_allows(root, room):
             assert name in allowed, f"{path}:{node.lineno} imports {name}"
 
 
+# What each room of train/ may import of the others: arrows run release → measure → train's top, curate stands apart.
+TRAIN_ROOMS = {
+    "": set(), "curate": set(), "measure": {""}, "release": {"", "measure"}, "jobs": {"", "measure", "release"},
+}  # fmt: skip
+WHERE = "what both need belongs at train's top, what judges weights in measure/, what goes out with them in release/"
+
+
+def test_the_arrows_inside_train_run_one_way(root):
+    top = {path.stem for path in (root / "train").glob("*.py")} - {"__init__", "__main__"}
+    assert len(top) <= 13, "train/ holds what makes weights, at most 15 files with __init__ and __main__"
+    for path in (root / "train").rglob("*.py"):
+        parts = path.relative_to(root / "train").parts
+        room = parts[0] if len(parts) > 1 else ""
+        assert room in TRAIN_ROOMS, f"{path}: {room} is no room of train/"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            for name in names:
+                package, _, rest = name.partition(".")
+                if package != "train" or not rest:
+                    continue
+                target = rest.split(".")[0]
+                of = "" if target in top else target
+                allowed = TRAIN_ROOMS[room] | {room}
+                assert of in allowed, (
+                    f"{path}:{node.lineno} imports {name}: {room or 'the top of train'} may import of train/ only "
+                    f"{sorted(allowed)}; {WHERE}."
+                )
+
+
+@pytest.mark.parametrize("room", ["hf_model", "train", "space"])
+def test_files_and_functions_stay_readable(root, room):
+    for path in (root / room).rglob("*.py"):
+        if path.name == "publish.py":
+            continue
+        text = path.read_text(encoding="utf-8")
+        assert text.count("\n") <= 300, f"{path} has over 300 lines: split it by concept"
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef) and room != "space":
+                assert node.end_lineno - node.lineno < 60, f"{path}:{node.lineno} {node.name} has over 60 lines"
+
+
 def test_importing_the_model_package_loads_neither_tensorflow_nor_mtcnn(root):
     code = (
         "import sys, hf_model; print([n for n in ('tensorflow', 'keras', 'mtcnn', 'transformers') if n in sys.modules])"

@@ -6,6 +6,10 @@ import json
 import pathlib
 import subprocess
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from train.recipe import Recipe
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -31,17 +35,14 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     args = parse_arguments(argv)
     # After the arguments, so that --help and mistakes answer at once.
-    import keras
-
     import hf_model
     from hf_model.weights import load_weights
     from train.config import read_config
     from train.data import load_chips
-    from train.fit import Run, fit
-    from train.history import remember_before
-    from train.machine import describe_machine
+    from train.fit import fit
     from train.model import new_model
     from train.recipe import load_recipe
+    from train.run import Run, remember_before
     from train.smoke import smoke_chips, smoke_recipe
 
     recipe = load_recipe(args.recipe)
@@ -60,12 +61,25 @@ def main(argv: list[str] | None = None) -> None:
     run.folder.mkdir(parents=True, exist_ok=True)
     if args.init_from and not args.resume:
         remember_before(run.folder, args.init_from, model_folder / "model.safetensors")
+    write_description(args, recipe, run.folder, fingerprint, {name: len(split) for name, split in chips.items()})
+    fit(model, chips, run, run.folder / "activations")
+    print(f"Wrote {run.folder / 'model.safetensors'}")
+
+
+def write_description(
+    args: argparse.Namespace, recipe: "Recipe", folder: pathlib.Path, fingerprint: str, n: dict[str, int]
+) -> None:
+    """Writes ``run.json``: what is trained on what, where, and with which versions; a resumed run must agree with it."""
+    import keras
+
+    from train.run import describe_machine
+
     description = {
         "recipe": recipe.name,
         "recipe_text": str(recipe),
         "seed": recipe.seed,
         "data_fingerprint": fingerprint,
-        "n": {name: len(split) for name, split in chips.items()},
+        "n": n,
         "init_from": _named(args.init_from),
         "backbone_weights": _named(args.backbone_weights),
         "git_commit": _git_commit(),
@@ -76,17 +90,15 @@ def main(argv: list[str] | None = None) -> None:
         },
         "machine": describe_machine(),
     }
-    description_path = run.folder / "run.json"
-    if args.resume and description_path.exists():
-        before = json.loads(description_path.read_text())
+    path = folder / "run.json"
+    if args.resume and path.exists():
+        before = json.loads(path.read_text())
         for key in ("recipe_text", "data_fingerprint"):
             if before[key] != description[key]:
-                sys.exit(f"--resume: {key} differs from the run in {run.folder}; start another with a new --out.")
+                sys.exit(f"--resume: {key} differs from the run in {folder}; start another with a new --out.")
         # What a run began from is said at its beginning; a resumed one loads its checkpoint.
         description |= {key: before[key] for key in ("init_from", "backbone_weights")}
-    description_path.write_text(json.dumps(description, indent=2) + "\n")
-    fit(model, chips, run, run.folder / "activations")
-    print(f"Wrote {run.folder / 'model.safetensors'}")
+    path.write_text(json.dumps(description, indent=2) + "\n")
 
 
 def _named(weights: str | None) -> str | None:

@@ -20,7 +20,8 @@ import PIL.Image
 
 from dataset_script.utkface import MAX_AGE, UTKFace
 from hf_model.preprocessing import preprocess, resize
-from train.augment import Augmentation, augment
+from train.augment import augment
+from train.recipe import Recipe, Stage
 
 SPLITS = ("train", "validation", "test")
 CHIP_SIZE = 200
@@ -104,14 +105,11 @@ def zoomed(image: PIL.Image.Image, size: int, zoom: tuple[float, float], random:
     return resize(image, side)[top : top + size, left : left + size]
 
 
-def targets(chips: Chips, rows: np.ndarray, soft_age_sigma: float | None) -> dict[str, np.ndarray]:
-    """Training targets by output name.
-
-    ``SOFT_AGE``, a Gaussian of ``soft_age_sigma`` years around the age, is among them unless that is None.
-    """
+def targets(chips: Chips, rows: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
+    """Targets by output name; where the recipe weighs ``SOFT_AGE``, a Gaussian around the age is among them."""
     made = {"age": chips.age[rows][:, None], "gender": chips.gender[rows][:, None].astype(np.float32)}
-    if soft_age_sigma is not None:
-        density = np.exp(-0.5 * ((AGES - made["age"]) / soft_age_sigma) ** 2)
+    if recipe.soft_age_weight:
+        density = np.exp(-0.5 * ((AGES - made["age"]) / recipe.soft_age_sigma) ** 2)
         made[SOFT_AGE] = density / density.sum(axis=1, keepdims=True)
     return made
 
@@ -124,46 +122,40 @@ def steps_per_epoch(n: int, batch_size: int, parts: int = 1) -> int:
 class Batches(keras.utils.PyDataset):
     """Shuffled, augmented training batches of one epoch, or plain ones in order.
 
-    What comes out depends only on the seed, the epoch and the position, so a resumed run sees what
-    the uninterrupted one would have seen.
+    What comes out depends only on the seed and the position, so a resumed run sees what the
+    uninterrupted one would have seen.
 
     Args:
         chips: the split.
-        size: side of the network's input in pixels.
-        batch_size: in pictures, all views counted; the last, smaller batch of a shuffled epoch is left out.
-        soft_age_sigma: as :func:`targets` takes it.
-        augmentation: None for validation and test.
-        epoch_seed: seed of order and augmentation; None keeps the order.
-        part: (index, count): only that one of ``count`` equal parts of the shuffled pass.
-        zoom: range of scales, from 1, at which an augmented chip is cut to the network's input.
-        views: how often a chip is in its batch, each time augmented anew: the first views, then the
-            second ones in the same order.
+        recipe: its augmentation, targets and views; with two views a batch holds its chips twice, each
+            time augmented anew: the first views, then the second ones in the same order.
+        stage: its size, zoom and batch size (in pictures, all views counted; the last, smaller batch of
+            a shuffled epoch is left out).
+        seed: of order and augmentation. None: the chips as they are and in order, at the stage's
+            validation size.
+        part: which of the stage's ``parts`` of the shuffled pass.
+        shuffled: False augments the chips in their own order, each once: what is cached.
     """
 
     def __init__(
         self,
         chips: Chips,
-        size: int,
-        batch_size: int,
-        soft_age_sigma: float | None,
-        augmentation: Augmentation | None = None,
-        epoch_seed: tuple[int, ...] | None = None,
-        part: tuple[int, int] = (0, 1),
-        zoom: tuple[float, float] = (1.0, 1.0),
-        views: int = 1,
+        recipe: Recipe,
+        stage: Stage,
+        seed: tuple[int, ...] | None = None,
+        part: int = 0,
+        shuffled: bool = True,
     ):
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=6)
-        self.chips, self.size, self.soft_age_sigma = chips, size, soft_age_sigma
-        self.views, self.chips_per_batch = views, batch_size // views
-        self.augmentation, self.epoch_seed, self.zoom = augmentation, epoch_seed, zoom
-        rows = np.arange(len(chips))
-        if epoch_seed is not None:
-            np.random.default_rng(epoch_seed).shuffle(rows)
-            index, count = part
-            self.epoch_seed = (*epoch_seed, index)
-            n = steps_per_epoch(len(rows), self.chips_per_batch, count) * self.chips_per_batch
-            rows = rows[index * n : (index + 1) * n]
-        self.rows = rows
+        self.chips, self.recipe, self.stage, self.seed = chips, recipe, stage, seed
+        self.views = recipe.views if seed is not None and shuffled else 1
+        self.chips_per_batch = stage.batch_size // self.views
+        self.rows = np.arange(len(chips))
+        if seed is not None and shuffled:
+            np.random.default_rng(seed).shuffle(self.rows)
+            self.seed = (*seed, part)
+            n = steps_per_epoch(len(chips), self.chips_per_batch, stage.parts) * self.chips_per_batch
+            self.rows = self.rows[part * n : (part + 1) * n]
 
     def __len__(self) -> int:
         return -(-len(self.rows) // self.chips_per_batch)
@@ -172,35 +164,36 @@ class Batches(keras.utils.PyDataset):
         rows = self.rows[index * self.chips_per_batch : (index + 1) * self.chips_per_batch]
         images = self.chips.images[np.sort(rows)][np.argsort(np.argsort(rows))]
         rows, images = np.tile(rows, self.views), np.concatenate([images] * self.views)
-        if self.augmentation is not None:
-            random = np.random.default_rng((*(self.epoch_seed or ()), index + 1))
-            changed = [augment(image, self.augmentation, random) for image in images]
-            pixels = preprocess(np.stack([zoomed(image, self.size, self.zoom, random) for image in changed]))
+        if self.seed is None:
+            pixels = network_input(images, self.stage.validation_size)
         else:
-            pixels = network_input(images, self.size)
-        return pixels, targets(self.chips, rows, self.soft_age_sigma)
+            random = np.random.default_rng((*self.seed, index + 1))
+            changed = [augment(image, self.recipe.augmentation, random) for image in images]
+            pixels = preprocess(
+                np.stack([zoomed(image, self.stage.size, self.stage.zoom, random) for image in changed])
+            )
+        return pixels, targets(self.chips, rows, self.recipe)
 
 
 class Activations(keras.utils.PyDataset):
-    """Batches of cached activations of a frozen part, one augmented variant an epoch."""
+    """Batches of cached activations of a frozen part, one augmented variant an epoch; in order without a seed."""
 
     def __init__(
-        self, features: np.ndarray, chips: Chips, batch_size: int, soft_age_sigma: float | None, epoch_seed=None
+        self, features: np.ndarray, chips: Chips, recipe: Recipe, stage: Stage, seed: tuple[int, ...] | None = None
     ):
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=6)
-        self.features, self.chips, self.batch_size = features, chips, batch_size
-        self.soft_age_sigma = soft_age_sigma
+        self.features, self.chips, self.recipe, self.batch_size = features, chips, recipe, stage.batch_size
         self.rows = np.arange(len(chips))
-        if epoch_seed is not None:
-            np.random.default_rng(epoch_seed).shuffle(self.rows)
-            self.rows = self.rows[: steps_per_epoch(len(chips), batch_size) * batch_size]
+        if seed is not None:
+            np.random.default_rng(seed).shuffle(self.rows)
+            self.rows = self.rows[: steps_per_epoch(len(chips), self.batch_size) * self.batch_size]
 
     def __len__(self) -> int:
         return -(-len(self.rows) // self.batch_size)
 
     def __getitem__(self, index: int):
         rows = self.rows[index * self.batch_size : (index + 1) * self.batch_size]
-        return np.asarray(self.features[rows], np.float32), targets(self.chips, rows, self.soft_age_sigma)
+        return np.asarray(self.features[rows], np.float32), targets(self.chips, rows, self.recipe)
 
 
 def cache_activations(forward, batches: Batches, path: pathlib.Path, limit_gb: float) -> np.ndarray:

@@ -39,7 +39,6 @@ class TrainingModel(keras.Model):
             hidden = network.get_layer("age_dense").output
             outputs[SOFT_AGE] = keras.layers.Dense(len(AGES), activation="softmax", name=SOFT_AGE)(hidden)
         self.heads = keras.Model(features, outputs, name="heads")
-        self.soft_age_sigma = recipe.soft_age_sigma if recipe.soft_age_weight else None
 
     def folded(self, name: str) -> tuple:
         """Kernel and bias of one convolution, differentiable with respect to the Keras variables."""

@@ -244,7 +244,7 @@ def test_the_real_utkface_splits_without_leaks(real):
 
 @pytest.mark.utkface
 def test_the_real_splits_are_alike_in_age_and_gender(real):
-    from train.choose_salt import largest_difference
+    from train.curate.choose_salt import largest_difference
 
     records = [record for record in real[1] if not record.label_conflict]
     assert largest_difference([record.labels for record in records], [record.split for record in records]) <= 0.015
@@ -252,7 +252,7 @@ def test_the_real_splits_are_alike_in_age_and_gender(real):
 
 @pytest.mark.utkface
 def test_the_committed_dataset_card_is_what_the_real_files_give(real, root):
-    from train.dataset_card import render
+    from train.curate.dataset_card import render
 
     _, records, skipped = real
     assert (root / "dataset_script" / "README.md").read_text(encoding="utf-8") == render(records, skipped)
@@ -267,7 +267,7 @@ def test_the_list_of_skipped_files_is_there_after_a_cached_build_too(build, make
 def test_parquet_is_read_by_load_dataset_without_custom_code(build, thirty, tmp_path):
     import datasets
 
-    from train.build_dataset import write_parquet
+    from train.curate.build_dataset import write_parquet
 
     builder = build(thirty)
     write_parquet(builder, tmp_path / "utkface")
@@ -284,7 +284,7 @@ def test_parquet_is_read_by_load_dataset_without_custom_code(build, thirty, tmp_
 
 
 def test_the_dataset_card_counts_what_is_there(make_utkface):
-    from train.dataset_card import findings, render
+    from train.curate.dataset_card import findings, render
 
     folder = make_utkface(duplicated())
     records, skipped = index_files([str(folder)], {})

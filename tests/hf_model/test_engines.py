@@ -27,9 +27,9 @@ def test_both_engines_give_the_same_answers(predictor, onnx_predictor, astronaut
 
 
 def test_the_graph_is_exported_once(root, onnx_predictor, monkeypatch):
-    import hf_model.predictor as module
+    import hf_model.engines as module
 
-    monkeypatch.setattr(module, "_load_model", lambda *args: pytest.fail("exported again"))
+    monkeypatch.setattr(module, "load_keras_model", lambda *args: pytest.fail("exported again"))
     AgeGenderPredictor.from_pretrained(root / "hf_model", engine="onnx")
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from dataset_script.utkface import find_sources, index_files, iter_bytes, read_manifest
 from hf_model.preprocessing import resize
-from train.scenes import make_scene
+from train.measure.scenes import make_scene
 
 CHIPS = 60
 

@@ -11,8 +11,8 @@ from huggingface_hub import HfApi
 
 from tests.hub.server import HubServer
 from tests.support import last_json, run_script
-from train.publish import push
-from train.release import MODEL_FILES, Release, list_files, space_release
+from train.release.contents import MODEL_FILES, Release, list_files, space_release
+from train.release.publish import push
 
 REPO = "user/age-gender"
 
@@ -103,8 +103,8 @@ print(json.dumps(said))
 
 def test_load_dataset_reads_the_published_parquet(hub, make_utkface, tmp_path):
     from dataset_script.utkface import UTKFace
-    from train.build_dataset import write_parquet
-    from train.release import dataset_release
+    from train.curate.build_dataset import write_parquet
+    from train.release.contents import dataset_release
 
     folder = make_utkface({f"{20 + i}_{i % 2}_{i % 5}_20170101{i:09d}.jpg.chip.jpg": i for i in range(40)})
     builder = UTKFace(data_dir=str(folder), cache_dir=str(tmp_path / "cache"))
@@ -143,7 +143,7 @@ def test_the_committed_state_can_be_published_by_the_command(root, tmp_path):
     config = json.loads((root / "hf_model" / "config.json").read_text(encoding="utf-8"))
     with HubServer() as hub:
         command = [
-            sys.executable, "-m", "train.publish", "model", "--repo", "user/real", "--version", config["model_version"]
+            sys.executable, "-m", "train.release.publish", "model", "--repo", "user/real", "--version", config["model_version"]
         ]  # fmt: skip
         values = environment(hub, tmp_path, HF_TOKEN="hf_writer", HF_HUB_DISABLE_XET="1")
         for expected in ("Published model user/real", "Nothing to do"):

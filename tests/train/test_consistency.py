@@ -1,25 +1,38 @@
 """Training and inference see the same tensor; augmentation touches the training split alone."""
 
+import dataclasses
+
 import numpy as np
 import PIL.Image
 
 from hf_model.preprocessing import resize
 from train.augment import Augmentation, augment
 from train.data import Batches, network_input, zoomed
-from train.recipe import load_recipe
+from train.recipe import Stage, load_recipe
 from train.smoke import smoke_chips
+
+
+def of_size(size, batch_size=4, **changes):
+    """The recipe "best" with other augmentation where given, and a stage of that size."""
+    return dataclasses.replace(load_recipe("best"), **changes), Stage(
+        "a", "heads", size, 1, 1e-4, batch_size=batch_size
+    )
 
 
 def test_the_training_path_and_the_inference_path_make_equal_tensors_from_a_chip(predictor):
     chips = smoke_chips(5)[0]["validation"]
     seen = []
-    spy = type(predictor)(predictor.config, lambda batch: (seen.append(batch), (np.zeros(len(batch)),) * 2)[1])
+    spy = type(predictor)(
+        predictor.config, lambda batch: (seen.append(batch), dict.fromkeys(("age", "gender"), np.zeros(len(batch))))[1]
+    )
     spy(list(chips.images), faces="none")
     inference = np.concatenate(seen)[:5]
-    training = Batches(chips, predictor.size, 5, None)[0][0]
+    training = Batches(chips, *of_size(predictor.size, 5))[0][0]
     assert training.shape == (5, 224, 224, 3)
     assert np.array_equal(training, inference)
-    unchanged = Batches(chips, predictor.size, 5, None, Augmentation())[0][0]
+    unchanged = Batches(chips, *of_size(predictor.size, 5, augmentation=Augmentation()), seed=(0,), shuffled=False)[0][
+        0
+    ]
     assert np.array_equal(unchanged, inference)
 
 
@@ -32,7 +45,7 @@ def test_a_chip_from_a_file_takes_the_same_way(predictor, tmp_path):
 
 def test_validation_batches_are_in_order_and_never_changed():
     chips = smoke_chips(10)[0]["validation"]
-    batches = Batches(chips, 64, 4, None)
+    batches = Batches(chips, *of_size(64))
     assert len(batches) == 3
     pixels = np.concatenate([batches[i][0] for i in range(3)])
     ages = np.concatenate([batches[i][1]["age"] for i in range(3)])[:, 0]
@@ -42,10 +55,9 @@ def test_validation_batches_are_in_order_and_never_changed():
 
 def test_an_epoch_depends_on_seed_and_epoch_alone():
     chips = smoke_chips(12)[0]["train"]
-    ranges = load_recipe("best").augmentation
 
     def epoch(seed):
-        batches = Batches(chips, 64, 4, None, ranges, seed)
+        batches = Batches(chips, *of_size(64), seed)
         return [batches[i] for i in (2, 0, 1)]  # whatever order the workers ask in
 
     first, again, other = epoch((0, 1, 2)), epoch((0, 1, 2)), epoch((0, 1, 3))
@@ -60,7 +72,7 @@ def test_an_epoch_depends_on_seed_and_epoch_alone():
 
 def test_images_and_labels_stay_together_in_a_shuffled_epoch():
     chips = smoke_chips(32)[0]["train"]  # brightness tells the age
-    pixels, targets = Batches(chips, 64, 32, None, Augmentation(), (5,))[0]
+    pixels, targets = Batches(chips, *of_size(64, 32, augmentation=Augmentation()), seed=(5,))[0]
     brightness = pixels.mean(axis=(1, 2, 3))
     assert np.corrcoef(brightness, targets["age"][:, 0])[0, 1] > 0.9
 
@@ -107,8 +119,7 @@ def test_a_warp_moves_the_picture_by_what_it_says():
 
 def test_two_views_are_the_same_chips_in_the_same_order_augmented_apart():
     chips = smoke_chips(12)[0]["train"]
-    ranges = load_recipe("steady").augmentation
-    batches = Batches(chips, 64, 8, None, ranges, (0,), views=2)
+    batches = Batches(chips, *of_size(64, 8, consistency_weight=1.0), seed=(0,))
     assert len(batches) == 3  # four chips a batch
     pixels, targets = batches[0]
     assert pixels.shape == (8, 64, 64, 3)

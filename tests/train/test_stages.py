@@ -15,9 +15,10 @@ import pytest
 from hf_model.architecture import build_model
 from hf_model.weights import load_weights
 from train.data import Activations, Batches, cache_activations
-from train.fit import Progress, Run, fit
+from train.fit import fit
 from train.model import disagreement, new_model, prepare_stage
 from train.recipe import RECIPES, Stage, load_recipe
+from train.run import Progress, Run
 from train.smoke import smoke_chips
 
 HEADS = {"conv_filters": 8, "conv_kernel": 1, "dense_units": 4}
@@ -34,12 +35,14 @@ def recipe():
 
 
 def stage(train, **options):
-    return Stage(**{"name": train, "train": train, "size": 64, "epochs": 1, "learning_rate": 1e-3, **options})
+    return Stage(
+        **{"name": train, "train": train, "size": 64, "epochs": 1, "learning_rate": 1e-3, "batch_size": 8, **options}
+    )
 
 
 def changed_by_one_step(model, chips):
     before = {v.path: keras.ops.convert_to_numpy(v.value).copy() for v in model.network.variables}
-    pixels, targets = Batches(chips["train"], 64, 8, model.soft_age_sigma)[0]
+    pixels, targets = Batches(chips["train"], model.recipe, stage("heads"))[0]
     model.train_on_batch(pixels, targets)
     return {
         v.path
@@ -82,7 +85,7 @@ def test_end_to_end_changes_every_kernel_and_no_batchnorm_statistic(recipe, chip
 def test_what_is_trained_is_what_is_shipped(recipe, chips):
     """The training model's answer in inference mode is the plain network's."""
     model = new_model(recipe, HEADS, None)
-    pixels = Batches(chips["test"], 64, 4, None)[0][0]
+    pixels = Batches(chips["test"], recipe, stage("heads", batch_size=4))[0][0]
     trained, plain = model(pixels, training=False), model.network(pixels, training=False)
     for name in ("age", "gender"):
         assert np.allclose(trained[name], plain[name], rtol=1e-4, atol=1e-4)
@@ -91,12 +94,14 @@ def test_what_is_trained_is_what_is_shipped(recipe, chips):
 def test_cached_activations_give_the_same_features_and_are_bounded(recipe, chips, tmp_path):
     model = new_model(recipe, HEADS, None)
     prepare_stage(model, stage("conv5", cached_variants=1), 2)
-    batches = Batches(chips["test"], 64, 5, model.soft_age_sigma)
+    batches = Batches(chips["test"], recipe, stage("conv5", batch_size=5))
     features = cache_activations(lambda x: np.asarray(model.frozen(x)), batches, tmp_path / "a.npy", 1.0)
     assert features.shape == (16, 4, 4, 1024)
     direct = np.asarray(model.frozen(batches[1][0]))
     assert np.allclose(features[5:10], direct, rtol=1e-3, atol=1e-3)
-    from_cache = model(Activations(features, chips["test"], 16, model.soft_age_sigma)[0][0], training=False)
+    from_cache = model(
+        Activations(features, chips["test"], recipe, stage("conv5", batch_size=16))[0][0], training=False
+    )
     plain = model.network(np.concatenate([batches[i][0] for i in range(4)]), training=False)
     assert np.allclose(from_cache["age"], plain["age"], rtol=0.01, atol=0.05)
     with pytest.raises(ValueError, match=r"over the recipe's 0\.0 GB|over the recipe's"):

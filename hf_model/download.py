@@ -1,0 +1,54 @@
+"""Where the model lies: a folder as it is, or a repo of the Hub, pulled."""
+
+import json
+import os
+import pathlib
+
+CONFIG_NAME = "config.json"
+WEIGHTS_NAME = "model.safetensors"
+
+
+def find_model(name_or_path: str | os.PathLike, **options) -> pathlib.Path:
+    """The folder of a model: the given one, or that of a repo's files in the cache, pulled where they are missing.
+
+    Args:
+        name_or_path: a folder, or ``"user/repo"``.
+        **options: ``revision``, ``token`` and ``cache_dir`` of :func:`huggingface_hub.snapshot_download`.
+
+    Raises:
+        FileNotFoundError: neither such a folder nor such a repo.
+    """
+    folder = pathlib.Path(name_or_path)
+    return folder if folder.is_dir() else _pull(os.fspath(name_or_path), **options)
+
+
+def read_config(folder: pathlib.Path) -> dict:
+    """The content of a model folder's ``config.json``.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    path = folder / CONFIG_NAME
+    if not path.is_file():
+        raise FileNotFoundError(f"No {CONFIG_NAME} in {folder}: it is not a folder of this model.")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _pull(repo: str, **options) -> pathlib.Path:
+    import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        files = [CONFIG_NAME, WEIGHTS_NAME]
+        return pathlib.Path(huggingface_hub.snapshot_download(repo, allow_patterns=files, **options))
+    except HFValidationError:
+        raise FileNotFoundError(
+            f"No folder {repo!r}, and it cannot be a Hub repo either (those are 'user/name')."
+        ) from None
+    except LocalEntryNotFoundError as error:
+        raise FileNotFoundError(f"{repo!r} is not on this disk and the Hub could not be reached: {error}") from error
+    except HfHubHTTPError as error:
+        reason = str(error).strip().splitlines()[-1] if str(error).strip() else "refused"
+        raise FileNotFoundError(
+            f"No folder {repo!r}, and the Hub did not give a model of that name: {reason}"
+        ) from error

@@ -1,0 +1,152 @@
+"""Short trainings that differ in one thing each: what a choice of the recipe is worth.
+
+    python -m train.measure.ablate --data DIR --backbone-weights imagenet|PATH
+
+The variants are those of ``train/measure/ablations.toml``. All start from the same weights and seed, on the same
+chips. Figures go to ``train/measure/ablations.json`` as each variant ends; a variant that stands there with the
+same recipe is not trained again, and one that was killed goes on from its last whole epoch.
+"""
+
+import argparse
+import csv
+import dataclasses
+import hashlib
+import json
+import pathlib
+import shutil
+import tomllib
+
+import numpy as np
+
+from train.files import write_whole
+from train.recipe import Recipe, Stage, load_recipe
+
+VARIANTS = pathlib.Path(__file__).with_name("ablations.toml")
+RESULTS = pathlib.Path(__file__).with_name("ablations.json")
+KINDS = {"name", "recipe", "augmentation", "last_stage"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Ablations:
+    """``chips``: how many training chips each variant gets; ``variants``: recipes by name, the unchanged one first."""
+
+    chips: int
+    variants: dict[str, Recipe]
+
+
+def load_ablations(path: pathlib.Path = VARIANTS) -> Ablations:
+    """Reads the variants.
+
+    Raises:
+        ValueError: a variant changes something that is not there.
+    """
+    values = tomllib.loads(path.read_text(encoding="utf-8"))
+    stages = tuple(Stage(**stage) for stage in values["stages"])
+    base = dataclasses.replace(
+        load_recipe(values["recipe"]), stages=stages, validation_chips=values["validation_chips"]
+    )
+    variants = {}
+    for changes in values["variants"]:
+        if changes.keys() - KINDS:
+            raise ValueError(f"{path}: {changes['name']!r} changes {changes.keys() - KINDS}; known are {KINDS}.")
+        try:
+            variants[changes["name"]] = _changed(base, changes)
+        except TypeError as error:
+            raise ValueError(f"{path}: {changes['name']!r}: {error}") from error
+    return Ablations(values["chips"], variants)
+
+
+def _changed(base: Recipe, changes: dict) -> Recipe:
+    *before, last = base.stages
+    return dataclasses.replace(
+        base,
+        stages=(*before, dataclasses.replace(last, **changes.get("last_stage", {}))),
+        augmentation=dataclasses.replace(base.augmentation, **changes.get("augmentation", {})),
+        **changes.get("recipe", {}),
+    )
+
+
+def train_variant(recipe: Recipe, chips: dict, heads: dict, backbone_weights: str | None, runs: pathlib.Path) -> dict:
+    """Trains one variant, and gives the validation figures after its last epoch.
+
+    Args:
+        recipe: the variant.
+        chips: :class:`train.data.Chips` by split.
+        heads: of ``config.json``.
+        backbone_weights: as :func:`hf_model.architecture.build_model` takes them.
+        runs: where its run folder stands until it is done.
+    """
+    from train.fit import fit
+    from train.model import new_model
+    from train.run import Run
+
+    text = f"{recipe} {len(chips['train'])} {backbone_weights}"
+    folder = runs / hashlib.sha256(text.encode()).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    run = Run(folder)
+    fit(new_model(recipe, heads, backbone_weights), chips, run, folder / "activations")
+    with run.log_path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    figures = {key: float(rows[-1][f"val_{key}"]) for key in ("age_mae", "gender_accuracy", "gender_auc")}
+    shutil.rmtree(folder)
+    return figures | {"seconds": round(sum(float(row["seconds"]) for row in rows))}
+
+
+def finished(out: pathlib.Path, about: dict, variants: dict[str, Recipe]) -> dict[str, dict]:
+    """The results in a file that hold for these variants: the same recipe, chips, backend and machine."""
+    if not out.is_file():
+        return {}
+    before = json.loads(out.read_text(encoding="utf-8"))
+    results = before.pop("variants")
+    if before != about:
+        return {}
+    return {
+        name: results[name]
+        for name, recipe in variants.items()
+        if results.get(name, {}).get("recipe_text") == str(recipe)
+    }
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m train.measure.ablate", description=__doc__.splitlines()[0])
+    parser.add_argument("--data", required=True, help="UTKFace: its folder or archive")
+    parser.add_argument("--backbone-weights", default="imagenet", help="imagenet (downloaded), or a .h5 path")
+    parser.add_argument("--variants", type=pathlib.Path, default=VARIANTS)
+    parser.add_argument("--out", type=pathlib.Path, default=RESULTS)
+    parser.add_argument("--runs", type=pathlib.Path, default=pathlib.Path("runs/ablations"))
+    parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("cache"))
+    args = parser.parse_args(argv)
+    ablations = load_ablations(args.variants)
+
+    import keras
+
+    import hf_model
+    from train.config import read_config
+    from train.data import load_chips
+    from train.run import describe_machine
+
+    heads = read_config(pathlib.Path(hf_model.__file__).with_name("config.json"))["heads"]
+    chips, fingerprint = load_chips(args.data, args.cache)
+    rows = np.random.default_rng(0).permutation(len(chips["train"]))[: ablations.chips]
+    chips["train"] = chips["train"].take(np.sort(rows))
+    about = {
+        "chips": len(chips["train"]),
+        "validation_chips": min(next(iter(ablations.variants.values())).validation_chips, len(chips["validation"])),
+        "data_fingerprint": fingerprint,
+        "backend": keras.backend.backend(),
+        "keras": keras.__version__,
+        "machine": describe_machine(),
+    }
+    results = finished(args.out, about, ablations.variants)
+    for name, recipe in ablations.variants.items():
+        if name not in results:
+            print(f"\n=== {name}", flush=True)
+            figures = train_variant(recipe, chips, heads, args.backbone_weights, args.runs)
+            results[name] = {"size": recipe.stages[-1].size, **figures, "recipe_text": str(recipe)}
+            ordered = {name: results[name] for name in ablations.variants if name in results}
+            write_whole(args.out, json.dumps(about | {"variants": ordered}, indent=1, ensure_ascii=False) + "\n")
+    print(f"Wrote {args.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""The groups of faces that are reported apart: by age, gender, race and their intersections."""
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from dataset_script.utkface import GENDERS, MAX_AGE, RACES
+from train.data import Chips
+
+SMALLEST_GROUP = 50
+AGE_BINS = (0, 3, 6, 13, 20, 30, 40, 50, 60, 70, 80, MAX_AGE + 1)
+
+
+def age_levels(ages: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """Age bins as (name, mask); a bin of fewer than 50 faces is pooled with its younger neighbour."""
+    edges = [AGE_BINS[0]]
+    for _low, high in itertools.pairwise(AGE_BINS):
+        count = ((ages >= edges[-1]) & (ages < high)).sum()
+        rest = (ages >= high).sum()
+        if count >= SMALLEST_GROUP and (rest >= SMALLEST_GROUP or high == AGE_BINS[-1]):
+            edges.append(high)
+    if edges[-1] != AGE_BINS[-1]:
+        edges.append(AGE_BINS[-1])
+    names = [f"{low}-{high - 1}" for low, high in itertools.pairwise(edges)]
+    return [(name, (ages >= low) & (ages < high)) for name, low, high in zip(names, edges, edges[1:], strict=False)]
+
+
+def pooled(levels: list[tuple[str, np.ndarray]]) -> list[tuple[str, np.ndarray]]:
+    """The levels with at least 50 faces, and one "pooled" level of the others, however small."""
+    large = [(name, mask) for name, mask in levels if mask.sum() >= SMALLEST_GROUP]
+    small = [mask for _, mask in levels if 0 < mask.sum() < SMALLEST_GROUP]
+    if small:
+        large.append(("pooled", np.any(small, axis=0)))
+    return large
+
+
+def factors(chips: Chips) -> Iterator[tuple[str, list[tuple[str, np.ndarray]]]]:
+    """Each factor with its levels as (name, mask of rows)."""
+    ages = age_levels(chips.age)
+    genders = [(name, chips.gender == index) for index, name in enumerate(GENDERS)]
+    races = [(name, chips.race == index) for index, name in enumerate(RACES)]
+    yield "range", [("20-60", (chips.age >= 20) & (chips.age <= 60)), ("13 and older", chips.age >= 13)]
+    yield "age", ages
+    yield "gender", pooled(genders)
+    yield "race", pooled(races)
+    yield "age × gender", pooled([(f"{a} {g}", x & y) for a, x in ages for g, y in genders])
+    yield "race × gender", pooled([(f"{r} {g}", x & y) for r, x in races for g, y in genders])

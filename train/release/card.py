@@ -1,0 +1,113 @@
+"""Writes MODEL_CARD.md, and the figures in the READMEs, from the template and files that commands wrote.
+
+    python -m train.release.card [--check]
+
+No number is typed by hand. ``--check`` writes nothing and fails where a file is stale.
+"""
+
+import argparse
+import json
+import pathlib
+import sys
+
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+
+from train.config import read_config
+from train.recipe import load_recipe
+from train.release.figures import MEASURES, render_figures, show
+from train.run import read_history
+
+TEMPLATE = pathlib.Path(__file__).with_name("card_template.md")
+
+
+def extreme(levels: dict, pick, metric: str = "age_mae", unit: str = "years") -> dict[str, str]:
+    """The level with the ``pick`` (min or max) value of a metric, and that value; pooled levels left out."""
+    level = pick((name for name in levels if name != "pooled"), key=lambda name: levels[name][metric]["value"])
+    return {"level": level, "figures": show(levels[level][metric]["value"], unit)}
+
+
+def children(metrics: dict) -> dict[str, float]:
+    """Gender accuracy below 13 years, from the age bins that end before 13."""
+    young = [
+        figures["gender_accuracy"] for name, figures in metrics["groups"]["age"].items() if int(name.split("-")[1]) < 13
+    ]
+    total = sum(figure["n"] for figure in young)
+    return {"gender_accuracy": sum(figure["value"] * figure["n"] for figure in young) / total}
+
+
+def render_card(metrics: dict, config: dict) -> str:
+    """The text of MODEL_CARD.md."""
+    results = [
+        EvalResult(
+            task_type="image-classification",
+            dataset_type="utkface",
+            dataset_name="UTKFace (aligned and cropped)",
+            dataset_split=metrics["split"],
+            metric_type=kind,
+            metric_name=name,
+            metric_value=metrics["overall"][key]["value"],
+        )
+        for key, kind, name in (
+            ("age_mae", "mae", "Age MAE (years)"),
+            ("gender_accuracy", "accuracy", "Gender accuracy"),
+            ("gender_auc", "roc_auc", "Gender AUC"),
+        )
+    ]
+    data = ModelCardData(
+        library_name="keras",
+        pipeline_tag="image-classification",
+        license="other",
+        license_name="utkface-non-commercial",
+        license_link="LICENSE-WEIGHTS.md",
+        datasets=["utkface"],
+        metrics=["mae", "accuracy", "roc_auc"],
+        tags=["age-estimation", "gender-classification", "face", "resnet50", "tensorflow"],
+        model_name="age-gender-resnet50",
+        eval_results=results,
+    )
+    groups = metrics["groups"]
+    return str(
+        ModelCard.from_template(
+            data,
+            template_path=str(TEMPLATE),
+            metrics=metrics,
+            decision=config["decision"],
+            input=config["input"],
+            age_interval=config["age_interval"],
+            version=config["model_version"],
+            training=load_recipe(metrics["recipe"]),
+            history=read_history(),
+            measures=MEASURES,
+            show=show,
+            children=children(metrics),
+            worst={factor: extreme(groups[factor], max) for factor in ("age", "race", "gender")},
+            gender_worst=extreme(groups["race × gender"], min, "gender_accuracy", "share"),
+            gender_best=extreme(groups["race × gender"], max, "gender_accuracy", "share"),
+            best={factor: extreme(groups[factor], min) for factor in ("age", "race", "gender")},
+        )
+    )
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m train.release.card", description=__doc__.splitlines()[0])
+    parser.add_argument("--model", type=pathlib.Path, default=pathlib.Path("hf_model"))
+    parser.add_argument("--check", action="store_true", help="write nothing; fail where a file is stale")
+    args = parser.parse_args(argv)
+    metrics = json.loads((args.model / "metrics.json").read_text(encoding="utf-8"))
+    texts = {pathlib.Path("MODEL_CARD.md"): render_card(metrics, read_config(args.model / "config.json"))}
+    for readme in (pathlib.Path("README.md"), pathlib.Path("train/README.md")):
+        texts[readme] = render_figures(readme.read_text(encoding="utf-8"), metrics)
+    stale = [path for path, text in texts.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    if args.check:
+        if stale:
+            sys.exit(
+                f"{', '.join(map(str, stale))} does not match what was measured: run `python -m train.release.card`."
+            )
+        return
+    for path in stale:
+        path.write_text(texts[path], encoding="utf-8")
+        print(f"Wrote {path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,211 @@
+"""What a release of the model, the Space or the dataset holds, and the checks it must pass before a push.
+
+Nothing here talks to the Hub; :mod:`train.release.publish` does.
+"""
+
+import dataclasses
+import fnmatch
+import hashlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import huggingface_hub
+from huggingface_hub.utils.sha import git_hash
+
+from hf_model.download import CONFIG_NAME, WEIGHTS_NAME
+from train.config import read_config
+from train.files import file_sha256
+from train.release.card import render_card
+
+METRICS_NAME = "metrics.json"
+CARD_NAME = "README.md"
+# What a published repo may hold. A file of another name in the folder stops the release.
+MODEL_FILES = (CONFIG_NAME, WEIGHTS_NAME, METRICS_NAME, "LICENSE-WEIGHTS.md", "*.py")
+SPACE_FILES = ("app.py", "model.py", "presentation.py", "requirements.txt", CARD_NAME, "examples/*")
+DATASET_FILES = ("data/*.parquet", "skipped.csv", CARD_NAME)
+SCRIPT_FILES = ("utkface.py", "duplicate_groups.csv", CARD_NAME)
+IGNORED_FOLDERS = {"__pycache__"}
+IGNORED_SUFFIXES = {".pyi"}  # Gradio writes one beside the app's code
+# Predicts from a copy of the folder alone, in a process that knows nothing of the project.
+ALONE = """
+import sys, numpy
+from hf_model import AgeGenderPredictor
+predictor = AgeGenderPredictor.from_pretrained("hf_model")
+chip = numpy.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=numpy.uint8)
+(face,) = predictor(chip, faces="none")
+assert face.age >= 0 and 0 <= face.female_probability <= 1, face
+assert predictor(numpy.full((64, 64, 3), 255, numpy.uint8)) == []
+"""
+
+
+class ReleaseError(Exception):
+    """A release that must not go out; the message says why and what to do."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Release:
+    """The whole content of one branch of one repo.
+
+    ``kind``: ``"model"``, ``"space"`` or ``"dataset"``; ``repo``: ``"user/name"``; ``version``:
+    ``"X.Y.Z"``; ``files``: path in the repo to bytes or a local file; ``branch``: the branch they go
+    to; ``tag``: the tag that names the commit, or None.
+    """
+
+    kind: str
+    repo: str
+    version: str
+    files: dict[str, bytes | pathlib.Path]
+    branch: str = "main"
+    tag: str | None = None
+
+    def size(self, path: str) -> int:
+        """Bytes of one file."""
+        content = self.files[path]
+        return len(content) if isinstance(content, bytes) else content.stat().st_size
+
+    def sha256(self, path: str) -> str:
+        """sha256 of one file, as Git LFS names it."""
+        content = self.files[path]
+        return hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else file_sha256(content)
+
+    def git_oid(self, path: str) -> str:
+        """The name that Git gives a file's content."""
+        content = self.files[path]
+        data = content if isinstance(content, bytes) else content.read_bytes()
+        return git_hash(data)
+
+
+def check_version(version: str) -> str:
+    """The version as given.
+
+    Raises:
+        ReleaseError: it is not of the form X.Y.Z.
+    """
+    if not re.fullmatch(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)", version):
+        raise ReleaseError(f"--version {version!r} is not of the form X.Y.Z, such as 0.2.0.")
+    return version
+
+
+def list_files(folder: pathlib.Path, allowed: tuple[str, ...]) -> dict[str, bytes | pathlib.Path]:
+    """The files of a folder by their path in the repo.
+
+    Raises:
+        ReleaseError: the folder is missing, or holds a file that is not on the allow-list.
+    """
+    if not folder.is_dir():
+        raise ReleaseError(f"{folder} does not exist.")
+    files: dict[str, bytes | pathlib.Path] = {}
+    for path in sorted(folder.rglob("*")):
+        ignored = path.suffix in IGNORED_SUFFIXES or IGNORED_FOLDERS & set(path.relative_to(folder).parts)
+        if path.is_dir() or ignored:
+            continue
+        name = path.relative_to(folder).as_posix()
+        if not any(fnmatch.fnmatchcase(name, pattern) and name.count("/") == pattern.count("/") for pattern in allowed):
+            raise ReleaseError(
+                f"{path} is not a file that is published ({', '.join(allowed)}). Move it away, or add it to the "
+                "allow-list in train/release/contents.py."
+            )
+        files[name] = path
+    return files
+
+
+def model_release(
+    repo: str, version: str, folder: pathlib.Path = pathlib.Path("hf_model"), card: pathlib.Path | None = None
+) -> Release:
+    """The model repo's content: the folder, and the card as README.md.
+
+    Raises:
+        ReleaseError: the parts do not belong together, see :func:`check_model`.
+    """
+    files = list_files(folder, MODEL_FILES)
+    text = check_model(folder, version, card or folder.parent / "MODEL_CARD.md")
+    files[CARD_NAME] = text.replace("user/repo", repo).encode()
+    return Release("model", repo, version, files, tag=f"v{version}")
+
+
+def check_model(folder: pathlib.Path, version: str, card: pathlib.Path) -> str:
+    """Checks a model folder as a whole and returns its card's text.
+
+    Raises:
+        ReleaseError: a part is missing; the version, the figures or the card belong to another
+            state; or the folder alone does not predict.
+    """
+    for name in (CONFIG_NAME, WEIGHTS_NAME, METRICS_NAME):
+        if not (folder / name).is_file():
+            raise ReleaseError(f"{folder / name} is missing: train, then `make evaluate`.")
+    config = read_config(folder / CONFIG_NAME)
+    if config.get("model_version") != version:
+        raise ReleaseError(
+            f"{folder / CONFIG_NAME} says model_version {config.get('model_version')!r}, --version says {version!r}. "
+            "Set model_version to the version that is to go out."
+        )
+    metrics = json.loads((folder / METRICS_NAME).read_text(encoding="utf-8"))
+    if metrics.get("weights_sha256") != file_sha256(folder / WEIGHTS_NAME):
+        raise ReleaseError(
+            f"{folder / METRICS_NAME} was measured on other weights than {folder / WEIGHTS_NAME}: run `make evaluate`."
+        )
+    text = render_card(metrics, config)
+    if not card.is_file() or card.read_text(encoding="utf-8") != text:
+        raise ReleaseError(f"{card} is not what metrics.json gives: run `make card` and commit it.")
+    check_predicts_alone(folder)
+    return text
+
+
+def check_predicts_alone(folder: pathlib.Path) -> None:
+    """Loads the weights strictly and predicts, from a copy of the folder, in a fresh process.
+
+    Raises:
+        ReleaseError: it does not; the message has the last line of what it said.
+    """
+    with tempfile.TemporaryDirectory() as elsewhere:
+        copy = pathlib.Path(elsewhere) / "hf_model"
+        shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(*IGNORED_FOLDERS))
+        environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "KERAS_BACKEND")}
+        command = [sys.executable, "-c", ALONE]
+        result = subprocess.run(
+            command, cwd=elsewhere, env=environment, capture_output=True, text=True, encoding="utf-8", check=False
+        )
+    if result.returncode:
+        last = (result.stderr.strip().splitlines() or ["no message"])[-1]
+        raise ReleaseError(f"A copy of {folder} does not predict by itself: {last}")
+
+
+def space_release(
+    repo: str, version: str, model_repo: str, model_revision: str, folder: pathlib.Path = pathlib.Path("space")
+) -> Release:
+    """The Space's content, its front matter naming the model repo and the revision that it shows."""
+    files = list_files(folder, SPACE_FILES)
+    card = huggingface_hub.SpaceCard((folder / CARD_NAME).read_text(encoding="utf-8"))
+    card.data["models"] = [model_repo]
+    card.data["model_revision"] = model_revision
+    card.text = card.text.replace("user/space", repo)
+    files[CARD_NAME] = str(card).encode()
+    return Release("space", repo, version, files, tag=f"v{version}")
+
+
+def dataset_release(repo: str, version: str, folder: pathlib.Path = pathlib.Path("build/utkface")) -> Release:
+    """The dataset's content as ``make data`` wrote it: Parquet that every version of datasets reads."""
+    if not folder.is_dir():
+        raise ReleaseError(f"{folder} does not exist: run `make data DATA_DIR=...` first, or pass --dataset-folder.")
+    return Release("dataset", repo, version, list_files(folder, DATASET_FILES), tag=f"v{version}")
+
+
+def script_release(repo: str, version: str, folder: pathlib.Path = pathlib.Path("dataset_script")) -> Release:
+    """The loading script for datasets 3.x, on a branch of its own: beside Parquet it is refused by datasets 4."""
+    names = [pathlib.PurePosixPath(name) for name in SCRIPT_FILES]
+    files: dict[str, bytes | pathlib.Path] = {str(name): folder / name for name in names}
+    for path in files.values():
+        if isinstance(path, pathlib.Path) and not path.is_file():
+            raise ReleaseError(f"{path} is missing.")
+    # Its card must not send readers to Parquet files that this branch does not hold.
+    card = huggingface_hub.DatasetCard((folder / CARD_NAME).read_text(encoding="utf-8"))
+    for key in ("configs", "dataset_info"):
+        card.data.__dict__.pop(key, None)
+    files[CARD_NAME] = str(card).encode()
+    return Release("dataset", repo, version, files, branch="script")

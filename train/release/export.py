@@ -1,0 +1,45 @@
+"""Writes the shipped weights from a run's last whole checkpoint: `python -m train.release.export runs/best`.
+
+The run's description and log go to ``train/shipped/``, where the card and ``train/README.md`` read them;
+with another ``--model`` folder than the shipped one they stay as they are.
+"""
+
+import argparse
+import pathlib
+
+import numpy as np
+
+import hf_model
+from hf_model.architecture import build_model
+from hf_model.download import CONFIG_NAME, WEIGHTS_NAME
+from hf_model.weights import save_weights
+from train.config import read_config
+from train.run import Run, keep_history
+
+SHIPPED_MODEL = pathlib.Path(hf_model.__file__).resolve().parent
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m train.release.export", description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=pathlib.Path, help="run folder, finished or not")
+    parser.add_argument(
+        "--model", type=pathlib.Path, default=pathlib.Path("hf_model"), help="where config.json is and weights go"
+    )
+    args = parser.parse_args(argv)
+    checkpoint = Run(args.run).checkpoint()
+    if checkpoint is None:
+        parser.error(f"{args.run} holds no whole checkpoint")
+    heads = read_config(args.model / CONFIG_NAME)["heads"]
+    network = build_model(heads)
+    with np.load(checkpoint / "variables.npz") as arrays:
+        for variable in network.variables:
+            variable.assign(arrays[f"model:{variable.path}"])
+    if args.model.resolve() == SHIPPED_MODEL:  # another model folder's history is in its own run
+        keep_history(args.run)
+    recipe = read_config(args.run / "run.json")["recipe"]
+    save_weights(network, args.model / WEIGHTS_NAME, {"recipe": recipe})
+    print(f"Wrote {args.model / WEIGHTS_NAME} from {checkpoint}")
+
+
+if __name__ == "__main__":
+    main()

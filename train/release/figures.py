@@ -1,0 +1,165 @@
+"""Figures in the READMEs: what stands between ``<!-- figures: NAME -->`` and ``<!-- /figures -->`` is written here.
+
+Each block reads what a command wrote: ``metrics.json``, ``train/shipped/``, ``train/measure/ablations.json``,
+``benchmarks/training.json``.
+"""
+
+import json
+import pathlib
+import re
+from collections.abc import Callable
+
+from train.measure.ablate import RESULTS
+from train.run import read_history
+
+BENCHMARK = pathlib.Path(__file__).parents[2] / "benchmarks" / "training.json"
+MARKERS = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- /figures -->)", re.DOTALL)
+MEASURES = (
+    ("age_mae", "age: mean absolute error, years", "years"),
+    ("age_median_error", "age: median absolute error, years", "years"),
+    ("age_bias", "age: mean signed error, years", "years"),
+    ("age_cs5", "age: share within 5 years", "share"),
+    ("age_interval_coverage", "age: labels inside the 80 % interval", "share"),
+    ("gender_accuracy", "gender: accuracy at 0.5", "share"),
+    ("gender_auc", "gender: area under the ROC curve", "number"),
+    ("gender_recall_female", "gender: recall of label female", "share"),
+    ("gender_recall_male", "gender: recall of label male", "share"),
+    ("gender_coverage", "gender: share of faces not called uncertain", "share"),
+    ("gender_accuracy_decided", "gender: accuracy among those", "share"),
+    ("gender_accuracy_uncertain_wrong", "gender: accuracy, uncertain counted as wrong", "share"),
+    ("gender_ece", "gender: expected calibration error", "number"),
+)
+
+
+def show(value: float, unit: str) -> str:
+    """A figure as text: years with two decimals, shares in per cent with one, others with three decimals."""
+    if unit == "years":
+        return f"{value:.2f}"
+    if unit == "share":
+        return f"{100 * value:.1f} %"
+    return f"{value:.3f}"
+
+
+def _row(name: str, figure: dict, unit: str) -> str:
+    value, low, high = (show(figure[key], unit) for key in ("value", "low", "high"))
+    return f"| {name} | {value} | {low} to {high} |"
+
+
+def overall(metrics: dict) -> str:
+    """How well the model works, in one table."""
+    rows = ["| measured on the test split | value | 95 % interval |", "|---|---|---|"]
+    for key, name, unit in MEASURES:
+        if key in ("age_mae", "age_cs5", "age_interval_coverage", "gender_accuracy", "gender_auc"):
+            rows.append(_row(name, metrics["overall"][key], unit))
+    for name, figures in metrics["groups"]["range"].items():
+        rows.append(_row(f"ages {name}: age MAE, years", figures["age_mae"], "years"))
+        rows.append(_row(f"ages {name}: gender accuracy", figures["gender_accuracy"], "share"))
+    n = metrics["overall"]["age_mae"]["n"]
+    return "\n".join(rows) + f"\n\n{n} test faces of UTKFace that share no picture with the training faces.\n"
+
+
+def course(metrics: dict) -> str:
+    """The stages of the runs that made the shipped weights, and the validation figures after each."""
+    rows = [
+        "| stage | input, px | epochs | validation MAE, years | gender accuracy | AUC |",
+        "|---|---|---|---|---|---|",
+    ]
+    for stage in (stage for run in read_history() for stage in run["stages"]):
+        mae, accuracy = show(stage["age_mae"], "years"), show(stage["gender_accuracy"], "share")
+        auc = show(stage["gender_auc"], "number")
+        rows.append(f"| {stage['name']} | {stage['size']} | {stage['epochs']} | {mae} | {accuracy} | {auc} |")
+    return "\n".join(rows) + "\n"
+
+
+def ablations(metrics: dict) -> str:
+    """What each choice of the recipe is worth in a short training."""
+    results = json.loads(RESULTS.read_text(encoding="utf-8"))
+    rows = [
+        "| short training | validation MAE, years | gender accuracy | AUC | training took |",
+        "|---|---|---|---|---|",
+    ]
+    for name, result in results["variants"].items():
+        mae, accuracy = show(result["age_mae"], "years"), show(result["gender_accuracy"], "share")
+        auc = show(result["gender_auc"], "number")
+        rows.append(f"| {name} | {mae} | {accuracy} | {auc} | {result['seconds'] / 60:.1f} min |")
+    first = next(iter(results["variants"].values()))
+    n = results["validation_chips"]
+    error = 1.96 * (first["gender_accuracy"] * (1 - first["gender_accuracy"]) / n) ** 0.5
+    return "\n".join(rows) + (
+        f"\n\n{results['chips']:,} training chips at {first['size']} px, {n:,} validation chips, one seed, Keras on "
+        f"{results['backend']}. An accuracy on so many faces is known to ± {show(error, 'share')}.\n"
+    )
+
+
+def saved(metrics: dict) -> str:
+    """What caching, folding and bfloat16 save."""
+    bench = json.loads(BENCHMARK.read_text(encoding="utf-8"))
+    epochs, steps = bench["stage_2_epoch_s"], bench["end_to_end_step_s"]
+    return (
+        f"| {bench['size']} px, batches of {bench['batch_size']}, {bench['backend']} | straightforward | as built | times as fast |\n"
+        "|---|---|---|---|\n"
+        f"| an end-to-end step, BatchNorm as layers / folded | {steps['layers']:.2f} s | {steps['folded']:.2f} s "
+        f"| {bench['folded_times_faster']:.2f} × |\n"
+        f"| the folded step, float32 / bfloat16 | {steps['folded']:.2f} s | {steps['bfloat16']:.2f} s "
+        f"| {bench['bfloat16_times_faster']:.2f} × |\n"
+        f"| an epoch of stage 2 on {bench['chips']} chips, from pictures / from cached activations "
+        f"| {epochs['pictures']:.1f} s | {epochs['cached']:.1f} s | {bench['cached_times_faster']:.2f} × |\n\n"
+        f"Filling the cache took {bench['caching_once_s']:.1f} s.\n"
+    )
+
+
+def relu(metrics: dict) -> str:
+    """What the ReLU on the age is there for, and what it costs: the youngest."""
+    name, figures = next(iter(metrics["groups"]["age"].items()))
+    return (
+        f"Measured: at {name} years the mean error is {show(figures['age_mae']['value'], 'years')} years "
+        f"(signed {figures['age_bias']['value']:+.2f}), against {show(metrics['overall']['age_mae']['value'], 'years')} for all ages.\n"
+    )
+
+
+def crop(metrics: dict) -> str:
+    """How far the detector's way and the chip's own agree."""
+    found = metrics["end_to_end"]
+    agreement = found["agreement"]
+    return (
+        f"Measured on {found['overall']['age_mae']['n']} test chips pasted on larger pictures: MAE "
+        f"{show(found['overall']['age_mae']['value'], 'years')} years through the detector and "
+        f"{show(found['chips']['age_mae']['value'], 'years')} on the chips themselves; the two answers differ by "
+        f"{show(agreement['mean_age_difference'], 'years')} years and agree on the side of 0.5 for "
+        f"{show(agreement['same_side_of_half'], 'share')}.\n"
+    )
+
+
+def band(metrics: dict) -> str:
+    """What the uncertain band does."""
+    figures = metrics["overall"]
+    return (
+        f"Measured: {show(1 - figures['gender_coverage']['value'], 'share')} of the test faces fall between them; accuracy is "
+        f"{show(figures['gender_accuracy']['value'], 'share')} with all faces called at 0.5 and "
+        f"{show(figures['gender_accuracy_decided']['value'], 'share')} among those that are called. The calibration error is "
+        f"{show(figures['gender_ece']['value'], 'number')}, so a probability near 0.5 does mean a coin toss.\n"
+    )
+
+
+def interval(metrics: dict) -> str:
+    """Coverage of the age interval over the labelled ages."""
+    levels = {name: figures["age_interval_coverage"]["value"] for name, figures in metrics["groups"]["age"].items()}
+    worst, best = min(levels, key=levels.__getitem__), max(levels, key=levels.__getitem__)
+    return (
+        f"Measured: {show(metrics['overall']['age_interval_coverage']['value'], 'share')} of the test labels inside; by labelled age "
+        f"from {show(levels[worst], 'share')} ({worst}) to {show(levels[best], 'share')} ({best}).\n"
+    )
+
+
+BLOCKS: dict[str, Callable[[dict], str]] = {
+    block.__name__: block for block in (overall, course, ablations, saved, relu, crop, band, interval)
+}
+
+
+def render_figures(text: str, metrics: dict) -> str:
+    """A README with the blocks between its markers replaced.
+
+    Raises:
+        KeyError: a marker names no block.
+    """
+    return MARKERS.sub(lambda match: match[1] + BLOCKS[match[2]](metrics) + match[3], text)
