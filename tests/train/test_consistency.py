@@ -119,7 +119,7 @@ def test_a_warp_moves_the_picture_by_what_it_says():
 
 def test_two_views_are_the_same_chips_in_the_same_order_augmented_apart():
     chips = smoke_chips(12)[0]["train"]
-    batches = Batches(chips, *of_size(64, 8, consistency_weight=1.0), seed=(0,))
+    batches = Batches(chips, *of_size(64, 8, consistency_weight=1.0, stages=()), seed=(0,))
     assert len(batches) == 3  # four chips a batch
     pixels, targets = batches[0]
     assert pixels.shape == (8, 64, 64, 3)
