@@ -162,3 +162,19 @@ def test_a_downloaded_copy_predicts_elsewhere_without_the_project(root, astronau
         "assert not {'torch', 'transformers', 'datasets', 'gradio'} & set(sys.modules), 'needs too much'"
     )
     assert len(last_json(run_script(code, folder=tmp_path, environment=dict(os.environ)))) == 1
+
+
+def test_an_analysis_is_the_answer_of_a_call_with_what_the_network_was_shown(predictor, astronaut):
+    pair = PIL.Image.new("RGB", (1024, 512))
+    pair.paste(astronaut, (0, 0))
+    pair.paste(astronaut, (512, 0))
+    for faces, count, found in (("all", 2, 2), ("most_confident", 1, 2), ("none", 1, 1)):
+        analysis = predictor.analyse(pair, faces=faces)
+        assert [face.to_dict() for face in analysis.predictions] == [f.to_dict() for f in predictor(pair, faces=faces)]
+        assert [crop.size for crop in analysis.crops] == [(224, 224)] * count
+        assert analysis.found == found
+    (again,) = predictor(predictor.analyse(astronaut).crops[0], faces="none")
+    assert again.age == pytest.approx(predictor(astronaut)[0].age, abs=0.01)
+    with pytest.raises(ValueError, match="faces='some'"):
+        predictor.analyse(astronaut, faces="some")
+    assert predictor.analyse(np.zeros((64, 64, 3), np.uint8)).predictions == []
