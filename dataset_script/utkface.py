@@ -66,7 +66,7 @@ class Labels:
     """What a UTKFace file name says: age in years, label names, time stamp (None where unreadable)."""
 
     age: int
-    gender: str
+    gender: str | None  # None: copies of the picture disagree
     race: str
     captured_at: datetime.datetime | None
 
@@ -273,7 +273,7 @@ def index_files(
                     found.append(result)
             progress.update(len(chunk))
 
-    members: dict[str, set[tuple[int, str]]] = collections.defaultdict(set)
+    members: dict[str, set[tuple[int, str | None]]] = collections.defaultdict(set)
     for _, labels, sha256 in found:
         members[manifest.get(sha256, (sha256, False))[0]].add((labels.age, labels.gender))
     records = []
@@ -282,6 +282,26 @@ def index_files(
         group, conflict = manifest.get(sha256, (sha256, False))
         records.append(Record(source, labels, sha256, group, conflict or len(members[group]) > 1))
     return records, skipped
+
+
+def settle_conflicts(records: list[Record]) -> dict[Source, Record]:
+    """Of each training group whose labels disagree one copy, that with the smallest sha256 and file name.
+
+    Its age is the group's mean, rounded; its gender None where the copies disagree.
+    """
+    groups: dict[str, list[Record]] = collections.defaultdict(list)
+    for record in records:
+        if record.label_conflict and record.split == "train":
+            groups[record.duplicate_group].append(record)
+    kept = {}
+    for members in groups.values():
+        first = min(members, key=lambda record: (record.sha256, record.file_name))
+        genders = {record.labels.gender for record in members}
+        age = round(sum(record.labels.age for record in members) / len(members))
+        gender = genders.pop() if len(genders) == 1 else None
+        labels = dataclasses.replace(first.labels, age=age, gender=gender)
+        kept[first.source] = dataclasses.replace(first, labels=labels)
+    return kept
 
 
 def report(records: list[Record], skipped: list[Skipped]) -> str:
@@ -295,7 +315,10 @@ def report(records: list[Record], skipped: list[Skipped]) -> str:
 
 @dataclasses.dataclass
 class UTKFaceConfig(datasets.BuilderConfig):
-    """``variant``: which files; ``label_conflicts``: ``"drop"``, or ``"keep"`` them in train only."""
+    """``variant``: which files; ``label_conflicts``: of pictures whose copies disagree on age or gender.
+
+    ``"drop"`` them, or ``"keep"`` one copy, in train only, with the mean age and the gender where they agree.
+    """
 
     variant: str = "aligned"
     label_conflicts: str = "drop"
@@ -381,13 +404,14 @@ class UTKFace(datasets.GeneratorBasedBuilder):
         records, skipped = index_files(
             self.config.source_paths, manifest, self.config.variant, check_images=check_images
         )
+        kept = settle_conflicts(records) if self.config.label_conflicts == "keep" else {}
         usable = []
         for record in records:
-            if record.label_conflict and (self.config.label_conflicts == "drop" or record.split != "train"):
+            if not record.label_conflict or record.source in kept:
+                usable.append(kept.get(record.source, record))
+            else:
                 detail = "another file with this picture has another age or gender"
                 skipped.append(Skipped(record.file_name, "label_conflict", detail))
-            else:
-                usable.append(record)
         self._skipped = skipped
         return usable
 
@@ -427,7 +451,7 @@ class UTKFace(datasets.GeneratorBasedBuilder):
                     {
                         "image": {"path": record.file_name, "bytes": data},
                         "age": record.labels.age,
-                        "gender": record.labels.gender,
+                        "gender": -1 if record.labels.gender is None else record.labels.gender,
                         "race": record.labels.race,
                         "captured_at": record.labels.captured_at,
                         "file_name": record.file_name,

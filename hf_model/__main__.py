@@ -1,4 +1,4 @@
-"""Command line: `python -m hf_model photo.jpg [more.jpg | folder] [--faces all|none] [--json]`."""
+"""Command line: `python -m hf_model photo.jpg [more.jpg | folder] [--faces all|none] [--json] [--distribution]`."""
 
 import argparse
 import contextlib
@@ -74,6 +74,7 @@ def main(argv: list[str] | None = None) -> int:
         "--faces", choices=FACES, default="most_confident", help="'none': the files are face chips already"
     )
     parser.add_argument("--json", action="store_true", help="JSON Lines: {image, faces} or {image, error}")
+    parser.add_argument("--distribution", action="store_true", help="with --json: the probabilities of all ages too")
     parser.add_argument(
         "--model", default=str(pathlib.Path(__file__).parent), help="folder or Hub repo (default: this one)"
     )
@@ -93,17 +94,17 @@ def main(argv: list[str] | None = None) -> int:
             chunk = names[start : start + CHUNK]
             for name, result in zip(chunk, predictor(chunk, faces=args.faces, on_error="return"), strict=True):
                 failed |= isinstance(result, InvalidImageError)
-                _print(name, result, args.json)
+                _print(name, result, args.json, args.distribution)
     return 2 if failed else 0
 
 
-def _print(name: str, result, as_json: bool) -> None:
+def _print(name: str, result, as_json: bool, distribution: bool) -> None:
     if isinstance(result, InvalidImageError):
         print(f"{name}: {result.reason}", file=sys.stderr)
         if as_json:
             print(json.dumps({"image": name, "error": result.reason}, ensure_ascii=False))
         return
-    faces = [face.to_dict() for face in result]
+    faces = [face.to_dict(distribution) for face in result]
     if as_json:
         print(json.dumps({"image": name, "faces": faces}, ensure_ascii=False))
     elif not faces:

@@ -17,9 +17,8 @@ import numpy as np
 from .download import WEIGHTS_NAME
 
 # From (N, S, S, 3) float32 network input to the outputs by name, each with N rows: "age" (N,) in years and
-# "gender" (N,), the probability of "female".
+# "gender" (N,), the probability of "female"; where the model has it, "age_distribution" (N, years).
 Forward = Callable[[np.ndarray], dict[str, np.ndarray]]
-OUTPUTS = ("age", "gender")
 
 
 class KerasEngine:
@@ -71,10 +70,10 @@ class OnnxEngine(KerasEngine):
         graph = exported_graph(config, folder)
         session = self.runtime.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
         pixels = session.get_inputs()[0].name
+        names = [output.name for output in session.get_outputs()]
 
         def forward(batch: np.ndarray) -> dict[str, np.ndarray]:
-            outputs = session.run(list(OUTPUTS), {pixels: batch})
-            return {name: flat(values) for name, values in zip(OUTPUTS, outputs, strict=True)}
+            return {name: flat(values) for name, values in zip(names, session.run(names, {pixels: batch}), strict=True)}
 
         return forward
 

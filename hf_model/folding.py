@@ -13,7 +13,7 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
-from .architecture import HEADS
+from .architecture import DISTRIBUTION, HEADS
 
 # keras.applications' ResNet50: blocks per stage; stages 3 to 5 halve the resolution at their start.
 BLOCKS = {2: 3, 3: 4, 4: 6, 5: 3}
@@ -89,10 +89,8 @@ def fold_model(model: keras.Model) -> dict[str, tuple]:
     folded = fold_backbone(model)
     for head in HEADS:
         folded[f"{head}_conv"] = fold(model.get_layer(f"{head}_conv"), model.get_layer(f"{head}_bn"))
-        for name in (f"{head}_dense", head):
-            layer = model.get_layer(name)
-            folded[name] = layer.kernel.value, layer.bias.value
-    return folded
+    dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    return folded | {layer.name: (layer.kernel.value, layer.bias.value if layer.use_bias else 0.0) for layer in dense}
 
 
 def run_model(folded: dict[str, tuple], x) -> dict:
@@ -103,7 +101,7 @@ def run_model(folded: dict[str, tuple], x) -> dict:
         x: (N, S, S, 3) float32 preprocessed pictures.
 
     Returns:
-        ``{"age": (N, 1), "gender": (N, 1)}`` float32.
+        What :func:`hf_model.architecture.build_model` says.
     """
     features = run_backbone(folded, x)
     outputs = {}
@@ -112,6 +110,9 @@ def run_model(folded: dict[str, tuple], x) -> dict:
         y = ops.mean(ops.relu(ops.add(ops.conv(features, kernel, padding="same"), bias)), axis=(1, 2))
         kernel, bias = folded[f"{head}_dense"]
         y = ops.relu(ops.matmul(y, kernel) + bias)
+        if head == "age" and DISTRIBUTION in folded:
+            kernel, bias = folded[DISTRIBUTION]
+            y = outputs[DISTRIBUTION] = ops.softmax(ops.matmul(y, kernel) + bias)
         kernel, bias = folded[head]
         outputs[head] = activation(ops.matmul(y, kernel) + bias)
     return outputs

@@ -1,6 +1,7 @@
 """What is said about one face, and the rules that turn the network's numbers into it."""
 
 import dataclasses
+import math
 
 import numpy as np
 import PIL.Image
@@ -14,7 +15,8 @@ class Prediction:
     of faces, whatever that age is, None where the model was not calibrated; ``gender`` ``"male"``,
     ``"female"`` or ``"uncertain"``, as perceived by UTKFace's annotators; ``female_probability`` 0
     to 1; ``box`` the detector's box in whole pixels of the upright image, None for ``faces="none"``;
-    ``detection_score`` 0 to 1, None likewise.
+    ``detection_score`` 0 to 1, None likewise; ``age_distribution`` 117 probabilities, of the ages 0 to
+    116, None where the model has none (it takes no part in comparing or printing).
     """
 
     age: float
@@ -23,12 +25,16 @@ class Prediction:
     female_probability: float
     box: dict[str, int] | None
     detection_score: float | None
+    age_distribution: np.ndarray | None = dataclasses.field(default=None, compare=False, repr=False)
 
-    def to_dict(self) -> dict:
-        """A JSON-ready dict with the same keys."""
+    def to_dict(self, distribution: bool = False) -> dict:
+        """A JSON-ready dict with the same keys; ``age_distribution``, a list, only where it is asked for."""
         values = dataclasses.asdict(self)
         if self.age_interval is not None:
             values["age_interval"] = list(self.age_interval)
+        probabilities = values.pop("age_distribution")
+        if distribution:
+            values["age_distribution"] = None if probabilities is None else [round(float(p), 6) for p in probabilities]
         return values
 
 
@@ -57,15 +63,64 @@ def decide_gender(female_probability: float, male_below: float, female_above: fl
     return "uncertain"
 
 
-def age_interval(age: float, calibration: dict | None) -> tuple[float, float] | None:
+def calibrated(female_probability: float, calibration: dict | None) -> float:
+    """The network's probability of "female" as measured: its logit divided by a temperature, and shifted.
+
+    Args:
+        female_probability: what the network says.
+        calibration: ``temperature`` and ``shift``, as ``python -m train.measure.calibrate`` measured them, or None.
+
+    Source: Guo et al., On Calibration of Modern Neural Networks, ICML 2017.
+    """
+    if not calibration:
+        return female_probability
+    probability = min(max(female_probability, 1e-7), 1 - 1e-7)
+    logit = math.log(probability / (1 - probability)) / calibration["temperature"] + calibration["shift"]
+    return 1 / (1 + math.exp(-logit))
+
+
+def sharpened(distribution: np.ndarray, power: np.ndarray | float) -> np.ndarray:
+    """Probabilities (..., A) to a power, summing to 1 again: above 1 narrower, below 1 wider."""
+    values = np.power(np.maximum(distribution, 1e-12), power)
+    return values / values.sum(axis=-1, keepdims=True)
+
+
+def places_in(distribution: np.ndarray, widening: float) -> np.ndarray:
+    """Where each age lies in a distribution: the probability of younger ages and half of its own.
+
+    Args:
+        distribution: (..., A) probabilities of whole years.
+        widening: how much wider an unsure distribution is made first. Its entropy, as a share of the largest
+            possible, times this is taken from the power of :func:`sharpened`.
+    """
+    entropy = -(distribution * np.log(np.maximum(distribution, 1e-12))).sum(axis=-1, keepdims=True)
+    power = np.maximum(1 - widening * entropy / np.log(distribution.shape[-1]), 0.05)
+    wide = sharpened(distribution, power)
+    return np.cumsum(wide, axis=-1) - wide / 2
+
+
+def age_interval(age: float, distribution: np.ndarray | None, calibration: dict | None) -> tuple[float, float] | None:
     """The calibrated range around a predicted age in years, or None without a calibration.
+
+    From a distribution it is all ages whose place in it (:func:`places_in`) is between what four in five
+    faces of that age have: ``lowest`` and ``highest`` (117 each), with ``widening``. Version 0.1.0, without a
+    distribution, has ``predicted_age`` (K rising ages), ``low`` and ``high`` (the ends at each), read linearly
+    between.
 
     Args:
         age: predicted age.
-        calibration: ``predicted_age`` (K rising ages), ``low`` and ``high`` (the ends of the range at
-            each, in years), as ``python -m train.measure.calibrate_age`` measured them; read linearly between.
+        distribution: (117,) probabilities of the whole years, or None.
+        calibration: as ``python -m train.measure.calibrate`` measured it.
     """
     if not calibration:
         return None
-    low, high = (float(np.interp(age, calibration["predicted_age"], calibration[end])) for end in ("low", "high"))
-    return min(low, age), max(high, age)
+    if "predicted_age" in calibration:
+        ends = [float(np.interp(age, calibration["predicted_age"], calibration[end])) for end in ("low", "high")]
+    elif distribution is None:
+        return None
+    else:
+        places = places_in(np.asarray(distribution, float), calibration["widening"])
+        inside = (places >= calibration["lowest"]) & (places <= calibration["highest"])
+        years = np.flatnonzero(inside)
+        ends = [float(years[0]), float(years[-1])] if len(years) else [age, age]
+    return min(ends[0], age), max(ends[1], age)

@@ -10,7 +10,7 @@ from .download import find_model, read_config
 from .engines import Forward, KerasEngine, make_engine
 from .faces import Face, FaceDetector, crop_square, overlaps
 from .images import InvalidImageError, describe, read_image
-from .prediction import Analysis, Prediction, age_interval, decide_gender
+from .prediction import Analysis, Prediction, age_interval, calibrated, decide_gender
 from .preprocessing import preprocess, resize
 
 FACES = ("most_confident", "all", "none")
@@ -205,14 +205,17 @@ class AgeGenderPredictor:
         self, outputs: dict[str, np.ndarray], row: int, face: Face | None, size: tuple[int, int]
     ) -> Prediction:
         """The answer in one row of the network's outputs, for a face of an image of that size."""
-        age, female_probability = float(outputs["age"][row]), float(outputs["gender"][row])
+        age, female = float(outputs["age"][row]), float(outputs["gender"][row])
+        female_probability = calibrated(female, self.config.get("gender_calibration"))
+        distribution = outputs["age_distribution"][row] if "age_distribution" in outputs else None
         return Prediction(
             age=age,
-            age_interval=age_interval(age, self.config.get("age_interval")),
+            age_interval=age_interval(age, distribution, self.config.get("age_interval")),
             gender=decide_gender(female_probability, **self.config["decision"]),
             female_probability=female_probability,
             box=face.clipped(*size) if face else None,
             detection_score=face.score if face else None,
+            age_distribution=distribution,
         )
 
 

@@ -19,7 +19,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--data", help="UTKFace: its folder or archive")
     parser.add_argument("--backbone-weights", default="imagenet", help="imagenet (downloaded), none, or a .h5 path")
-    parser.add_argument("--init-from", help="weights (.safetensors) of a trained model to start from")
+    parser.add_argument("--init-from", help="weights (.safetensors) to start from, as far as they fit")
+    parser.add_argument("--first-stage", metavar="NAME", help="begin at this stage of the recipe; wants --init-from")
     parser.add_argument("--out", type=pathlib.Path, help="run folder (default: runs/RECIPE)")
     parser.add_argument(
         "--cache", type=pathlib.Path, default=pathlib.Path("cache"), help="decoded data (default: cache)"
@@ -29,6 +30,10 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if not args.data and not args.smoke:
         parser.error("--data is missing: pass UTKFace's folder or archive, or --smoke for made-up data")
+    if args.first_stage and not args.init_from:
+        parser.error(
+            "--first-stage skips the stages before it: pass the weights that they would have made, --init-from"
+        )
     return args
 
 
@@ -36,39 +41,41 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_arguments(argv)
     # After the arguments, so that --help and mistakes answer at once.
     import hf_model
-    from hf_model.weights import load_weights
     from train.config import read_config
-    from train.data import load_chips
+    from train.data import AGES, load_chips
     from train.fit import fit
     from train.model import new_model
     from train.recipe import load_recipe
     from train.run import Run, remember_before
     from train.smoke import smoke_chips, smoke_recipe
+    from train.start import start_from
 
     recipe = load_recipe(args.recipe)
+    if args.first_stage:
+        recipe = recipe.starting_at(args.first_stage)
     if args.smoke:
         recipe = smoke_recipe(recipe)
     run = Run(args.out or pathlib.Path("runs") / recipe.name)
     if run.checkpoint() and not args.resume:
         sys.exit(f"{run.folder} holds a run already: pass --resume to go on with it, or another --out.")
-    chips, fingerprint = smoke_chips() if args.smoke else load_chips(args.data, args.cache)
+    chips, fingerprint = smoke_chips() if args.smoke else load_chips(args.data, args.cache, recipe.label_conflicts)
     model_folder = pathlib.Path(hf_model.__file__).parent
-    config = read_config(model_folder / "config.json")
+    heads = read_config(model_folder / "config.json")["heads"] | {"age_bins": len(AGES)}
     weights = None if args.smoke or args.backbone_weights == "none" else args.backbone_weights
-    model = new_model(recipe, config["heads"], weights)
+    model = new_model(recipe, heads, weights)
     if args.init_from:
-        load_weights(model.network, args.init_from)
+        fresh = start_from(model.network, args.init_from)
+        print(f"From {args.init_from}; beginning anew: {', '.join(fresh) or 'nothing'}")
     run.folder.mkdir(parents=True, exist_ok=True)
     if args.init_from and not args.resume:
         remember_before(run.folder, args.init_from, model_folder / "model.safetensors")
-    write_description(args, recipe, run.folder, fingerprint, {name: len(split) for name, split in chips.items()})
+    facts = {"heads": heads, "data_fingerprint": fingerprint, "n": {name: len(split) for name, split in chips.items()}}
+    write_description(args, recipe, run.folder, facts)
     fit(model, chips, run, run.folder / "activations")
     print(f"Wrote {run.folder / 'model.safetensors'}")
 
 
-def write_description(
-    args: argparse.Namespace, recipe: "Recipe", folder: pathlib.Path, fingerprint: str, n: dict[str, int]
-) -> None:
+def write_description(args: argparse.Namespace, recipe: "Recipe", folder: pathlib.Path, facts: dict) -> None:
     """Writes ``run.json``: what is trained on what, where, and with which versions; a resumed run must agree with it."""
     import keras
 
@@ -78,9 +85,9 @@ def write_description(
         "recipe": recipe.name,
         "recipe_text": str(recipe),
         "seed": recipe.seed,
-        "data_fingerprint": fingerprint,
-        "n": n,
+        **facts,
         "init_from": _named(args.init_from),
+        "first_stage": args.first_stage,
         "backbone_weights": _named(args.backbone_weights),
         "git_commit": _git_commit(),
         "backend": keras.backend.backend(),

@@ -11,7 +11,6 @@ import itertools
 import json
 import os
 import pathlib
-import shutil
 
 import datasets
 import keras
@@ -19,14 +18,16 @@ import numpy as np
 import PIL.Image
 
 from dataset_script.utkface import MAX_AGE, UTKFace
+from hf_model.architecture import DISTRIBUTION
 from hf_model.preprocessing import preprocess, resize
 from train.augment import augment
 from train.recipe import Recipe, Stage
 
 SPLITS = ("train", "validation", "test")
 CHIP_SIZE = 200
-SOFT_AGE = "age_distribution"  # an output of training only, see train/model.py
 AGES = np.arange(MAX_AGE + 1, dtype=np.float32)
+SMOOTHING_YEARS = 2.0
+LARGEST_WEIGHT = 4.0
 
 
 @dataclasses.dataclass
@@ -34,7 +35,7 @@ class Chips:
     """One split: decoded chips and their labels, row by row.
 
     ``images`` (N, 200, 200, 3) uint8 RGB, a memory map; ``age`` (N,) float32 years; ``gender`` (N,)
-    0 male, 1 female; ``race`` (N,) indices into ``utkface.RACES``; ``sha256`` and
+    0 male, 1 female, -1 where copies of a training picture disagree; ``race`` (N,) indices into ``utkface.RACES``; ``sha256`` and
     ``duplicate_group`` (N,) text.
     """
 
@@ -53,44 +54,42 @@ class Chips:
         return Chips(**{field.name: getattr(self, field.name)[rows] for field in dataclasses.fields(self)})
 
 
-def load_chips(data: str, cache: str | os.PathLike = "cache") -> tuple[dict[str, Chips], str]:
-    """The three splits, and the fingerprint of the data: which file is in which split with which label.
+def load_chips(
+    data: str, cache: str | os.PathLike = "cache", label_conflicts: str = "drop"
+) -> tuple[dict[str, Chips], dict[str, str]]:
+    """The three splits, and the fingerprint of each: which files are in it with which label.
 
     Args:
         data: UTKFace's folder or archive, as ``dataset_script/utkface.py`` takes it.
         cache: where decoded chips are kept between runs (2.6 GB for the whole of UTKFace).
+        label_conflicts: ``"drop"``, or ``"keep"`` one copy of a picture whose copies disagree, in train only.
     """
-    builder = UTKFace(data_dir=data)
+    builder = UTKFace(data_dir=data, label_conflicts=label_conflicts)
     builder.download_and_prepare()
     splits = {name: builder.as_dataset(split=name) for name in SPLITS}
-    fingerprint = hashlib.sha256()
-    columns = {}
+    fingerprints, chips = {}, {}
     for name, split in splits.items():
-        columns[name] = {key: np.array(split[key][:]) for key in ("age", "gender", "race", "sha256", "duplicate_group")}
-        rows = zip(*(columns[name][key] for key in ("sha256", "age", "gender")), strict=True)
-        fingerprint.update(json.dumps([name, sorted((str(s), int(a), int(g)) for s, a, g in rows)]).encode())
-    folder = pathlib.Path(cache) / f"chips-{fingerprint.hexdigest()[:16]}"
-    if not folder.is_dir():
-        _decode(splits, folder)
-    chips = {}
-    for name in SPLITS:
-        images = np.load(folder / f"{name}.npy", mmap_mode="r")
-        column = columns[name]
+        column = {key: np.array(split[key][:]) for key in ("age", "gender", "race", "sha256", "duplicate_group")}
+        rows = zip(*(column[key] for key in ("sha256", "age", "gender")), strict=True)
+        text = json.dumps([name, sorted((str(s), int(a), int(g)) for s, a, g in rows)])
+        fingerprints[name] = hashlib.sha256(text.encode()).hexdigest()
+        path = pathlib.Path(cache) / f"chips-{name}-{fingerprints[name][:16]}.npy"
+        if not path.is_file():
+            _decode(split, path)
+        images = np.load(path, mmap_mode="r")
         chips[name] = Chips(images, column["age"].astype(np.float32), *(column[key] for key in list(column)[1:]))
-    return chips, fingerprint.hexdigest()
+    return chips, fingerprints
 
 
-def _decode(splits: dict[str, datasets.Dataset], folder: pathlib.Path) -> None:
-    partial = folder.with_name(folder.name + ".part")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    for name, split in splits.items():
-        shape = (len(split), CHIP_SIZE, CHIP_SIZE, 3)
-        images = np.lib.format.open_memmap(partial / f"{name}.npy", mode="w+", dtype=np.uint8, shape=shape)
-        for row, image in enumerate(datasets.utils.tqdm(split["image"], desc=f"Decoding {name}", unit=" chips")):
-            images[row] = resize(image, CHIP_SIZE)
-        images.flush()
-    os.replace(partial, folder)
+def _decode(split: datasets.Dataset, path: pathlib.Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    shape = (len(split), CHIP_SIZE, CHIP_SIZE, 3)
+    images = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
+    for row, image in enumerate(datasets.utils.tqdm(split["image"], desc=f"Decoding {path.stem}", unit=" chips")):
+        images[row] = resize(image, CHIP_SIZE)
+    images.flush()
+    os.replace(partial, path)
 
 
 def network_input(chips: np.ndarray, size: int) -> np.ndarray:
@@ -106,12 +105,33 @@ def zoomed(image: PIL.Image.Image, size: int, zoom: tuple[float, float], random:
 
 
 def targets(chips: Chips, rows: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
-    """Targets by output name; where the recipe weighs ``SOFT_AGE``, a Gaussian around the age is among them."""
-    made = {"age": chips.age[rows][:, None], "gender": chips.gender[rows][:, None].astype(np.float32)}
-    if recipe.soft_age_weight:
-        density = np.exp(-0.5 * ((AGES - made["age"]) / recipe.soft_age_sigma) ** 2)
-        made[SOFT_AGE] = density / density.sum(axis=1, keepdims=True)
-    return made
+    """Targets by output name: the age, a Gaussian about it over the whole years, and the gender, 0 where unknown."""
+    age = chips.age[rows][:, None]
+    density = np.exp(-0.5 * ((AGES - age) / recipe.soft_age_sigma) ** 2)
+    gender = np.maximum(chips.gender[rows], 0)[:, None].astype(np.float32)
+    return {"age": age, DISTRIBUTION: density / density.sum(axis=1, keepdims=True), "gender": gender}
+
+
+def sample_weights(chips: Chips, rows: np.ndarray, rarity: np.ndarray) -> dict[str, np.ndarray]:
+    """Weights by output name: ``rarity`` (by age) of the faces' ages, and 0 for a gender that is unknown."""
+    of_age = rarity[chips.age[rows].astype(int)].astype(np.float32)
+    return {"age": of_age, DISTRIBUTION: of_age, "gender": (chips.gender[rows] >= 0).astype(np.float32)}
+
+
+def age_rarity(ages: np.ndarray, power: float) -> np.ndarray:
+    """Weight of a face by its age, (117,): the smoothed density of the ages to the power of minus ``power``.
+
+    The mean weight of the (N,) given ages is 1, and no age weighs more than ``LARGEST_WEIGHT``.
+
+    Source: label distribution smoothing, Yang et al., Delving into Deep Imbalanced Regression, ICML 2021.
+    """
+    counts = np.bincount(ages.astype(int), minlength=len(AGES))[: len(AGES)]
+    kernel = np.exp(-0.5 * (np.arange(-8, 9) / SMOOTHING_YEARS) ** 2)
+    density = np.convolve(np.pad(counts, 8, mode="reflect"), kernel / kernel.sum(), mode="valid")
+    weights = np.maximum(density, 1.0) ** -power
+    for _ in range(20):  # capping lowers the mean, which is set right again
+        weights = np.minimum(weights * len(ages) / (weights * counts).sum(), LARGEST_WEIGHT)
+    return weights
 
 
 def steps_per_epoch(n: int, batch_size: int, parts: int = 1) -> int:
@@ -148,6 +168,7 @@ class Batches(keras.utils.PyDataset):
     ):
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=6)
         self.chips, self.recipe, self.stage, self.seed = chips, recipe, stage, seed
+        self.rarity = age_rarity(chips.age, recipe.age_rarity_power)
         self.views = recipe.views if seed is not None and shuffled else 1
         self.chips_per_batch = stage.batch_size // self.views
         self.rows = np.arange(len(chips))
@@ -164,15 +185,14 @@ class Batches(keras.utils.PyDataset):
         rows = self.rows[index * self.chips_per_batch : (index + 1) * self.chips_per_batch]
         images = self.chips.images[np.sort(rows)][np.argsort(np.argsort(rows))]
         rows, images = np.tile(rows, self.views), np.concatenate([images] * self.views)
+        answers = targets(self.chips, rows, self.recipe)
         if self.seed is None:
-            pixels = network_input(images, self.stage.validation_size)
-        else:
-            random = np.random.default_rng((*self.seed, index + 1))
-            changed = [augment(image, self.recipe.augmentation, random) for image in images]
-            pixels = preprocess(
-                np.stack([zoomed(image, self.stage.size, self.stage.zoom, random) for image in changed])
-            )
-        return pixels, targets(self.chips, rows, self.recipe)
+            return network_input(images, self.stage.validation_size), answers
+        random = np.random.default_rng((*self.seed, index + 1))
+        ranges, others = self.recipe.augmentation, np.roll(images, 1, axis=0)
+        changed = [augment(image, ranges, random, other) for image, other in zip(images, others, strict=True)]
+        pixels = preprocess(np.stack([zoomed(image, self.stage.size, self.stage.zoom, random) for image in changed]))
+        return pixels, answers, sample_weights(self.chips, rows, self.rarity)
 
 
 class Activations(keras.utils.PyDataset):
@@ -183,6 +203,7 @@ class Activations(keras.utils.PyDataset):
     ):
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=6)
         self.features, self.chips, self.recipe, self.batch_size = features, chips, recipe, stage.batch_size
+        self.rarity = age_rarity(chips.age, recipe.age_rarity_power) if seed is not None else None
         self.rows = np.arange(len(chips))
         if seed is not None:
             np.random.default_rng(seed).shuffle(self.rows)
@@ -193,7 +214,10 @@ class Activations(keras.utils.PyDataset):
 
     def __getitem__(self, index: int):
         rows = self.rows[index * self.batch_size : (index + 1) * self.batch_size]
-        return np.asarray(self.features[rows], np.float32), targets(self.chips, rows, self.recipe)
+        features, answers = np.asarray(self.features[rows], np.float32), targets(self.chips, rows, self.recipe)
+        if self.rarity is None:
+            return features, answers
+        return features, answers, sample_weights(self.chips, rows, self.rarity)
 
 
 def cache_activations(forward, batches: Batches, path: pathlib.Path, limit_gb: float) -> np.ndarray:

@@ -3,9 +3,8 @@
 import keras
 from keras import ops
 
-from hf_model.architecture import HEADS, backbone_layers, build_model, head_layers
+from hf_model.architecture import DISTRIBUTION, backbone_layers, build_model, head_layers
 from hf_model.folding import fold, run_backbone
-from train.data import AGES, SOFT_AGE
 from train.recipe import Recipe, Stage
 
 # The first stage of ResNet50 that a stage of training computes anew, by what it trains.
@@ -21,9 +20,6 @@ class TrainingModel(keras.Model):
     hides any drift of the features' mean from the loss, which then runs ahead of the moving average
     (seen here: validation MAE 31.8 at a training MAE of 8.5). While ``from_activations`` is set the
     input is a cached activation, not a picture.
-
-    The soft-age output, a softmax over whole years learned from a Gaussian around the label, only
-    helps training (Gao et al., Deep Label Distribution Learning, TIP 2017); it is not shipped.
     """
 
     def __init__(self, network: keras.Model, recipe: Recipe):
@@ -34,11 +30,7 @@ class TrainingModel(keras.Model):
         self.first_stage = 1
         self.updates_head_statistics = True
         features = network.get_layer("conv5_block3_out").output
-        outputs = {name: network.get_layer(name).output for name in HEADS}
-        if recipe.soft_age_weight:
-            hidden = network.get_layer("age_dense").output
-            outputs[SOFT_AGE] = keras.layers.Dense(len(AGES), activation="softmax", name=SOFT_AGE)(hidden)
-        self.heads = keras.Model(features, outputs, name="heads")
+        self.heads = keras.Model(features, network.output, name="heads")
 
     def folded(self, name: str) -> tuple:
         """Kernel and bias of one convolution, differentiable with respect to the Keras variables."""
@@ -89,7 +81,7 @@ def prepare_stage(model: TrainingModel, stage: Stage, steps_per_epoch: int) -> N
     for layer in backbone_layers(model.network):
         layer.trainable = layer in trained
     for layer in head_layers(model.network):
-        layer.trainable = True
+        layer.trainable = layer.name != "age"  # its kernel is the years
     model.first_stage = FIRST_TRAINED[stage.train]
     model.from_activations = bool(stage.cached_variants)
     model.updates_head_statistics = stage.train in ("heads", "conv5")
@@ -97,15 +89,16 @@ def prepare_stage(model: TrainingModel, stage: Stage, steps_per_epoch: int) -> N
         learning_rate=learning_rate(stage, steps_per_epoch), weight_decay=recipe.weight_decay, clipnorm=10.0
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
-    losses = {"age": keras.losses.Huber(delta=recipe.huber_delta), "gender": keras.losses.BinaryCrossentropy()}
-    weights = {"age": recipe.huber_weight, "gender": recipe.bce_weight}
-    if recipe.soft_age_weight:
-        losses[SOFT_AGE] = keras.losses.CategoricalCrossentropy()
-        weights[SOFT_AGE] = recipe.soft_age_weight
+    # The distribution's target is a softened label: Gao et al., Deep Label Distribution Learning, TIP 2017.
+    losses = {
+        "age": keras.losses.Huber(delta=recipe.huber_delta),
+        DISTRIBUTION: keras.losses.CategoricalCrossentropy(),
+        "gender": keras.losses.BinaryCrossentropy(),
+    }
     model.compile(
         optimizer=optimizer,
         loss=losses,
-        loss_weights=weights,
+        loss_weights={"age": recipe.huber_weight, DISTRIBUTION: recipe.soft_age_weight, "gender": recipe.bce_weight},
         metrics={
             "age": [keras.metrics.MeanAbsoluteError(name="mae")],
             "gender": [keras.metrics.BinaryAccuracy(name="accuracy"), keras.metrics.AUC(name="auc")],

@@ -69,6 +69,10 @@ class Stage:
 class Recipe:
     """A whole training: loss, augmentation, and the stages in order.
 
+    ``soft_age_weight``: of the cross-entropy between the age's distribution and a Gaussian of
+    ``soft_age_sigma`` years about the label; ``label_conflicts``: as the dataset's builder takes it;
+    ``age_rarity_power``: how much more the losses of the age weigh rare ages, see
+    :func:`train.data.age_rarity`, 0 for not at all;
     ``consistency_weight``: above 0, a training batch holds every chip twice, as two augmented views,
     and their answers are asked to agree (:func:`train.model.disagreement`); ``validation_chips``: how
     many validation chips an epoch is judged on, 0 for all.
@@ -84,6 +88,8 @@ class Recipe:
     soft_age_weight: float
     soft_age_sigma: float
     consistency_weight: float
+    label_conflicts: str
+    age_rarity_power: float
     weight_decay: float
     cache_limit_gb: float
     validation_chips: int
@@ -100,6 +106,17 @@ class Recipe:
     def views(self) -> int:
         """How many augmented views of a chip are in a training batch."""
         return 2 if self.consistency_weight else 1
+
+    def starting_at(self, name: str) -> "Recipe":
+        """The recipe without the stages before the one of that name.
+
+        Raises:
+            ValueError: there is none.
+        """
+        names = [stage.name for stage in self.stages]
+        if name not in names:
+            raise ValueError(f"recipe {self.name!r} has no stage {name!r}; its stages are {', '.join(names)}.")
+        return dataclasses.replace(self, stages=self.stages[names.index(name) :])
 
 
 def load_recipe(name_or_path: str) -> Recipe:

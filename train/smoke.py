@@ -8,7 +8,7 @@ from train.data import CHIP_SIZE, SPLITS, Chips
 from train.recipe import Recipe
 
 
-def smoke_chips(n: int = 48, seed: int = 0) -> tuple[dict[str, Chips], str]:
+def smoke_chips(n: int = 48, seed: int = 0) -> tuple[dict[str, Chips], dict[str, str]]:
     """Random chips whose brightness tells the age and whose colour tells the gender."""
     random = np.random.default_rng(seed)
     chips = {}
@@ -20,7 +20,7 @@ def smoke_chips(n: int = 48, seed: int = 0) -> tuple[dict[str, Chips], str]:
         images[..., 0] += 50 * gender[:, None, None]
         names = np.array([f"{split}-{row}" for row in range(n)])
         chips[split] = Chips(images.clip(0, 255).astype(np.uint8), age, gender, random.integers(0, 5, n), names, names)
-    return chips, f"smoke-{n}-{seed}"
+    return chips, {split: f"smoke-{split}-{n}-{seed}" for split in SPLITS}
 
 
 def smoke_recipe(recipe: Recipe) -> Recipe:

@@ -190,6 +190,32 @@ def test_conflicts_can_be_kept_in_train_only(build, make_utkface):
         build(folder, label_conflicts="maybe")
 
 
+def in_train(labels, sha256):
+    """Records of one group, in train whatever its id says."""
+    group = next(f"g{i}" for i in range(1000) if utkface.split_of(f"g{i}") == "train")
+    return [
+        utkface.Record(utkface.Source(f"{name}.jpg"), utkface.Labels(age, gender, "white", None), sha, group, True)
+        for name, (age, gender), sha in zip("abcdef", labels, sha256, strict=False)
+    ]
+
+
+def test_of_copies_that_disagree_one_serves_with_the_mean_age_and_the_gender_they_agree_on():
+    agreed = in_train([(20, "male"), (25, "male"), (31, "male")], ["3", "1", "2"])
+    ((source, record),) = utkface.settle_conflicts(agreed).items()
+    assert source == agreed[1].source  # the smallest sha256, whatever the order of the files
+    assert (record.labels.age, record.labels.gender) == (25, "male")
+    (record,) = utkface.settle_conflicts(in_train([(20, "male"), (20, "female")], ["1", "2"])).values()
+    assert (record.labels.age, record.labels.gender) == (20, None)
+
+
+def test_a_gender_that_copies_disagree_on_is_no_label(build, make_utkface):
+    folder = make_utkface(duplicated())
+    genders = {row["gender"] for split in build(folder, label_conflicts="keep").as_dataset().values() for row in split}
+    dropped = {row["gender"] for split in build(folder).as_dataset().values() for row in split}
+    assert dropped <= {0, 1}
+    assert genders <= {-1, 0, 1}
+
+
 def test_near_duplicates_of_the_manifest_share_a_group(make_utkface):
     folder = make_utkface({chip_name(30, 0, 0, i): i for i in range(4)})
     records, _ = index_files([str(folder)], {})

@@ -28,7 +28,7 @@ sys.modules["tensorflow"] = None
 import json, numpy as np
 from hf_model.architecture import build_model
 from hf_model.weights import load_weights
-model = build_model(json.load(open("hf_model/config.json"))["heads"])
+model = build_model(json.load(open("hf_model/config.json"))["heads"] | {"age_bins": 117})
 load_weights(model, sys.argv[1])
 answers = model(np.load(sys.argv[2]), training=False)
 print(json.dumps({name: np.asarray(value).ravel().tolist() for name, value in answers.items()}))
@@ -65,7 +65,7 @@ def test_all_kinds_of_stages_train_on_jax_in_mixed_precision_without_tensorflow(
     pixels = smoke_chips(2)[0]["test"].images[:, :64, :64].astype(np.float32)
     np.save(tmp_path / "pixels.npy", pixels)
     on_jax = last_json(run_on_jax(root, ANSWER, run / "model.safetensors", tmp_path / "pixels.npy"))
-    heads = json.loads((root / "hf_model" / "config.json").read_text(encoding="utf-8"))["heads"]
+    heads = json.loads((root / "hf_model" / "config.json").read_text(encoding="utf-8"))["heads"] | {"age_bins": 117}
     network = build_model(heads)
     load_weights(network, run / "model.safetensors")
     here = network(pixels, training=False)

@@ -7,7 +7,7 @@ import PIL.Image
 
 from hf_model.preprocessing import resize
 from train.augment import Augmentation, augment
-from train.data import Batches, network_input, zoomed
+from train.data import Batches, age_rarity, network_input, zoomed
 from train.recipe import Stage, load_recipe
 from train.smoke import smoke_chips
 
@@ -72,7 +72,7 @@ def test_an_epoch_depends_on_seed_and_epoch_alone():
 
 def test_images_and_labels_stay_together_in_a_shuffled_epoch():
     chips = smoke_chips(32)[0]["train"]  # brightness tells the age
-    pixels, targets = Batches(chips, *of_size(64, 32, augmentation=Augmentation()), seed=(5,))[0]
+    pixels, targets, _ = Batches(chips, *of_size(64, 32, augmentation=Augmentation()), seed=(5,))[0]
     brightness = pixels.mean(axis=(1, 2, 3))
     assert np.corrcoef(brightness, targets["age"][:, 0])[0, 1] > 0.9
 
@@ -121,9 +121,42 @@ def test_two_views_are_the_same_chips_in_the_same_order_augmented_apart():
     chips = smoke_chips(12)[0]["train"]
     batches = Batches(chips, *of_size(64, 8, consistency_weight=1.0, stages=()), seed=(0,))
     assert len(batches) == 3  # four chips a batch
-    pixels, targets = batches[0]
+    pixels, targets, _ = batches[0]
     assert pixels.shape == (8, 64, 64, 3)
     assert np.array_equal(targets["age"][:4], targets["age"][4:])
     assert not any(np.array_equal(first, second) for first, second in zip(pixels[:4], pixels[4:], strict=True))
     ages = sorted(float(age) for i in range(3) for age in batches[i][1]["age"][:4, 0])
     assert ages == sorted(map(float, chips.age))
+
+
+def test_every_augmentation_changes_a_chip_by_itself_and_keeps_its_size(astronaut):
+    chip = np.asarray(astronaut.crop((160, 50, 290, 180)).resize((200, 200)))
+    other = chip[::-1].copy()
+    for field in dataclasses.fields(Augmentation):
+        random = np.random.default_rng(0)
+        ranges = Augmentation(
+            **{field.name: 15.0 if field.name == "rotation" else 0.9 if field.name != "flip" else 1.0}
+        )
+        variants = [np.asarray(augment(chip, ranges, random, other)) for _ in range(8)]
+        assert all(variant.shape == chip.shape and variant.dtype == np.uint8 for variant in variants), field.name
+        assert any(not np.array_equal(variant, chip) for variant in variants), field.name
+
+
+def test_rare_ages_weigh_more_and_the_mean_weight_is_one():
+    ages = np.concatenate([np.full(900, 26), np.full(90, 50), np.full(10, 90)]).astype(np.float32)
+    weights = age_rarity(ages, 0.5)
+    assert weights[26] < weights[50] < weights[90] <= 4
+    assert abs(weights[ages.astype(int)].mean() - 1) < 0.01
+    assert np.allclose(age_rarity(ages, 0.0), 1)
+
+
+def test_training_batches_weigh_ages_and_leave_unknown_genders_out():
+    chips = smoke_chips(12)[0]["train"]
+    chips.gender[:6] = -1
+    _, answers, weights = Batches(chips, *of_size(64, 12), seed=(0,))[0]
+    unknown = weights["gender"] == 0
+    assert unknown.sum() == 6
+    assert set(np.unique(answers["gender"])) <= {0, 1}
+    assert np.allclose(answers["age_distribution"].sum(axis=1), 1)
+    assert np.array_equal(answers["age_distribution"].argmax(axis=1), answers["age"][:, 0])
+    assert np.array_equal(weights["age"], weights["age_distribution"])

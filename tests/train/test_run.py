@@ -49,14 +49,17 @@ def test_a_run_from_the_shipped_weights_goes_on_with_their_history(tmp_path):
 
 
 def test_weights_exported_to_another_folder_leave_the_shipped_history_alone(tmp_path):
-    heads = {"conv_filters": 8, "conv_kernel": 1, "dense_units": 4}
+    heads = {"conv_filters": 8, "conv_kernel": 1, "dense_units": 4, "age_bins": 117}
     run = Run(make_run(tmp_path / "run", "mine", 60))
+    (run.folder / "run.json").write_text(json.dumps({"recipe": "mine", "heads": heads}))
     model = new_model(load_recipe("seed"), heads, None)
     prepare_stage(model, load_recipe("seed").stages[0], 1)
     run.save(model, Progress(), is_best=False)
     (tmp_path / "model").mkdir()
-    (tmp_path / "model" / "config.json").write_text(json.dumps({"heads": heads}))
+    (tmp_path / "model" / "config.json").write_text(json.dumps({"heads": {}, "age_interval": {"widening": 1}}))
     before = {path: path.read_bytes() for path in SHIPPED.rglob("*") if path.is_file()}
     export.main([str(run.folder), "--model", str(tmp_path / "model")])
     assert recipe_of(tmp_path / "model" / "model.safetensors") == "mine"
+    # What was calibrated on the weights before is gone.
+    assert json.loads((tmp_path / "model" / "config.json").read_text()) == {"heads": heads}
     assert {path: path.read_bytes() for path in SHIPPED.rglob("*") if path.is_file()} == before

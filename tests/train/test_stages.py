@@ -21,7 +21,7 @@ from train.recipe import RECIPES, Stage, load_recipe
 from train.run import Progress, Run
 from train.smoke import smoke_chips
 
-HEADS = {"conv_filters": 8, "conv_kernel": 1, "dense_units": 4}
+HEADS = {"conv_filters": 8, "conv_kernel": 1, "dense_units": 4, "age_bins": 117}
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,8 @@ def test_a_step_changes_only_what_its_stage_trains(recipe, chips, train, prefixe
     changed = changed_by_one_step(model, chips)
     assert changed
     assert all(path.startswith(prefixes) for path in changed)
-    assert {"age/kernel", "gender/kernel", "age_conv/kernel", "gender_conv/kernel"} <= changed
+    assert {"age_distribution/kernel", "gender/kernel", "age_conv/kernel", "gender_conv/kernel"} <= changed
+    assert "age/kernel" not in changed  # the years
     assert ("conv5_block3_3_conv/kernel" in changed) is ("conv5" in prefixes)
     assert ("conv4_block1_1_conv/kernel" in changed) is ("conv4" in prefixes)
     # The backbone's BatchNorm stays in inference mode, and the heads' too once the features move much.
@@ -77,7 +78,7 @@ def test_end_to_end_changes_every_kernel_and_no_batchnorm_statistic(recipe, chip
     model = new_model(recipe, HEADS, None)
     prepare_stage(model, stage("all"), 2)
     changed = changed_by_one_step(model, chips)
-    kernels = {v.path for v in model.network.variables if v.path.endswith("/kernel")}
+    kernels = {v.path for v in model.network.variables if v.path.endswith("/kernel")} - {"age/kernel"}
     assert kernels <= changed
     assert not any("moving" in path for path in changed)
 
@@ -87,7 +88,7 @@ def test_what_is_trained_is_what_is_shipped(recipe, chips):
     model = new_model(recipe, HEADS, None)
     pixels = Batches(chips["test"], recipe, stage("heads", batch_size=4))[0][0]
     trained, plain = model(pixels, training=False), model.network(pixels, training=False)
-    for name in ("age", "gender"):
+    for name in ("age", "gender", "age_distribution"):
         assert np.allclose(trained[name], plain[name], rtol=1e-4, atol=1e-4)
 
 
@@ -127,7 +128,7 @@ def test_every_recipe_loads(name):
 
 
 def test_bad_recipes_are_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="Known: best, refine, seed, steady"):
+    with pytest.raises(FileNotFoundError, match="Known: best, next, refine, seed, steady"):
         load_recipe("nothing")
     text = (RECIPES / "seed.toml").read_text()
     for old, new, message in (
@@ -156,8 +157,10 @@ def test_consistency_is_part_of_the_training_loss_alone(chips):
     recipe = dataclasses.replace(load_recipe("steady"), compute_dtype="float32")
     model = new_model(recipe, HEADS, None)
     prepare_stage(model, stage("heads"), 2)
-    targets = {"age": np.float32([[20], [20]]), "gender": np.float32([[0], [0]])}
+    even = np.full((2, 117), 1 / 117, np.float32)
+    targets = {"age": np.float32([[20], [20]]), "gender": np.float32([[0], [0]]), "age_distribution": even}
     answers = {"age": keras.ops.array([[20.0], [30.0]]), "gender": keras.ops.array([[0.1], [0.9]])}
+    answers["age_distribution"] = keras.ops.array(even)
     judged = float(model.compute_loss(None, targets, answers, training=False))
     trained = float(model.compute_loss(None, targets, answers, training=True))
     assert np.isclose(trained - judged, float(disagreement(answers, recipe)), rtol=1e-4)
@@ -238,13 +241,13 @@ def test_the_best_epoch_by_gender_auc_goes_on_where_the_stage_says_so(recipe, ch
     seen = []
 
     def evaluate(*args, **kwargs):
-        seen.append(final_values(model)["age/kernel"].copy())
+        seen.append(final_values(model)["age_distribution/kernel"].copy())
         return {"age_mae": 1.0, "gender_accuracy": 0.5, "gender_auc": next(aucs)}
 
     monkeypatch.setattr(model, "evaluate", evaluate)
     fit(model, chips, Run(tmp_path), tmp_path / "activations")
     assert len(seen) == 4  # stopped two epochs after the best
-    assert np.array_equal(final_values(model)["age/kernel"], seen[1])
+    assert np.array_equal(final_values(model)["age_distribution/kernel"], seen[1])
 
 
 def test_kill_9_and_resume_from_the_command_line(root, tmp_path):
