@@ -91,10 +91,11 @@ ablate: setup
 	$(BIN)/python -m train.measure.ablate --data $(DATA_DIR) --backbone-weights $(or $(BACKBONE),imagenet)
 	$(BIN)/python -m train.release.card
 
-# make evaluate DATA_DIR=...
+# make evaluate DATA_DIR=... [EXTERNAL=FOLDER] [ARGS="--limit 100"]: everything that depends on the weights, anew.
+# Broken off and started again it goes on: what the network said is kept in cache/outputs.
 evaluate: setup
-	$(BIN)/python -m train.measure.calibrate_age --model $(MODEL) --data $(DATA_DIR)
-	$(BIN)/python -m train.measure.evaluate --model $(MODEL) --data $(DATA_DIR) --end-to-end --robustness
+	$(BIN)/python -m train.measure.calibrate --model $(MODEL) --data $(DATA_DIR) $(ARGS)
+	$(BIN)/python -m train.measure.evaluate --model $(MODEL) --data $(DATA_DIR) $(if $(EXTERNAL),--external $(EXTERNAL)) $(ARGS)
 	$(BIN)/python -m train.release.card
 
 card: setup

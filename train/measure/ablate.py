@@ -122,16 +122,17 @@ def main(argv: list[str] | None = None) -> None:
 
     import hf_model
     from train.config import read_config
-    from train.data import load_chips
+    from train.data import AGES, load_chips
     from train.run import describe_machine
 
-    heads = read_config(pathlib.Path(hf_model.__file__).with_name("config.json"))["heads"]
-    chips, fingerprint = load_chips(args.data, args.cache)
+    heads = read_config(pathlib.Path(hf_model.__file__).with_name("config.json"))["heads"] | {"age_bins": len(AGES)}
+    first = next(iter(ablations.variants.values()))
+    chips, fingerprint = load_chips(args.data, args.cache, first.label_conflicts)
     rows = np.random.default_rng(0).permutation(len(chips["train"]))[: ablations.chips]
     chips["train"] = chips["train"].take(np.sort(rows))
     about = {
         "chips": len(chips["train"]),
-        "validation_chips": min(next(iter(ablations.variants.values())).validation_chips, len(chips["validation"])),
+        "validation_chips": min(first.validation_chips, len(chips["validation"])),
         "data_fingerprint": fingerprint,
         "backend": keras.backend.backend(),
         "keras": keras.__version__,

@@ -3,14 +3,13 @@
 import dataclasses
 from collections.abc import Callable
 
-import datasets
 import numpy as np
-import PIL.Image
 
-from hf_model.predictor import AgeGenderPredictor
+from hf_model.prediction import age_interval, calibrated
 from train.data import Chips
 from train.measure.metrics.age_error.age_error import age_error
 from train.measure.metrics.gender_report.gender_report import gender_report
+from train.measure.outputs import Raw
 
 RESAMPLES = 1000
 
@@ -39,42 +38,56 @@ class Answers:
         report = gender_report(self.female, self.chips.gender, **decision)
         figures |= {f"gender_{name}": value for name, value in report.items()}
         if not np.isnan(self.low).any():
-            figures["age_interval_coverage"] = float(
-                ((self.low <= self.chips.age) & (self.chips.age <= self.high)).mean()
-            )
+            figures["age_interval_coverage"] = float(self.covered.mean())
         return figures
 
-
-def predict_chips(
-    predictor: AgeGenderPredictor, chips: Chips, change: Callable | None = None, label: str = "Predicting"
-) -> Answers:
-    """The predictor's answers for face chips, each changed first where ``change`` is given."""
-    age, female, low, high = (np.full(len(chips), np.nan) for _ in range(4))
-    for start in datasets.utils.tqdm(range(0, len(chips), 32), desc=label, unit=" batches"):
-        pictures = [
-            chip if change is None else change(PIL.Image.fromarray(chip)) for chip in chips.images[start : start + 32]
-        ]
-        for offset, faces in enumerate(predictor(pictures, faces="none")):
-            row = start + offset
-            age[row], female[row] = faces[0].age, faces[0].female_probability
-            if faces[0].age_interval:
-                low[row], high[row] = faces[0].age_interval
-    return Answers(chips, age, female, low, high)
+    @property
+    def covered(self) -> np.ndarray:
+        """(N,) whether the label is in the range."""
+        return (self.low <= self.chips.age) & (self.chips.age <= self.high)
 
 
-def with_intervals(answers: Answers, decision: dict, seed: int = 0) -> dict[str, dict]:
-    """``{metric: {"value", "low", "high", "n"}}`` with bootstrap intervals; undefined metrics are left out."""
+def ranges_and_probabilities(raw: Raw, config: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``low``, ``high`` and ``female`` (N,) as the predictor gives them, from raw answers and ``config.json``."""
+    low, high = np.full((2, len(raw.age)), np.nan)
+    for row, (age, distribution) in enumerate(zip(raw.age, raw.distribution, strict=True)):
+        known = None if np.isnan(distribution).any() else distribution
+        ends = None if np.isnan(age) else age_interval(float(age), known, config.get("age_interval"))
+        if ends:
+            low[row], high[row] = ends
+    female = np.array([calibrated(float(p), config.get("gender_calibration")) for p in raw.female])
+    return low, high, female
+
+
+def answers_of(raw: Raw, chips: Chips, config: dict) -> Answers:
+    """What the predictor answers for the chips of raw answers."""
+    low, high, female = ranges_and_probabilities(raw, config)
+    return Answers(chips, raw.age, female, low, high)
+
+
+def bootstrap(figures: Callable[[np.ndarray], dict[str, float]], n: int, seed: int = 0) -> dict[str, dict]:
+    """``{metric: {"value", "low", "high", "n"}}``: 95 % percentile intervals over resampled rows.
+
+    Args:
+        figures: from row numbers to figures; one that is NaN for all rows is left out.
+        n: how many rows there are.
+    """
     random = np.random.default_rng(seed)
-    n = len(answers.age)
-    # The pictures take no part in a resample; without them it copies a few numbers a face.
-    light = dataclasses.replace(answers, chips=dataclasses.replace(answers.chips, images=np.zeros((n, 0))))
-    samples = [light.take(random.integers(0, n, n)).figures(decision) for _ in range(RESAMPLES)]
+    samples = [figures(random.integers(0, n, n)) for _ in range(RESAMPLES)]
     result = {}
-    for name, value in light.figures(decision).items():
-        drawn = np.array([sample[name] for sample in samples])
+    for name, value in figures(np.arange(n)).items():
+        drawn = np.array([sample.get(name, np.nan) for sample in samples])
         drawn = drawn[~np.isnan(drawn)]
         if np.isnan(value) or not len(drawn):
             continue
         low, high = np.percentile(drawn, [2.5, 97.5])
         result[name] = {"value": round(value, 4), "low": round(float(low), 4), "high": round(float(high), 4), "n": n}
     return result
+
+
+def with_intervals(answers: Answers, decision: dict) -> dict[str, dict]:
+    """The figures of all rows with their bootstrap intervals; undefined metrics are left out."""
+    n = len(answers.age)
+    # The pictures take no part in a resample; without them it copies a few numbers a face.
+    light = dataclasses.replace(answers, chips=dataclasses.replace(answers.chips, images=np.zeros((n, 0))))
+    return bootstrap(lambda rows: light.take(rows).figures(decision), n)

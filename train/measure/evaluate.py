@@ -1,6 +1,6 @@
 """Measures a model and writes its ``metrics.json``, the one source of every reported figure.
 
-    python -m train.measure.evaluate --model hf_model --data DIR [--end-to-end] [--robustness] [--plots FOLDER]
+    python -m train.measure.evaluate --model hf_model --data DIR [--external FOLDER] [--plots FOLDER]
 
 Predictions come from the shipped predictor. Intervals are 95 % percentile bootstrap intervals over
 faces (1,000 resamples, seeded).
@@ -11,16 +11,17 @@ import datetime
 import json
 import pathlib
 
-import datasets
 import numpy as np
 
 from hf_model.download import WEIGHTS_NAME
-from hf_model.predictor import AgeGenderPredictor
 from train.data import Chips, load_chips
 from train.files import file_sha256, write_whole
-from train.measure.answers import Answers, predict_chips, with_intervals
+from train.measure.adulthood import measure_adulthood
+from train.measure.answers import Answers, answers_of, with_intervals
+from train.measure.external import measure_external
 from train.measure.groups import age_levels, factors
-from train.measure.robustness import measure_robustness
+from train.measure.outputs import RawOutputs
+from train.measure.robustness import beside, load_rows
 from train.measure.scenes import make_scene
 
 
@@ -55,30 +56,26 @@ def figures_of(answers: Answers, decision: dict) -> dict:
     return sections
 
 
-def measure_end_to_end(predictor: AgeGenderPredictor, on_chips: Answers) -> dict:
+def measure_end_to_end(outputs: RawOutputs, split: str, on_chips: Answers) -> dict:
     """Chips pasted on larger pictures and found by the detector, beside the same chips given as such.
 
     ``overall`` and ``chips`` are both over the found faces; ``missed`` has the detector's misses,
     also by group.
     """
-    chips, decision = on_chips.chips, predictor.config["decision"]
+    chips, decision = on_chips.chips, outputs.config["decision"]
     random = np.random.default_rng(0)
-    found = np.zeros(len(chips), bool)
-    values = np.full((4, len(chips)), np.nan)
-    for row in datasets.utils.tqdm(range(len(chips)), desc="End to end", unit=" scenes"):
-        faces = predictor(make_scene(chips.images[row], random).image)
-        if faces:
-            found[row] = True
-            interval = faces[0].age_interval or (np.nan, np.nan)
-            values[:, row] = faces[0].age, faces[0].female_probability, *interval
-    answers = Answers(chips, *values).take(np.flatnonzero(found))
-    beside = on_chips.take(np.flatnonzero(found))
+    scenes = (make_scene(image, random).image for image in chips.images)
+    raw = outputs.photos(f"{split}, in scenes", scenes, len(chips), chips.images[:, ::20, ::20])
+    found = ~np.isnan(raw.age)
+    rows = np.flatnonzero(found)
+    answers = answers_of(raw.take(rows), chips.take(rows), outputs.config)
+    same = on_chips.take(rows)
     return {
         "overall": with_intervals(answers, decision),
-        "chips": with_intervals(beside, decision),
+        "chips": with_intervals(same, decision),
         "agreement": {
-            "mean_age_difference": round(float(np.abs(answers.age - beside.age).mean()), 4),
-            "same_side_of_half": round(float(((answers.female >= 0.5) == (beside.female >= 0.5)).mean()), 4),
+            "mean_age_difference": round(float(np.abs(answers.age - same.age).mean()), 4),
+            "same_side_of_half": round(float(((answers.female >= 0.5) == (same.female >= 0.5)).mean()), 4),
         },
         "missed": misses(found, chips),
     }
@@ -103,38 +100,42 @@ def main(argv: list[str] | None = None) -> None:
         "--model", type=pathlib.Path, default=pathlib.Path("hf_model"), help="model folder (default: hf_model)"
     )
     parser.add_argument("--data", required=True, help="UTKFace: its folder or archive")
+    parser.add_argument("--external", type=pathlib.Path, action="append", default=[], help="folder of other photos")
     parser.add_argument("--split", default="test", choices=["validation", "test"])
     parser.add_argument("--recipe", help="name of the recipe that made the weights (default: what the weights say)")
-    parser.add_argument("--end-to-end", action="store_true", help="also through the detector")
-    parser.add_argument("--robustness", action="store_true", help="also on changed chips")
-    parser.add_argument("--limit", type=int, help="at most so many faces for the two slow parts")
+    parser.add_argument("--limit", type=int, help="at most so many faces of the split, to try it small")
+    parser.add_argument(
+        "--limit-changed", type=int, help="at most so many faces for the changed rows, the slowest part"
+    )
     parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("cache"))
     parser.add_argument("--out", type=pathlib.Path, help="default: metrics.json in the model folder")
     parser.add_argument("--plots", type=pathlib.Path, help="folder for PNG plots")
     args = parser.parse_args(argv)
 
-    predictor = AgeGenderPredictor.from_pretrained(args.model)
-    splits, fingerprint = load_chips(args.data, args.cache)
+    outputs = RawOutputs(args.model, args.cache)
+    splits, fingerprints = load_chips(args.data, args.cache)
     chips = splits[args.split]
-    answers = predict_chips(predictor, chips)
-    about = {
+    if args.limit:
+        chips = chips.take(np.sort(np.random.default_rng(0).permutation(len(chips))[: args.limit]))
+    metrics: dict = {
         "weights_sha256": file_sha256(args.model / WEIGHTS_NAME),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "recipe": args.recipe or recipe_of(args.model / WEIGHTS_NAME),
         "data": {
-            "fingerprint": fingerprint,
+            "fingerprint": fingerprints,
             "splits": "80/10/10 by salted hash of the duplicate group",
             "n": {name: len(split) for name, split in splits.items()},
         },
         "split": args.split,
     }
-    metrics = about | figures_of(answers, predictor.config["decision"])
+    raw = outputs.chips(args.split, chips.images)
+    answers = answers_of(raw, chips, outputs.config)
+    metrics |= figures_of(answers, outputs.config["decision"])
     print_summary(metrics)
-    rows = np.sort(np.random.default_rng(0).permutation(len(chips))[: args.limit])
-    if args.end_to_end:
-        metrics["end_to_end"] = measure_end_to_end(predictor, answers.take(rows))
-    if args.robustness:
-        metrics["robustness"] = measure_robustness(predictor, answers.take(rows))
+    metrics["adulthood"] = measure_adulthood(answers.age, chips.age)
+    metrics["end_to_end"] = measure_end_to_end(outputs, args.split, answers)
+    metrics["robustness"] = measure_robustness(outputs, args.split, answers, args.limit_changed)
+    metrics["external"] = dict(measure_external(outputs, folder) for folder in args.external)
     out = args.out or args.model / "metrics.json"
     write_whole(out, json.dumps(metrics, indent=1, ensure_ascii=False) + "\n")
     print(f"Wrote {out}")
@@ -142,6 +143,20 @@ def main(argv: list[str] | None = None) -> None:
         from train.measure.plots import plot_all
 
         plot_all(answers, metrics, args.plots)
+
+
+def measure_robustness(
+    outputs: RawOutputs, split: str, unchanged: Answers, limit: int | None = None
+) -> dict[str, dict]:
+    """The figures of the chips, or of ``limit`` of them, as they are and after each change of ``robustness.toml``."""
+    n = len(unchanged.age)
+    unchanged = unchanged.take(np.sort(np.random.default_rng(0).permutation(n)[:limit]))
+    chips, decision = unchanged.chips, outputs.config["decision"]
+    rows = {"unchanged": beside(unchanged, unchanged, decision)}
+    for name, change in load_rows().items():
+        raw = outputs.chips(f"{split}, {name}", chips.images, change)
+        rows[name] = beside(answers_of(raw, chips, outputs.config), unchanged, decision)
+    return rows
 
 
 def recipe_of(weights: pathlib.Path) -> str:

@@ -40,7 +40,14 @@ def factors(chips: Chips) -> Iterator[tuple[str, list[tuple[str, np.ndarray]]]]:
     ages = age_levels(chips.age)
     genders = [(name, chips.gender == index) for index, name in enumerate(GENDERS)]
     races = [(name, chips.race == index) for index, name in enumerate(RACES)]
-    yield "range", [("20-60", (chips.age >= 20) & (chips.age <= 60)), ("13 and older", chips.age >= 13)]
+    yield (
+        "range",
+        [
+            ("20-60", (chips.age >= 20) & (chips.age <= 60)),
+            ("13 and older", chips.age >= 13),
+            ("70 and older", chips.age >= 70),
+        ],
+    )
     yield "age", ages
     yield "gender", pooled(genders)
     yield "race", pooled(races)

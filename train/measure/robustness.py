@@ -1,52 +1,59 @@
-"""What changes of the picture do to the answers."""
+"""What changes of the picture do to the answers: the rows of ``robustness.toml``."""
 
-import io
+import functools
+import pathlib
+import tomllib
 from collections.abc import Callable
 
 import numpy as np
 import PIL.Image
-import PIL.ImageEnhance
-import PIL.ImageFilter
 
-from hf_model.predictor import AgeGenderPredictor
-from train.measure.answers import Answers, predict_chips, with_intervals
+from hf_model.changes import CHANGES
+from train.measure.answers import Answers, bootstrap, with_intervals
 
-
-def _jpeg(image: PIL.Image.Image, quality: int) -> PIL.Image.Image:
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality)
-    return PIL.Image.open(buffer).convert("RGB")
+ROWS = pathlib.Path(__file__).with_name("robustness.toml")
+ADULT_LOOKS = 13  # years: below, gender is hard for anyone
 
 
-def _rotate(image: PIL.Image.Image, degrees: float) -> PIL.Image.Image:
-    side = image.width
-    padded = PIL.Image.fromarray(np.pad(np.asarray(image), ((side, side), (side, side), (0, 0)), mode="edge"))
-    turned = padded.rotate(degrees, PIL.Image.Resampling.BILINEAR)
-    return turned.crop((side, side, 2 * side, 2 * side))
+def load_rows(path: pathlib.Path = ROWS) -> dict[str, Callable]:
+    """The changes by the name of their row, from an array or a picture to a picture.
 
-
-def _covered(image: PIL.Image.Image) -> PIL.Image.Image:
-    covered = image.copy()
-    covered.paste((128, 128, 128), (0, round(image.height * 0.62), image.width, image.height))
-    return covered
-
-
-CHANGES: dict[str, Callable[[PIL.Image.Image], PIL.Image.Image]] = {
-    "rotated 15° left": lambda image: _rotate(image, 15),
-    "rotated 15° right": lambda image: _rotate(image, -15),
-    "brightness × 0.6": lambda image: PIL.ImageEnhance.Brightness(image).enhance(0.6),
-    "brightness × 1.4": lambda image: PIL.ImageEnhance.Brightness(image).enhance(1.4),
-    "Gaussian blur, 2 px": lambda image: image.filter(PIL.ImageFilter.GaussianBlur(2)),
-    "JPEG quality 30": lambda image: _jpeg(image, 30),
-    "lower face covered": _covered,
-    "64-pixel face": lambda image: image.resize((64, 64), PIL.Image.Resampling.BILINEAR),
-}
-
-
-def measure_robustness(predictor: AgeGenderPredictor, unchanged: Answers) -> dict[str, dict]:
-    """The figures of the same chips as they are and after each change."""
-    decision = predictor.config["decision"]
-    rows = {"unchanged": with_intervals(unchanged, decision)}
-    for name, change in CHANGES.items():
-        rows[name] = with_intervals(predict_chips(predictor, unchanged.chips, change, name), decision)
+    Raises:
+        ValueError: a row names a change that is not there.
+    """
+    rows: dict[str, Callable] = {}
+    for row in tomllib.loads(path.read_text(encoding="utf-8"))["rows"]:
+        name, change, strength = row.pop("name"), row.pop("change"), row.pop("strength")
+        if change not in CHANGES:
+            raise ValueError(f"{path}: row {name!r} names {change!r}; there are {', '.join(CHANGES)}.")
+        rows[name] = functools.partial(_apply, CHANGES[change], strength, row)
     return rows
+
+
+def _apply(change: Callable, strength: float, more: dict, image) -> PIL.Image.Image:
+    if isinstance(image, np.ndarray):
+        image = PIL.Image.fromarray(image)
+    return change(image, strength, **more)
+
+
+def beside(changed: Answers, unchanged: Answers, decision: dict) -> dict[str, dict]:
+    """The figures of changed chips, and how far the answers moved from those for the same chips unchanged."""
+    moved = np.abs(changed.age - unchanged.age)
+    same = (changed.female >= 0.5) == (unchanged.female >= 0.5)
+    female, older = changed.chips.gender == 1, changed.chips.age >= ADULT_LOOKS
+    right = (changed.female >= 0.5) == female
+
+    def figures(rows: np.ndarray) -> dict[str, float]:
+        women, men = rows[older[rows] & female[rows]], rows[older[rows] & ~female[rows]]
+        return {
+            "age_change": float(moved[rows].mean()),
+            "same_side_of_half": float(same[rows].mean()),
+            "women_13plus": float(right[women].mean()) if len(women) else float("nan"),
+            "men_13plus": float(right[men].mean()) if len(men) else float("nan"),
+        }
+
+    result = bootstrap(figures, len(moved))
+    for name, group in (("women_13plus", older & female), ("men_13plus", older & ~female)):
+        if name in result:
+            result[name]["n"] = int(group.sum())
+    return with_intervals(changed, decision) | result

@@ -14,7 +14,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from train.config import read_config
 from train.recipe import load_recipe
-from train.release.figures import MEASURES, render_figures, show
+from train.release.figures import EXTERNAL_MEASURES, MEASURES, render_figures, show
 from train.run import read_history
 
 TEMPLATE = pathlib.Path(__file__).with_name("card_template.md")
@@ -74,6 +74,8 @@ def render_card(metrics: dict, config: dict) -> str:
             decision=config["decision"],
             input=config["input"],
             age_interval=config["age_interval"],
+            heads=config["heads"],
+            external_measures=EXTERNAL_MEASURES,
             version=config["model_version"],
             training=load_recipe(metrics["recipe"]),
             history=read_history(),

@@ -13,7 +13,8 @@ import hf_model
 from hf_model.architecture import build_model
 from hf_model.download import CONFIG_NAME, WEIGHTS_NAME
 from hf_model.weights import save_weights
-from train.config import read_config
+from train.config import read_config, write_config
+from train.measure.outputs import CALIBRATIONS
 from train.run import Run, keep_history
 
 SHIPPED_MODEL = pathlib.Path(hf_model.__file__).resolve().parent
@@ -29,15 +30,18 @@ def main(argv: list[str] | None = None) -> None:
     checkpoint = Run(args.run).checkpoint()
     if checkpoint is None:
         parser.error(f"{args.run} holds no whole checkpoint")
-    heads = read_config(args.model / CONFIG_NAME)["heads"]
-    network = build_model(heads)
+    description = read_config(args.run / "run.json")
+    config = read_config(args.model / CONFIG_NAME)
+    network = build_model(description["heads"])
     with np.load(checkpoint / "variables.npz") as arrays:
         for variable in network.variables:
             variable.assign(arrays[f"model:{variable.path}"])
     if args.model.resolve() == SHIPPED_MODEL:  # another model folder's history is in its own run
         keep_history(args.run)
-    recipe = read_config(args.run / "run.json")["recipe"]
-    save_weights(network, args.model / WEIGHTS_NAME, {"recipe": recipe})
+    save_weights(network, args.model / WEIGHTS_NAME, {"recipe": description["recipe"]})
+    # What was calibrated on other weights does not hold for these.
+    kept = {key: value for key, value in config.items() if key not in CALIBRATIONS}
+    write_config(args.model / CONFIG_NAME, kept | {"heads": description["heads"]})
     print(f"Wrote {args.model / WEIGHTS_NAME} from {checkpoint}")
 
 

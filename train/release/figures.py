@@ -27,6 +27,19 @@ MEASURES = (
     ("gender_coverage", "gender: share of faces not called uncertain", "share"),
     ("gender_accuracy_decided", "gender: accuracy among those", "share"),
     ("gender_accuracy_uncertain_wrong", "gender: accuracy, uncertain counted as wrong", "share"),
+    ("gender_called_wrong", "gender: called male or female, and wrong", "share"),
+    ("gender_log_loss", "gender: log loss, nats", "number"),
+    ("gender_ece", "gender: expected calibration error", "number"),
+)
+EXTERNAL_MEASURES = (
+    ("bin_distance", "age: distance to the labelled bin, years", "years"),
+    ("inside_bin", "age: inside the labelled bin", "share"),
+    ("range_meets_bin", "age: the 80 % range meets the bin", "share"),
+    ("gender", "gender: accuracy at 0.5", "share"),
+    ("gender_10plus", "gender: the same at 10 and older", "share"),
+    ("women_10plus", "gender: women of 10 and older", "share"),
+    ("men_10plus", "gender: men of 10 and older", "share"),
+    ("called_wrong", "gender: called male or female, and wrong", "share"),
     ("gender_ece", "gender: expected calibration error", "number"),
 )
 

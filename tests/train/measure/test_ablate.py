@@ -65,7 +65,7 @@ def test_a_variant_is_trained_and_leaves_nothing_behind(tmp_path):
     (tmp_path / "a.toml").write_text(SMALL)
     recipe = ablate.load_ablations(tmp_path / "a.toml").variants["plain"]
     chips = {name: split.take(range(10)) for name, split in smoke_chips()[0].items()}
-    heads = {"conv_filters": 8, "conv_kernel": 1, "dense_units": 8}
+    heads = {"conv_filters": 8, "conv_kernel": 1, "dense_units": 8, "age_bins": 117}
     figures = ablate.train_variant(recipe, chips, heads, None, tmp_path / "runs")
     assert figures.keys() == {"age_mae", "gender_accuracy", "gender_auc", "seconds"}
     assert list((tmp_path / "runs").iterdir()) == []

@@ -1,18 +1,17 @@
 import json
-import shutil
 
 import evaluate
 import numpy as np
 import pytest
 
-from hf_model.prediction import age_interval
-from train.measure.answers import Answers, predict_chips, with_intervals
-from train.measure.calibrate_age import best_line, calibrate, move_age
+from train.measure.adulthood import measure_adulthood
+from train.measure.answers import Answers, answers_of, with_intervals
 from train.measure.evaluate import measure_end_to_end
 from train.measure.groups import age_levels, pooled
 from train.measure.metrics.age_error.age_error import age_error
 from train.measure.metrics.gender_report.gender_report import auc, expected_calibration_error, gender_report
-from train.measure.robustness import CHANGES
+from train.measure.outputs import RawOutputs
+from train.measure.robustness import beside, load_rows
 from train.release.card import render_card
 from train.release.figures import render_figures
 from train.smoke import smoke_chips
@@ -84,59 +83,20 @@ def test_a_bootstrap_interval_holds_the_value_and_narrows_with_n(predictor):
     assert large["n"] == 640
 
 
-def test_the_age_interval_covers_four_in_five_of_new_faces_of_every_age():
-    """Also where the network guesses towards the middle, and at other shares of ages than it was calibrated on."""
-    random = np.random.default_rng(0)
-
-    def faces(n, oldest):
-        age = random.integers(0, oldest, n)
-        return np.clip(40 + 0.7 * (age - 40) + random.normal(0, 1 + age / 12, n), 0, None), age
-
-    table = calibrate(*faces(2000, 100))
-    assert table["predicted_age"] == sorted(set(table["predicted_age"]))
-    predicted, labelled = faces(6000, 80)
-    ends = np.array([age_interval(age, table) for age in predicted])
-    inside = (ends[:, 0] <= labelled) & (labelled <= ends[:, 1])
-    assert 0.77 < inside.mean() < 0.84
-    for youngest in range(0, 80, 10):
-        assert 0.70 < inside[(labelled >= youngest) & (labelled < youngest + 10)].mean() < 0.90
+def test_every_change_of_the_robustness_table_gives_a_picture_again_and_another():
+    chip = smoke_chips(1)[0]["test"].images[0]
+    rows = load_rows()
+    assert len(rows) == 11
+    for name, change in rows.items():
+        changed = np.asarray(change(chip))
+        assert changed.shape == chip.shape
+        assert not np.array_equal(changed, chip), name
 
 
-def test_the_line_through_the_ages_undoes_a_shrunk_scale_in_the_weights(root, tmp_path, predictor, astronaut):
-    random = np.random.default_rng(0)
-    labelled = random.uniform(5, 80, 400)
-    factor, offset = best_line(labelled / 1.1 - 1, labelled)
-    assert (factor, offset) == (pytest.approx(1.1), pytest.approx(1.1, abs=0.11))
-    for name in ("config.json", "model.safetensors"):
-        shutil.copyfile(root / "hf_model" / name, tmp_path / name)
-    move_age(tmp_path, 1.1, 2.0)
-    (before,), (after,) = predictor(astronaut), type(predictor).from_pretrained(tmp_path)(astronaut)
-    assert after.age == pytest.approx(1.1 * before.age + 2.0, rel=2e-3)
-    assert after.female_probability == pytest.approx(before.female_probability, abs=1e-5)
-
-
-def test_the_interval_holds_the_prediction_and_rises_with_it():
-    random = np.random.default_rng(0)
-    labelled = random.integers(0, 90, 500)
-    table = calibrate(np.clip(labelled + random.normal(0, 8, 500), 0, None), labelled)
-    ends = np.array([age_interval(age, table) for age in range(120)])
-    assert (ends[:, 0] <= np.arange(120)).all()
-    assert (ends[:, 1] >= np.arange(120)).all()
-    assert (np.diff(ends, axis=0) >= 0).all()
-
-
-def test_many_equal_predictions_can_be_calibrated():
-    predicted = np.concatenate([np.zeros(300), np.linspace(1, 80, 700)])
-    table = calibrate(predicted, np.round(predicted + 1))
-    low, high = age_interval(0.0, table)
-    assert low == 0
-    assert 1 <= high < 8
-
-
-def test_every_change_of_the_robustness_table_gives_a_chip_again(predictor):
-    chips = smoke_chips(2)[0]["test"]
-    for name, change in CHANGES.items():
-        assert np.isfinite(predict_chips(predictor, chips, change, name).age).all()
+def test_rows_name_changes_that_are_there(tmp_path):
+    (tmp_path / "rows.toml").write_text('[[rows]]\nname = "odd"\nchange = "shrug"\nstrength = 1\n')
+    with pytest.raises(ValueError, match="'odd' names 'shrug'"):
+        load_rows(tmp_path / "rows.toml")
 
 
 def test_chips_that_are_no_faces_are_missed_by_the_detector(predictor):
@@ -146,7 +106,7 @@ def test_chips_that_are_no_faces_are_missed_by_the_detector(predictor):
     assert all(predictor(make_scene(image, random).image) == [] for image in smoke_chips(4)[0]["test"].images)
 
 
-def test_astronaut_chips_pasted_on_pictures_agree_with_the_chip_itself(predictor, astronaut):
+def test_astronaut_chips_pasted_on_pictures_agree_with_the_chip_itself(root, predictor, astronaut):
     """The end-to-end promise on the one face that may be in the tree: framing gives the chip back."""
     ((_face, crop),) = predictor.crops(astronaut)
     chip = np.asarray(crop.resize((200, 200)))
@@ -155,10 +115,44 @@ def test_astronaut_chips_pasted_on_pictures_agree_with_the_chip_itself(predictor
     n = 6
     text = np.array([str(i) for i in range(n)])
     chips = Chips(np.stack([chip] * n), np.full(n, 30.0), np.ones(n, int), np.zeros(n, int), text, text)
-    on_chips = predict_chips(predictor, chips)
-    result = measure_end_to_end(predictor, on_chips)
+    outputs = RawOutputs(root / "hf_model", None)
+    on_chips = answers_of(outputs.chips("chips", chips.images), chips, outputs.config)
+    assert on_chips.low[0] < on_chips.age[0] < on_chips.high[0]
+    result = measure_end_to_end(outputs, "test", on_chips)
     assert result["missed"]["overall"]["value"] <= 0.34
     assert result["agreement"]["mean_age_difference"] < 5
+
+
+def test_how_far_answers_moved_is_told_beside_the_figures():
+    chips = smoke_chips(60)[0]["test"]
+    unchanged = Answers(chips, chips.age, chips.gender.astype(float), *np.full((2, 60), np.nan))
+    moved = Answers(chips, chips.age + 3, np.full(60, 0.9), *np.full((2, 60), np.nan))
+    figures = beside(moved, unchanged, {"male_below": 0.45, "female_above": 0.55})
+    assert figures["age_change"]["value"] == pytest.approx(3)
+    assert figures["same_side_of_half"]["value"] == pytest.approx(chips.gender.mean(), abs=1e-4)
+    assert (figures["women_13plus"]["value"], figures["men_13plus"]["value"]) == (1, 0)
+    assert figures["gender_called_wrong"]["value"] == pytest.approx(1 - chips.gender.mean(), abs=1e-4)
+
+
+def test_the_18_year_line_by_hand():
+    section = measure_adulthood(np.array([20.0, 10, 17.9, 40, 18]), np.array([17, 12, 19, 40, 18]))
+    assert section["called_adult"]["all"]["value"] == 0.5
+    assert section["called_adult"]["16-17"] == {"value": 1.0, "low": 1.0, "high": 1.0, "n": 1}
+    assert section["called_minor"]["18-20"]["value"] == 0.5
+    assert "21-24" not in section["called_minor"]
+
+
+def test_parts_are_computed_once_and_kept_for_these_weights(root, tmp_path, monkeypatch):
+    images = smoke_chips(3)[0]["test"].images
+    outputs = RawOutputs(root / "hf_model", tmp_path)
+    first = outputs.chips("a part", images)
+    assert first.age.shape == (3,)
+    assert first.faces.tolist() == [1, 1, 1]
+    monkeypatch.setattr(outputs, "_compute", lambda *_: pytest.fail("computed again"))
+    assert np.array_equal(outputs.chips("a part", images).age, first.age)
+    for name, other in (("another part", images), ("a part", images[::-1])):
+        with pytest.raises(pytest.fail.Exception, match="computed again"):
+            outputs.chips(name, other)
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +165,17 @@ def test_the_committed_metrics_belong_to_the_committed_weights(root, metrics):
 
     assert metrics["weights_sha256"] == file_sha256(root / "hf_model" / "model.safetensors")
     assert metrics["split"] == "test"
-    assert {"overall", "groups", "data", "recipe", "created", "end_to_end", "robustness"} <= set(metrics)
+    assert {
+        "overall",
+        "groups",
+        "data",
+        "recipe",
+        "created",
+        "end_to_end",
+        "robustness",
+        "external",
+        "adulthood",
+    } <= set(metrics)
 
 
 def test_the_committed_figures_meet_the_bars_that_were_reached(metrics):

@@ -11,7 +11,7 @@ from huggingface_hub import HfApi
 
 from tests.hub.server import HubServer
 from train.release.contents import Release, ReleaseError, check_version, list_files, space_release
-from train.release.gate import comparable, compare, table
+from train.release.gate import TEST_OF, comparable, compare, table
 from train.release.publish import PublishError, gate, main, push
 
 SMALL = {"README.md": b"---\nlicense: other\n---\n# small\n", "config.json": b"{}", "model.safetensors": b"\0weights 1"}
@@ -321,6 +321,12 @@ def test_the_gate_sees_what_is_worse_beyond_its_interval():
     assert "WORSE" in table(compare(figures(), figures(mae=9)))
     assert comparable(figures(), figures()) is None
     assert "fingerprint" in comparable(figures(), figures(fingerprint="b"))
+    # Today every split has one; of 0.1.0's single one the test split is known.
+    old, (new,) = "38f6782e53a16a5e5c3a5826a7c3365c69e58c7fbf974619ab761cebe8d6db2a", TEST_OF.values()
+    today = figures(fingerprint={"train": "other", "test": new})
+    assert comparable(figures(fingerprint=old), today) is None
+    assert comparable(today, figures(fingerprint={"train": "another", "test": new})) is None
+    assert "fingerprint" in comparable(today, figures(fingerprint={"train": "other", "test": "x"}))
 
 
 def with_metrics(metrics, version="0.1.0"):

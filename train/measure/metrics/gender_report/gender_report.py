@@ -7,7 +7,7 @@ import numpy as np
 _DESCRIPTION = """Accuracy at 0.5, area under the ROC curve (auc), recall of each label, expected
 calibration error (ece, ten equal bins of confidence), and the uncertain band: coverage (share of
 faces outside it), accuracy_decided (among those), accuracy_uncertain_wrong (uncertain counts as
-an error)."""
+an error), called_wrong (share of all faces outside it and wrong); log_loss in nats."""
 
 
 def gender_report(
@@ -27,6 +27,8 @@ def gender_report(
         "coverage": float(decided.mean()),
         "accuracy_decided": float(right[decided].mean()) if decided.any() else float("nan"),
         "accuracy_uncertain_wrong": float((right & decided).mean()),
+        "called_wrong": float((~right & decided).mean()),
+        "log_loss": float(-np.log(np.where(female, probability, 1 - probability).clip(1e-7, 1)).mean()),
     }
 
 

@@ -1,0 +1,127 @@
+"""What the predictor says, before any calibration, kept on disk: measuring can be broken off and gone on with.
+
+A part (a split, a change, photos through the detector) is computed once for given weights and kept whole in
+``cache/outputs/``; calibrations and figures follow from it without the network.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+import time
+from collections.abc import Callable, Iterable
+
+import datasets
+import numpy as np
+
+from dataset_script.utkface import MAX_AGE
+from hf_model.download import WEIGHTS_NAME
+from hf_model.predictor import AgeGenderPredictor
+from train.files import file_sha256
+
+CALIBRATIONS = ("age_interval", "gender_calibration")  # sections of config.json that are made from raw answers
+# Sections that a part depends on, beside the weights.
+CUTTING = ("input", "detection", "crop", "heads")
+BATCH = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Raw:
+    """The first face of each of N pictures, uncalibrated; NaN where none was found.
+
+    ``age`` (N,) years; ``female`` (N,) probabilities; ``distribution`` (N, 117), NaN where the model has none;
+    ``box`` (N, 4): xmin, ymin, xmax, ymax, NaN for a chip; ``faces`` (N,): how many faces a photo has.
+    """
+
+    age: np.ndarray
+    female: np.ndarray
+    distribution: np.ndarray
+    box: np.ndarray
+    faces: np.ndarray
+
+    def take(self, rows) -> "Raw":
+        """The given rows."""
+        return Raw(**{field.name: getattr(self, field.name)[rows] for field in dataclasses.fields(self)})
+
+
+class RawOutputs:
+    """The raw answers of one model folder, computed part by part.
+
+    Args:
+        folder: the model.
+        cache: where parts are kept; None keeps nothing.
+    """
+
+    def __init__(self, folder: pathlib.Path, cache: pathlib.Path | None):
+        self.predictor = AgeGenderPredictor.from_pretrained(folder)
+        self.config = self.predictor.config
+        self.predictor.config = {key: value for key, value in self.config.items() if key not in CALIBRATIONS}
+        self.key = file_sha256(folder / WEIGHTS_NAME)[:16]
+        self.cache = cache / "outputs" if cache else None
+
+    def chips(self, part: str, images: np.ndarray, change: Callable | None = None) -> Raw:
+        """For (N, 200, 200, 3) uint8 chips, each changed first where ``change`` is given."""
+        pictures = (image if change is None else change(image) for image in images)
+        return self._part(part, pictures, len(images), "none", images)
+
+    def photos(self, part: str, photos: Iterable, count: int, about) -> Raw:
+        """For photos through the detector; ``about`` tells apart what they are made from."""
+        return self._part(part, photos, count, "most_confident", about)
+
+    def _part(self, part: str, pictures: Iterable, count: int, faces: str, about) -> Raw:
+        cutting = json.dumps([part, count, faces, {key: self.config.get(key) for key in CUTTING}])
+        digest = hashlib.sha256(cutting.encode() + np.ascontiguousarray(about).tobytes()[:4_000_000]).hexdigest()[:16]
+        path = self.cache / f"{self.key}-{digest}.npz" if self.cache else None
+        if path and path.is_file():
+            print(f"{part}: kept from before", flush=True)
+            with np.load(path) as arrays:
+                return Raw(**arrays)
+        raw = self._compute(part, pictures, count, faces)
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial = path.with_suffix(".part.npz")
+            np.savez(partial, **dataclasses.asdict(raw))
+            os.replace(partial, path)
+        return raw
+
+    def _compute(self, part: str, pictures: Iterable, count: int, faces: str) -> Raw:
+        age, female, number = (np.full(count, np.nan) for _ in range(3))
+        distribution, box = np.full((count, MAX_AGE + 1), np.nan, np.float32), np.full((count, 4), np.nan)
+        start = time.monotonic()
+        waiting: list = []
+        row = 0
+        with datasets.utils.tqdm(total=count, desc=part, unit=" pictures") as bar:
+            for picture in _ended(pictures):
+                if picture is not None:
+                    waiting.append(picture)
+                if waiting and (picture is None or len(waiting) == BATCH):
+                    for found in self._answers(waiting, faces):
+                        number[row] = len(found)
+                        if found:
+                            best = found[0]
+                            age[row], female[row] = best.age, best.female_probability
+                            if best.age_distribution is not None:
+                                distribution[row] = best.age_distribution
+                            if best.box:
+                                box[row] = list(best.box.values())
+                        row += 1
+                    bar.update(len(waiting))
+                    waiting = []
+        print(f"{part}: {count} pictures in {time.monotonic() - start:.0f} s", flush=True)
+        return Raw(age, female, distribution, box, number)
+
+    def _answers(self, pictures: list, faces: str) -> list:
+        if faces == "none":
+            return self.predictor(pictures, faces="none")
+        return [self._of_photo(picture) for picture in pictures]
+
+    def _of_photo(self, picture) -> list:
+        analysis = self.predictor.analyse(picture)
+        return analysis.predictions + [None] * (analysis.found - len(analysis.predictions))
+
+
+def _ended(pictures: Iterable):
+    """The pictures, and None at their end."""
+    yield from pictures
+    yield None
