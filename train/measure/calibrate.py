@@ -123,19 +123,12 @@ def calibrate_range(clean: tuple, changed: list[tuple]) -> dict:
     return best[1]
 
 
-def validation_answers(
-    outputs: RawOutputs, chips: Chips, limit: int | None = None
-) -> tuple[Raw, dict[str, Raw], Chips]:
+def validation_answers(outputs: RawOutputs, chips: Chips) -> tuple[Raw, dict[str, Raw], Chips]:
     """Raw answers for the validation chips, for each changed row of some of them, and those some."""
-    rows = np.sort(np.random.default_rng(1).permutation(len(chips))[: limit or len(chips)])
-    chips = chips.take(rows)
     clean = outputs.chips("validation", chips.images)
     some = chips.take(np.arange(len(chips))[:: max(len(chips) // CHANGED_CHIPS, 1)])
-    return (
-        clean,
-        {name: outputs.chips(f"validation, {name}", some.images, change) for name, change in load_rows().items()},
-        some,
-    )
+    rows = load_rows().items()
+    return clean, {name: outputs.chips(f"validation, {name}", some.images, change) for name, change in rows}, some
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -148,9 +141,9 @@ def main(argv: list[str] | None = None) -> None:
     path = args.model / CONFIG_NAME
     outputs = RawOutputs(args.model, args.cache)
     chips = load_chips(args.data, args.cache)[0]["validation"]
-    clean, changed, some = validation_answers(outputs, chips, args.limit)
     if args.limit:
         chips = chips.take(np.sort(np.random.default_rng(1).permutation(len(chips))[: args.limit]))
+    clean, changed, some = validation_answers(outputs, chips)
     gender = calibrate_gender((clean.female, chips.gender), [(raw.female, some.gender) for raw in changed.values()])
     update_config(path, "gender_calibration", gender)
     print(f"gender: {gender}")

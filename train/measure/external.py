@@ -9,7 +9,6 @@ import dataclasses
 import pathlib
 
 import numpy as np
-import PIL.Image
 
 from train.measure.answers import bootstrap, ranges_and_probabilities
 from train.measure.metrics.gender_report.gender_report import expected_calibration_error
@@ -52,6 +51,9 @@ def read_labels(folder: pathlib.Path) -> Labels:
         raise ValueError(f"{path} is missing: it names each picture with its age (or age_min, age_max) and gender.")
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
+    odd = [row.get("file") for row in rows if row.get("gender") not in (None, "0", "1")]
+    if odd:
+        raise ValueError(f"{path}: the gender of {odd[0]!r} is neither 0 (male) nor 1 (female).")
     try:
         low = np.array([float(row.get("age_min") or row["age"]) for row in rows])
         high = np.array([float(row.get("age_max") or row["age"]) for row in rows])
@@ -119,8 +121,7 @@ def figures_of_photos(raw: Raw, labels: Labels, config: dict, among: np.ndarray)
 def measure_external(outputs: RawOutputs, folder: pathlib.Path) -> tuple[str, dict]:
     """The section of a folder, and its name: all photos, and apart those for choosing and for reporting."""
     labels = read_labels(folder)
-    # Read here, as any photo is: what the predictor cannot read is a mistake of the folder.
-    photos = (PIL.Image.open(folder / name).convert("RGB") for name in labels.file)
+    photos = (folder / name for name in labels.file)
     raw = outputs.photos(f"external, {folder.name}", photos, len(labels.file), labels.file)
     everyone, choosing = np.ones(len(labels.file), bool), labels.choosing
     section = figures_of_photos(raw, labels, outputs.config, everyone)

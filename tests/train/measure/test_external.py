@@ -60,3 +60,6 @@ def test_a_folder_without_labels_or_a_column_is_named(tmp_path):
     (tmp_path / "labels.csv").write_text("file,gender\na.jpg,1\n")
     with pytest.raises(ValueError, match="no column 'age'"):
         read_labels(tmp_path)
+    (tmp_path / "labels.csv").write_text("file,age,gender\na.jpg,30,female\n")
+    with pytest.raises(ValueError, match=r"'a\.jpg' is neither 0 \(male\) nor 1"):
+        read_labels(tmp_path)
