@@ -95,6 +95,7 @@ ablate: setup
 # Broken off and started again it goes on: what the network said is kept in cache/outputs.
 evaluate: setup
 	$(BIN)/python -m train.measure.calibrate --model $(MODEL) --data $(DATA_DIR) $(ARGS)
+	$(BIN)/python -m train.measure.quality --model $(MODEL) --data $(DATA_DIR) $(ARGS)
 	$(BIN)/python -m train.measure.evaluate --model $(MODEL) --data $(DATA_DIR) $(if $(EXTERNAL),--external $(EXTERNAL)) $(ARGS)
 	$(BIN)/python -m train.release.card
 

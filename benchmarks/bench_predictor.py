@@ -55,11 +55,13 @@ class Straightforward:
 
     def photo(self, photo: PIL.Image.Image) -> tuple[dict, float]:
         """Box and age of the most confident face."""
-        from hf_model.faces import Face, crop_square
+        from hf_model.alignment import cut
+        from hf_model.faces import Face, chip_square
 
         best = max(self.detector.detect_faces(np.asarray(photo)), key=lambda item: item["confidence"])
         (face,) = self.refine(photo, [Face.from_mtcnn(best)])
-        return face.clipped(*photo.size), self.chip(crop_square(photo, face, self.config["crop"]))
+        crop = cut(photo, chip_square(face, self.config["crop"]), self.config["crop"]["size"])
+        return face.clipped(*photo.size), self.chip(crop)
 
     def chip(self, chip: PIL.Image.Image) -> float:
         """Age of a chip."""

@@ -1,4 +1,4 @@
-"""Command line: `python -m hf_model photo.jpg [more.jpg | folder] [--faces all|none] [--json] [--distribution]`."""
+"""Command line: `python -m hf_model photo.jpg [more.jpg | folder] [--faces all|none|largest] [--json] [--distribution]`."""
 
 import argparse
 import contextlib
@@ -55,13 +55,17 @@ def native_noise_held_back():
 
 
 def line(name: str, number: int, count: int, face: dict) -> str:
-    """One face as one line of text."""
+    """One face as one line of text, and one more for each warning."""
     age = f"age {face['age']:.0f}"
     if face["age_interval"]:
         age += " ({:.0f} to {:.0f})".format(*face["age_interval"])
     which = f" face {number}/{count}" if count > 1 else ""
     box = " at x {xmin}-{xmax}, y {ymin}-{ymax}".format(**face["box"]) if face["box"] else ""
-    return f"{name}:{which} {age}, {face['gender']} (P(female) = {face['female_probability']:.2f}){box}"
+    turned = f", after turning the photo by {face['rotation']}° to the left" if face["rotation"] else ""
+    warnings = "".join(f"\n    {warning}" for warning in face["warnings"])
+    return (
+        f"{name}:{which} {age}, {face['gender']} (P(female) = {face['female_probability']:.2f}){box}{turned}{warnings}"
+    )
 
 
 def main(argv: list[str] | None = None) -> int:

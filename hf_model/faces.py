@@ -1,17 +1,12 @@
-"""Finding faces with MTCNN, and cutting them out the way UTKFace's chips are cut."""
+"""A found face: its box and landmarks, how it is framed as UTKFace's chips are, and which of several comes first."""
 
 import dataclasses
 import math
-import threading
 
 import numpy as np
 import PIL.Image
 
-from .engines import KerasEngine
-
-# Asked for larger faces than this, MTCNN 1.0.0 can scale a picture below what its first network takes,
-# and fails; so smaller faces are left out afterwards.
-LARGEST_SAFE_FACE = 20
+from .alignment import Square
 
 LANDMARKS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 # Distances between two landmarks each, by their places in LANDMARKS; a pair and its mirror image count together.
@@ -24,8 +19,6 @@ DISTANCES = {
     "eye_mouth_across": ((0, 4), (1, 3)),
 }
 POINTS = {"eyes": (0, 1), "nose": (2,), "mouth": (3, 4)}
-MIRRORED = [1, 0, 2, 4, 3]  # where each of LANDMARKS is in a mirror image
-LANDMARK_INPUT = 48  # pixels, of MTCNN's last network
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +26,9 @@ class Face:
     """A found face, in pixels of the image, as floats, perhaps beyond its edges.
 
     ``left``, ``top``, ``width``, ``height``: the detector's box; ``score``: its confidence, 0 to 1;
-    ``landmarks``: five (x, y) in the order of ``LANDMARKS``.
+    ``landmarks``: five (x, y) in the order of ``LANDMARKS``; ``rotation``: by how many degrees, 0, 90, 180 or
+    270, the image had to be turned counter-clockwise for the detector to find it; ``level``: what MTCNN's last
+    network says of it on a square that is level with it, 0 to 1.
     """
 
     left: float
@@ -42,6 +37,8 @@ class Face:
     height: float
     score: float
     landmarks: tuple[tuple[float, float], ...]
+    rotation: int = 0
+    level: float = 0.0
 
     @classmethod
     def from_mtcnn(cls, item: dict, scale: float = 1.0) -> "Face":
@@ -50,6 +47,17 @@ class Face:
         points = (item["keypoints"][name] for name in LANDMARKS)
         landmarks = tuple((float(x) / scale, float(y) / scale) for x, y in points)
         return cls(left, top, width, height, float(item["confidence"]), landmarks)
+
+    @property
+    def size(self) -> float:
+        """The longer side of the box."""
+        return max(self.width, self.height)
+
+    def is_sound(self) -> bool:
+        """Whether it has a size: MTCNN can return empty boxes and landmarks that fall together."""
+        numbers = (self.left, self.top, self.width, self.height, *np.ravel(self.landmarks))
+        sizes = (self.width, self.height, np.ptp(self.landmarks, axis=0).max())
+        return all(map(math.isfinite, numbers)) and min(sizes) > 0
 
     def clipped(self, image_width: int, image_height: int) -> dict[str, int]:
         """The box in whole pixels inside the image, as ``Prediction.box`` has it."""
@@ -60,98 +68,30 @@ class Face:
             "ymax": min(max(round(self.top + self.height), 0), image_height),
         }
 
+    def shifted(self, x: float, y: float) -> "Face":
+        """The same face on a larger image, of which this one lies at (x, y)."""
+        landmarks = tuple((along + x, down + y) for along, down in self.landmarks)
+        return dataclasses.replace(self, left=self.left + x, top=self.top + y, landmarks=landmarks)
 
-class FaceDetector:
-    """MTCNN on a bounded working size (Zhang et al., 2016; package ``mtcnn``, weights inside it).
+    def enlarged(self, factor: float) -> "Face":
+        """The same face on an image that is so many times as large."""
+        left, top, width, height = (factor * value for value in (self.left, self.top, self.width, self.height))
+        landmarks = tuple((factor * x, factor * y) for x, y in self.landmarks)
+        return Face(left, top, width, height, self.score, landmarks, self.rotation, self.level)
 
-    Args:
-        working_size: the longer side of what the detector sees; a larger image is scaled down, a
-            smaller one is left as it is. A 12-megapixel photo takes seconds otherwise.
-        min_face_size: smallest face in pixels of the working size.
-        min_score: boxes of a lower score are left out.
-        landmark_scale: side of the square in which landmarks are refined, as a multiple of their spread,
-            the root mean square distance from their mean.
-        engine: who runs MTCNN's networks; by default Keras.
-    """
-
-    def __init__(
-        self,
-        working_size: int,
-        min_face_size: int,
-        min_score: float,
-        landmark_scale: float,
-        engine: KerasEngine | None = None,
-    ):
-        self.working_size = working_size
-        self.min_face_size = min_face_size
-        self.min_score = min_score
-        self.landmark_scale = landmark_scale
-        self._engine = engine or KerasEngine()
-        self._mtcnn = None
-        self._lock = threading.Lock()
-
-    def load(self):
-        """The MTCNN networks, built at the first call."""
-        with self._lock:
-            if self._mtcnn is None:
-                from mtcnn import MTCNN
-
-                detector = MTCNN()
-                for stage in detector.stages:
-                    stage._model = self._engine.compile(stage.model)
-                self._mtcnn = detector
-        return self._mtcnn
-
-    def __call__(self, image: PIL.Image.Image) -> list[Face]:
-        """All faces of an upright RGB image, most confident first."""
-        scale = min(self.working_size / max(image.size), 1.0)
-        size = (max(round(image.width * scale), 1), max(round(image.height * scale), 1))
-        if min(size) < self.min_face_size:
-            return []
-        seen = image if size == image.size else image.resize(size, PIL.Image.Resampling.BILINEAR, reducing_gap=2.0)
-        # One image a call: given a list, MTCNN 1.0.0 can lose every image of it to one without a face.
-        # The boxes are asked for unclipped, so that a face at the edge keeps its true centre and size.
-        smallest = min(self.min_face_size, LARGEST_SAFE_FACE)
-        found = self.load().detect_faces(np.asarray(seen), fit_to_image=False, min_face_size=smallest)
-        faces = []
-        for item in found:
-            face = Face.from_mtcnn(item, scale)
-            large_enough = scale * max(face.width, face.height) >= self.min_face_size
-            if face.score >= self.min_score and large_enough and _is_sound(face):
-                faces.append(face)
-        return self.refine(image, sorted(faces, key=lambda face: -face.score))
-
-    def refine(self, image: PIL.Image.Image, faces: list[Face]) -> list[Face]:
-        """The faces with their landmarks found once more, on antialiased squares that all frame a face alike.
-
-        MTCNN gives whole pixels of the working size, found in boxes that wander; its last network, asked again
-        on such a square and on its mirror image, is steadier by a fifth (``train/README.md``). A face whose square
-        lies outside the image stays as it is.
-        """
-        squares = {face: _landmark_square(face, self.landmark_scale) for face in faces}
-        squares = {face: square for face, square in squares.items() if _touches(image, *square)}
-        if not squares:
-            return faces
-        patches = []
-        for square in squares.values():
-            patch = cut_square(image, *square).resize((LANDMARK_INPUT,) * 2, PIL.Image.Resampling.BILINEAR)
-            patches += [np.asarray(patch), np.asarray(patch)[:, ::-1]]
-        _, found, _ = self.load().stages[-1].model((np.stack(patches).astype(np.float32) - 127.5) / 128)
-        refined = {}
-        # Of each face, as it is and mirrored, the x of the five landmarks and then their y, as fractions of the side.
-        for (face, (left, top, side)), (plain, mirrored) in zip(
-            squares.items(), np.asarray(found).reshape(-1, 2, 2, len(LANDMARKS)), strict=True
-        ):
-            x = (plain[0] + 1 - mirrored[0][MIRRORED]) / 2 * side + left
-            y = (plain[1] + mirrored[1][MIRRORED]) / 2 * side + top
-            refined[face] = dataclasses.replace(face, landmarks=tuple(zip(x.tolist(), y.tolist(), strict=True)))
-        return [refined.get(face, face) for face in faces]
-
-
-def _is_sound(face: Face) -> bool:
-    """Whether a face has a size: MTCNN can return empty boxes and landmarks that fall together."""
-    numbers = (face.left, face.top, face.width, face.height, *np.ravel(face.landmarks))
-    return all(map(math.isfinite, numbers)) and min(face.width, face.height, np.ptp(face.landmarks, axis=0).max()) > 0
+    def turned_back(self, rotation: int, width: int, height: int) -> "Face":
+        """A face found on an image of (width, height) after turning it counter-clockwise, on that image."""
+        if not rotation:
+            return self
+        back = {
+            90: lambda x, y: (width - y, x),
+            180: lambda x, y: (width - x, height - y),
+            270: lambda x, y: (y, height - x),
+        }[rotation]
+        ends = [back(self.left, self.top), back(self.left + self.width, self.top + self.height)]
+        (left, top), (right, bottom) = np.min(ends, axis=0).tolist(), np.max(ends, axis=0).tolist()
+        landmarks = tuple(back(x, y) for x, y in self.landmarks)
+        return Face(left, top, right - left, bottom - top, self.score, landmarks, rotation, self.level)
 
 
 def squared_distances(face: Face) -> dict[str, float]:
@@ -169,59 +109,116 @@ def middle_points(face: Face) -> dict[str, np.ndarray]:
     return {name: points[list(places)].mean(axis=0) for name, places in POINTS.items()}
 
 
-def chip_square(face: Face, crop: dict) -> tuple[int, int, int]:
-    """The square (left, top, side) that frames a face as a UTKFace chip does, perhaps beyond the image.
-
-    It is laid by the landmarks, as UTKFace's chips were: the box wanders several times as much.
+def roll(face: Face, weights: dict[str, float] | None = None) -> float:
+    """How far a face is turned clockwise, as seen, from standing upright: degrees, -180 to 180.
 
     Args:
-        face: from :class:`FaceDetector`.
+        weights: of ``eyes`` and ``mouth``, the lines between the two eyes and between the mouth's corners, and of
+            ``down``, the line from the eyes' middle to the mouth's, by default 1 each; a line weighs as much as it
+            is long, too. The first two crowd together on a face turned away, the third does not.
+    """
+    points = np.asarray(face.landmarks)
+    down = points[3:].mean(axis=0) - points[:2].mean(axis=0)
+    lines = {"eyes": points[1] - points[0], "mouth": points[4] - points[3], "down": np.array([down[1], -down[0]])}
+    x, y = sum((1.0 if weights is None else weights[name]) * line for name, line in lines.items())
+    return math.degrees(math.atan2(y, x))
+
+
+def yaw(face: Face) -> float:
+    """About how far a face is turned to the picture's right (below 0: to its left): degrees, from its landmarks.
+
+    The tip of the nose stands out from the plane of eyes and mouth by about nine tenths of half the distance of
+    the eyes, so that it wanders from the middle line as the eyes draw together.
+    """
+    points = LevelPoints(face)
+    return math.degrees(math.atan2(points.nose - points.middle, 0.9 * max(points.half_eyes, 1e-6)))
+
+
+class LevelPoints:
+    """Across a face that is turned level: ``nose``, the middle line at its height, and half the eyes' distance."""
+
+    def __init__(self, face: Face):
+        angle = math.radians(roll(face))
+        level = np.asarray(face.landmarks) @ [
+            [math.cos(angle), -math.sin(angle)],
+            [math.sin(angle), math.cos(angle)],
+        ]
+        eyes, mouth = level[:2].mean(axis=0), level[3:].mean(axis=0)
+        down = mouth[1] - eyes[1]
+        share = np.clip((level[2, 1] - eyes[1]) / down, 0, 1) if down > 0 else 0.5
+        self.nose = float(level[2, 0])
+        self.middle = float(eyes[0] + share * (mouth[0] - eyes[0]))
+        self.half_eyes = float(level[1, 0] - level[0, 0]) / 2
+        self.stands = down > 0
+
+
+def stands(face: Face, most_roll: float) -> bool:
+    """Whether the landmarks lie as in a face that is tilted by no more than so many degrees, its mouth below its eyes."""
+    return abs(roll(face)) <= most_roll and LevelPoints(face).stands
+
+
+def chip_square(face: Face, crop: dict) -> Square:
+    """The square that frames a face as a UTKFace chip does, perhaps beyond the image.
+
+    It is laid by the landmarks, as UTKFace's chips were: the box wanders several times as much. Where they crowd
+    together, as on a face turned away, the box bounds it.
+
+    Args:
+        face: from :class:`hf_model.detection.FaceDetector`.
         crop: measured by ``python -m train.measure.calibrate_crop``. ``side``: weights of
             :func:`squared_distances`, whose weighted sum is the square of the side; ``centre``: weights of
             :func:`middle_points`; ``offset_x`` and ``offset_y``: from their weighted mean to the square's centre,
-            as fractions of the side.
+            as fractions of the side, along the square; ``roll``: weights as :func:`roll` takes them (without
+            them, as in version 0.1.0, the square is not turned); ``smallest``: of the side, as a multiple of the
+            box's mean side (without it, none).
     """
     squares, points = squared_distances(face), middle_points(face)
-    side = max(round(math.sqrt(sum(weight * squares[name] for name, weight in crop["side"].items()))), 1)
-    middle = sum(weight * points[name] for name, weight in crop["centre"].items())
-    x, y = middle + np.array([crop["offset_x"], crop["offset_y"]]) * side
-    return _square_about(x, y, side)
+    side = math.sqrt(sum(weight * squares[name] for name, weight in crop["side"].items()))
+    side = max(side, crop.get("smallest", 0.0) * math.sqrt(face.width * face.height), 1.0)
+    angle = roll(face, crop["roll"]) if "roll" in crop else 0.0
+    x, y = sum(weight * points[name] for name, weight in crop["centre"].items())
+    along, down = Square(0, 0, side, angle).axes()
+    x, y = np.array([x, y]) + crop["offset_x"] * along + crop["offset_y"] * down
+    return Square(float(x), float(y), side, angle)
 
 
-def _square_about(x: float, y: float, side: int) -> tuple[int, int, int]:
-    """The square (left, top, side) of whole pixels about a point."""
-    return round(float(x) - side / 2), round(float(y) - side / 2), side
-
-
-def _landmark_square(face: Face, scale: float) -> tuple[int, int, int]:
-    """The square (left, top, side) about the mean of a face's landmarks, ``scale`` times their spread large."""
+def landmark_square(face: Face, scale: float) -> Square:
+    """The square about the mean of a face's landmarks, level with it, ``scale`` times their spread large."""
     points = np.asarray(face.landmarks)
     x, y = points.mean(axis=0)
-    side = max(round(scale * float(np.sqrt(((points - (x, y)) ** 2).sum(axis=1).mean()))), 1)
-    return _square_about(x, y, side)
-
-
-def _touches(image: PIL.Image.Image, left: int, top: int, side: int) -> bool:
-    """Whether a square covers some of the image."""
-    return left < image.width and top < image.height and left + side > 0 and top + side > 0
+    spread = float(np.sqrt(((points - (x, y)) ** 2).sum(axis=1).mean()))
+    return Square(float(x), float(y), max(scale * spread, 1.0), roll(face))
 
 
 def overlaps(image: PIL.Image.Image, face: Face, crop: dict) -> bool:
     """Whether a face's box and its square both cover some of the image."""
     box = face.clipped(*image.size)
-    return _touches(image, *chip_square(face, crop)) and box["xmax"] > box["xmin"] and box["ymax"] > box["ymin"]
+    square = chip_square(face, crop)
+    return square.touches(*image.size) and box["xmax"] > box["xmin"] and box["ymax"] > box["ymin"]
 
 
-def crop_square(image: PIL.Image.Image, face: Face, crop: dict) -> PIL.Image.Image:
-    """The square around a face, see :func:`chip_square` and :func:`cut_square`; it must overlap the image."""
-    return cut_square(image, *chip_square(face, crop))
+def in_order(faces: list[Face], score_margin: float) -> list[Face]:
+    """The most confident first; of those whose scores differ by no more than the margin, the largest."""
+    left, ordered = sorted(faces, key=lambda face: -face.score), []
+    while left:
+        equal = [face for face in left if face.score >= left[0].score - score_margin]
+        first = max(equal, key=lambda face: face.size)
+        ordered.append(first)
+        left.remove(first)
+    return ordered
 
 
-def cut_square(image: PIL.Image.Image, left: int, top: int, side: int) -> PIL.Image.Image:
-    """A square of an upright RGB image that it touches, never squeezed; beyond the image its edge is repeated."""
-    box = (max(left, 0), max(top, 0), min(left + side, image.width), min(top + side, image.height))
-    inside = image.crop(box)
-    if inside.size == (side, side):
-        return inside
-    padding = ((box[1] - top, top + side - box[3]), (box[0] - left, left + side - box[2]), (0, 0))
-    return PIL.Image.fromarray(np.pad(np.asarray(inside), padding, mode="edge"))
+def merged(faces: list[Face], most_overlap: float) -> list[Face]:
+    """Without those that mostly share a better face's box: the smaller one's share of area is above ``most_overlap``."""
+    kept: list[Face] = []
+    for face in sorted(faces, key=lambda face: -face.score):
+        if all(_shared(face, other) <= most_overlap for other in kept):
+            kept.append(face)
+    return kept
+
+
+def _shared(one: Face, other: Face) -> float:
+    """Area of two boxes' intersection as a share of the smaller box."""
+    across = min(one.left + one.width, other.left + other.width) - max(one.left, other.left)
+    down = min(one.top + one.height, other.top + other.height) - max(one.top, other.top)
+    return max(across, 0) * max(down, 0) / min(one.width * one.height, other.width * other.height)

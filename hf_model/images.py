@@ -20,6 +20,8 @@ except ImportError:  # optional: without it an HEIC photo is refused like any un
 # Bytes 4 to 12 of what phones write, by ISO/IEC 23008-12.
 HEIC_STARTS = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1")
 
+LONGEST_NAME = 100  # characters of an input's name in a message
+
 
 class InvalidImageError(ValueError):
     """An input that is not a usable picture: ``source`` says which, ``reason`` why."""
@@ -34,10 +36,11 @@ class InvalidImageError(ValueError):
 
 
 def describe(image) -> str:
-    """A short name for an input, for messages."""
+    """A short name for an input, for messages: of a long one, as a data URI is, the start and the end."""
     if isinstance(image, (str, os.PathLike)):
         path = os.fspath(image)
-        return path if isinstance(path, str) and path else repr(path)
+        name = path if isinstance(path, str) and path else repr(path)
+        return name if len(name) <= LONGEST_NAME else f"{name[:38]}...{name[41 - LONGEST_NAME :]}"
     if isinstance(image, (bytes, bytearray, memoryview)):
         return f"image of {len(image)} bytes"
     if isinstance(image, np.ndarray):
@@ -48,10 +51,12 @@ def describe(image) -> str:
 
 
 def read_image(image, max_pixels: int) -> PIL.Image.Image:
-    """An upright RGB picture from a path, bytes, binary file, PIL image or (H, W, 3) uint8 array.
+    """An upright RGB picture from a path, bytes, binary file, PIL image or uint8 array.
 
     EXIF orientation is applied; of an animation the first frame is taken; transparency is laid on
-    white; 16-bit greyscale is scaled to 8 bits.
+    white; 16-bit greyscale is scaled to 8 bits. Arrays are grey (H, W), RGB (H, W, 3) or RGBA (H, W, 4). That the
+    colours of an array lie in the order blue, green, red, as OpenCV reads them, cannot be seen: such an array is
+    misread unless it is given as ``array[..., ::-1]``.
 
     Args:
         image: the input.
@@ -117,11 +122,14 @@ def _binary_file(image, source: str) -> io.BytesIO:
 
 def _from_array(array: np.ndarray, source: str, max_pixels: int) -> PIL.Image.Image:
     if array.dtype != np.uint8:
-        raise InvalidImageError(source, "pass uint8 values from 0 to 255")
-    if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
-        raise InvalidImageError(source, "pass one RGB picture of shape (height, width, 3)")
+        reason = "pass uint8 values from 0 to 255"
+        if array.dtype.kind == "f":
+            reason += "; values from 0 to 1 become such by (255 * array).round().astype('uint8')"
+        raise InvalidImageError(source, reason)
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)) or 0 in array.shape:
+        raise InvalidImageError(source, "pass one picture: grey (height, width), RGB (..., 3) or RGBA (..., 4)")
     _check_size(array.shape[1], array.shape[0], source, max_pixels)
-    return PIL.Image.fromarray(np.ascontiguousarray(array))
+    return _to_rgb(PIL.Image.fromarray(np.ascontiguousarray(array)))
 
 
 def _check_size(width: int, height: int, source: str, max_pixels: int) -> None:

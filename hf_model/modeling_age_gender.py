@@ -7,16 +7,19 @@ transformers 4.57 copies from a local folder only the files that this one import
 files of the package that are needed stand here.
 """
 
+from .alignment import cut  # noqa: F401
 from .architecture import build_model  # noqa: F401
 from .configuration_age_gender import AgeGenderConfig
+from .detection import FaceDetector  # noqa: F401
 from .download import find_model  # noqa: F401
 from .engines import make_engine  # noqa: F401
-from .faces import FaceDetector  # noqa: F401
+from .faces import Face  # noqa: F401
 from .folding import run_model  # noqa: F401
 from .images import read_image  # noqa: F401
 from .prediction import Prediction  # noqa: F401
 from .predictor import AgeGenderPredictor
 from .preprocessing import preprocess  # noqa: F401
+from .quality import measure_quality  # noqa: F401
 from .weights import load_weights  # noqa: F401
 
 

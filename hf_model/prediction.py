@@ -15,8 +15,11 @@ class Prediction:
     of faces, whatever that age is, None where the model was not calibrated; ``gender`` ``"male"``,
     ``"female"`` or ``"uncertain"``, as perceived by UTKFace's annotators; ``female_probability`` 0
     to 1; ``box`` the detector's box in whole pixels of the upright image, None for ``faces="none"``;
-    ``detection_score`` 0 to 1, None likewise; ``age_distribution`` 117 probabilities, of the ages 0 to
-    116, None where the model has none (it takes no part in comparing or printing).
+    ``detection_score`` 0 to 1, None likewise; ``rotation``: by how many degrees, 0, 90, 180 or 270, the photo had
+    to be turned counter-clockwise for the face to be found (the box is in pixels of the photo as it was given);
+    ``quality``: what the picture is worth, see :func:`hf_model.quality.measure_quality`; ``warnings``: sentences, each
+    earned by a measured rise of the error; ``age_distribution`` 117 probabilities, of the ages 0 to 116, None where
+    the model has none (it takes no part in comparing or printing).
     """
 
     age: float
@@ -25,6 +28,9 @@ class Prediction:
     female_probability: float
     box: dict[str, int] | None
     detection_score: float | None
+    rotation: int = 0
+    quality: dict[str, float | None] = dataclasses.field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
     age_distribution: np.ndarray | None = dataclasses.field(default=None, compare=False, repr=False)
 
     def to_dict(self, distribution: bool = False) -> dict:
@@ -32,6 +38,7 @@ class Prediction:
         values = dataclasses.asdict(self)
         if self.age_interval is not None:
             values["age_interval"] = list(self.age_interval)
+        values["warnings"] = list(self.warnings)
         probabilities = values.pop("age_distribution")
         if distribution:
             values["age_distribution"] = None if probabilities is None else [round(float(p), 6) for p in probabilities]

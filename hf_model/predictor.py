@@ -1,23 +1,37 @@
 """The predictor: photos in, predictions out. Needs neither PyTorch nor transformers."""
 
+import dataclasses
 import os
 from collections.abc import Iterable, Mapping
 
 import numpy as np
 import PIL.Image
 
+from .alignment import Square, cut
+from .detection import FaceDetector
 from .download import find_model, read_config
 from .engines import Forward, KerasEngine, make_engine
-from .faces import Face, FaceDetector, crop_square, overlaps
+from .faces import Face, chip_square, overlaps
 from .images import InvalidImageError, describe, read_image
 from .prediction import Analysis, Prediction, age_interval, calibrated, decide_gender
 from .preprocessing import preprocess, resize
+from .quality import measure_quality, warnings_of
 
-FACES = ("most_confident", "all", "none")
+FACES = ("most_confident", "largest", "all", "none")
 # A call's crops go through the network in batches of these shapes, the largest first, so that nothing is retraced and
 # nothing padded. 32 takes more memory and gained a few per cent on one processor, and lost a tenth on another
 # (benchmarks/predictor.json).
 BATCH_SHAPES = (8, 4, 2, 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Shown:
+    """A face as the network is shown it: ``pixels`` (S, S, 3) uint8, and its picture's measures."""
+
+    face: Face | None
+    pixels: np.ndarray
+    photo: tuple[int, int]
+    quality: dict[str, float | None]
 
 
 class AgeGenderPredictor:
@@ -75,10 +89,10 @@ class AgeGenderPredictor:
         """Predicts for one photo, or for a list of photos.
 
         Args:
-            images: a path, bytes, binary file, PIL image or (H, W, 3) uint8 RGB array; or a list
-                (or tuple, or generator) of these.
-            faces: ``"most_confident"``, ``"all"`` (sorted by score), or ``"none"``: the photo is a
-                face chip already and no detector runs.
+            images: a path, bytes, binary file, PIL image or uint8 array, see
+                :func:`hf_model.images.read_image`; or a list (or tuple, or generator) of these.
+            faces: ``"most_confident"`` (of equally sure ones the largest), ``"largest"``, ``"all"`` (the most
+                confident first), or ``"none"``: the photo is a face chip already and no detector runs.
             batch_size: how many crops are gathered before they go through the network, at most.
             on_error: ``"raise"``, or ``"return"`` to put the :class:`InvalidImageError` of a bad
                 photo in its place in the list and carry on.
@@ -113,10 +127,8 @@ class AgeGenderPredictor:
         _check_faces(faces)
         upright = self.read(image)
         wanted, found = self._find(upright, faces)
-        pixels = [self._pixels(upright, face) for face in wanted]
-        outputs = self._run(np.stack(pixels), len(pixels)) if pixels else {}
-        predictions = [self._prediction(outputs, row, face, upright.size) for row, face in enumerate(wanted)]
-        return Analysis(predictions, [PIL.Image.fromarray(crop) for crop in pixels], found)
+        shown = [self._show(upright, face, found) for face in wanted]
+        return Analysis(self._predict(shown, 32), [PIL.Image.fromarray(one.pixels) for one in shown], found)
 
     def read(self, image) -> PIL.Image.Image:
         """The upright RGB picture as the predictor sees it; ``Prediction.box`` is in its pixels.
@@ -133,7 +145,7 @@ class AgeGenderPredictor:
             InvalidImageError: a photo that cannot be used.
         """
         upright = self.read(image)
-        return [(face, self._crop(upright, face)) for face in self._find(upright, faces)[0]]
+        return [(face, self._crop(upright, self._square(face))) for face in self._find(upright, faces)[0]]
 
     def warm_up(self) -> None:
         """Loads the detector and runs everything once, so that the first answer does not wait."""
@@ -150,45 +162,55 @@ class AgeGenderPredictor:
         """The faces asked for, None for a picture that is one, and how many the photo has."""
         if faces == "none":
             return [None], 1
-        found: list[Face | None] = [f for f in self.detector(image) if overlaps(image, f, self.config["crop"])]
-        return (found[:1] if faces == "most_confident" else found), len(found)
+        found = [face for face in self.detector(image) if overlaps(image, face, self.config["crop"])]
+        if faces == "largest":
+            found.sort(key=lambda face: -face.size)
+        return [*(found if faces == "all" else found[:1])], len(found)
 
-    def _crop(self, image: PIL.Image.Image, face: Face | None) -> PIL.Image.Image:
-        return crop_square(image, face, self.config["crop"]) if face else image
+    def _square(self, face: Face | None) -> Square | None:
+        return chip_square(face, self.config["crop"]) if face else None
 
-    def _pixels(self, image: PIL.Image.Image, face: Face | None) -> np.ndarray:
-        """(S, S, 3) uint8: a face as the network is shown it."""
-        return resize(self._crop(image, face), self.size, self.config["input"]["resample"])
+    def _crop(self, image: PIL.Image.Image, square: Square | None) -> PIL.Image.Image:
+        """The square upright picture of a face, as large as the chips of the training; a chip as it is."""
+        return cut(image, square, self.config["crop"].get("size", self.size)) if square else image
+
+    def _show(self, image: PIL.Image.Image, face: Face | None, found: int) -> Shown:
+        square = self._square(face)
+        pixels = resize(self._crop(image, square), self.size, self.config["input"]["resample"])
+        return Shown(face, pixels, image.size, measure_quality(pixels, face, square, image.size, found))
 
     def _predict_many(self, images: Iterable, faces: str, batch_size: int, on_error: str) -> list:
         results: list = []
-        waiting: list[np.ndarray] = []  # network inputs not yet run
-        places: list[tuple[int, Face | None, tuple[int, int]]] = []
+        waiting: list[tuple[int, Shown]] = []  # the photo's place in results, and a face not yet answered
 
-        def run_waiting() -> None:
-            if not waiting:
-                return
-            outputs = self._run(np.stack(waiting), batch_size)
-            for row, (index, face, size) in enumerate(places):
-                results[index].append(self._prediction(outputs, row, face, size))
+        def answer_waiting() -> None:
+            answers = self._predict([shown for _, shown in waiting], batch_size)
+            for (index, _), prediction in zip(waiting, answers, strict=True):
+                results[index].append(prediction)
             waiting.clear()
-            places.clear()
 
         for index, image in enumerate(images):
             try:
                 upright = self.read(image)
                 results.append([])
-                for face in self._find(upright, faces)[0]:
-                    waiting.append(self._pixels(upright, face))
-                    places.append((index, face, upright.size))
+                wanted, found = self._find(upright, faces)
+                for face in wanted:
+                    waiting.append((index, self._show(upright, face, found)))
+                    if len(waiting) >= batch_size:  # inside a photo too: a crowd's memory is bounded
+                        answer_waiting()
             except InvalidImageError as error:
                 if on_error == "raise":
                     raise
                 results.append(error)
-            if len(waiting) >= batch_size:
-                run_waiting()
-        run_waiting()
+        answer_waiting()
         return results
+
+    def _predict(self, shown: list[Shown], batch_size: int) -> list[Prediction]:
+        """The answers for faces, in their order."""
+        if not shown:
+            return []
+        outputs = self._run(np.stack([one.pixels for one in shown]), batch_size)
+        return [self._prediction(outputs, row, one) for row, one in enumerate(shown)]
 
     def _run(self, pixels: np.ndarray, batch_size: int) -> dict[str, np.ndarray]:
         """(N, S, S, 3) uint8 through the network in fixed batch shapes; the outputs of N rows by name."""
@@ -201,20 +223,22 @@ class AgeGenderPredictor:
             start += shape
         return {name: np.concatenate([output[name] for output in outputs]) for name in outputs[0]}
 
-    def _prediction(
-        self, outputs: dict[str, np.ndarray], row: int, face: Face | None, size: tuple[int, int]
-    ) -> Prediction:
-        """The answer in one row of the network's outputs, for a face of an image of that size."""
+    def _prediction(self, outputs: dict[str, np.ndarray], row: int, shown: Shown) -> Prediction:
+        """The answer in one row of the network's outputs, for the face that it was shown."""
         age, female = float(outputs["age"][row]), float(outputs["gender"][row])
         female_probability = calibrated(female, self.config.get("gender_calibration"))
         distribution = outputs["age_distribution"][row] if "age_distribution" in outputs else None
+        face = shown.face
         return Prediction(
             age=age,
             age_interval=age_interval(age, distribution, self.config.get("age_interval")),
             gender=decide_gender(female_probability, **self.config["decision"]),
             female_probability=female_probability,
-            box=face.clipped(*size) if face else None,
+            box=face.clipped(*shown.photo) if face else None,
             detection_score=face.score if face else None,
+            rotation=face.rotation if face else 0,
+            quality=shown.quality,
+            warnings=warnings_of(shown.quality, self.config.get("quality")),
             age_distribution=distribution,
         )
 
@@ -231,6 +255,4 @@ def _is_many(images) -> bool:
         return False
     if isinstance(images, Iterable) and not isinstance(images, Mapping):
         return True
-    raise InvalidImageError(
-        describe(images), "pass a path, bytes, a binary file, a PIL image or a uint8 array (H, W, 3)"
-    )
+    raise InvalidImageError(describe(images), "pass a path, bytes, a binary file, a PIL image or a uint8 array")

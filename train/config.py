@@ -20,6 +20,6 @@ def write_config(path: str | os.PathLike, config: dict) -> None:
     write_whole(path, numbers.sub(lambda match: f"[{' '.join(match[1].split())}]", text) + "\n")
 
 
-def update_config(path: str | os.PathLike, section: str, values: dict) -> None:
+def update_config(path: str | os.PathLike, section: str, values: dict | list) -> None:
     """Replaces one section of a ``config.json`` by measured values."""
     write_config(path, read_config(path) | {section: values})

@@ -4,6 +4,8 @@ import sys
 
 import pytest
 
+from hf_model.__main__ import line
+
 
 @pytest.fixture(scope="module")
 def photos(astronaut, tmp_path_factory):
@@ -41,8 +43,21 @@ def test_json_lines_hold_every_input(root, photos):
     assert result.returncode == 2
     assert rows[0]["image"].endswith("astronaut.png")
     assert len(rows[0]["faces"]) == 1
-    assert set(rows[0]["faces"][0]) == {"age", "age_interval", "gender", "female_probability", "box", "detection_score"}
+    assert set(rows[0]["faces"][0]) == {
+        "age", "age_interval", "gender", "female_probability", "box", "detection_score", "rotation", "quality", "warnings",
+    }  # fmt: skip
     assert "error" in rows[1]
+
+
+def test_a_turned_photo_and_what_its_picture_is_worth_are_told():
+    answer = {
+        "age": 30.2, "age_interval": [20.0, 40.0], "gender": "male", "female_probability": 0.1, "rotation": 90,
+        "box": {"xmin": 1, "ymin": 2, "xmax": 3, "ymax": 4}, "warnings": ["The face is 24 pixels across; ..."],
+    }  # fmt: skip
+    told = line("a.jpg", 1, 1, answer).splitlines()
+    assert told[0].endswith("at x 1-3, y 2-4, after turning the photo by 90° to the left")
+    assert told[1].strip() == answer["warnings"][0]
+    assert len(line("a.jpg", 1, 1, answer | {"rotation": 0, "warnings": []}).splitlines()) == 1
 
 
 def test_good_photos_alone_exit_0_and_a_missing_model_is_told(root, photos, tmp_path):

@@ -1,13 +1,14 @@
-import types
+import dataclasses
 
 import numpy as np
 import PIL.Image
 import pytest
 
-from hf_model.faces import LANDMARKS, Face, FaceDetector, chip_square, crop_square, overlaps
+from hf_model.faces import Face, chip_square, in_order, landmark_square, merged, overlaps, roll, stands, yaw
 
 # Landmarks in a cross, the nose in its middle, the eyes at the ends of its beam.
 CENTRED = {"side": {"eyes": 1.0}, "centre": {"nose": 1.0}, "offset_x": 0.0, "offset_y": 0.0}
+UPRIGHT = np.array([(-20, -20), (20, -20), (0, 3), (-16, 20), (16, 20)], float)
 
 
 def face(x, y, arm, score=1.0, box=None):
@@ -16,51 +17,57 @@ def face(x, y, arm, score=1.0, box=None):
     return Face(*(box or (x - arm, y - arm, 2 * arm, 2 * arm)), score, landmarks)
 
 
-def numbered(width, height):
-    """A picture whose pixel at (x, y) is (x, y, 0)."""
-    pixels = np.zeros((height, width, 3), np.uint8)
-    pixels[..., 0], pixels[..., 1] = np.meshgrid(np.arange(width), np.arange(height))
-    return PIL.Image.fromarray(pixels)
+def turned(degrees, points=UPRIGHT):
+    """An upright face, turned clockwise as seen."""
+    cos, sin = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    landmarks = points @ np.array([[cos, sin], [-sin, cos]]) + 100
+    return Face(60, 60, 80, 80, 1.0, tuple(map(tuple, landmarks)))
 
 
-def test_the_crop_is_a_square_around_the_landmarks():
-    crop = crop_square(numbered(200, 200), face(70, 90, 30), CENTRED)
-    assert crop.size == (60, 60)
-    assert np.asarray(crop)[0, 0].tolist() == [40, 60, 0]
-    assert np.asarray(crop)[-1, -1].tolist() == [99, 119, 0]
-
-
-def test_wide_and_tall_boxes_are_never_squeezed():
+def test_wide_and_tall_boxes_give_the_same_square():
     for width, height in ((80, 20), (20, 80)):
-        found = face(100, 100, 40, box=(100 - width / 2, 100 - height / 2, width, height))
-        pixels = np.asarray(crop_square(numbered(200, 200), found, CENTRED))
-        assert pixels.shape[:2] == (80, 80)
-        assert np.ptp(pixels[..., 0]) == np.ptp(pixels[..., 1]) == 79
-
-
-def test_scale_and_offset_come_from_the_constants():
-    half = CENTRED | {"side": {"eyes": 0.125, "mouth": 0.125}, "offset_x": -0.5, "offset_y": 0.25}
-    crop = crop_square(numbered(200, 200), face(100, 100, 20), half)
-    assert crop.size == (20, 20)
-    assert np.asarray(crop)[10, 10].tolist() == [90, 105, 0]
+        square = chip_square(face(100, 100, 40, box=(100 - width / 2, 100 - height / 2, width, height)), CENTRED)
+        assert (square.x, square.y, square.side, square.roll) == (100, 100, 80, 0)
 
 
 def test_side_and_centre_are_the_weighted_landmarks():
     found = Face(0, 0, 1, 1, 1.0, ((0.0, 0.0), (8.0, 0.0), (4.0, 3.0), (1.0, 6.0), (7.0, 6.0)))
     weights = {"eyes": 1, "mouth": 10, "eye_nose": 100, "mouth_nose": 1000, "eye_mouth": 1e4, "eye_mouth_across": 1e5}
-    crop = {"side": weights, "centre": {"eyes": 0.5, "nose": 0.25, "mouth": 0.25}, "offset_x": 0, "offset_y": 0}
+    crop = {"side": weights, "centre": {"eyes": 0.5, "nose": 0.25, "mouth": 0.25}, "offset_x": 0.1, "offset_y": -0.2}
     side = (64 + 10 * 36 + 100 * 25 + 1000 * 18 + 1e4 * 37 + 1e5 * 85) ** 0.5
-    left, top, found_side = chip_square(found, crop)
-    assert found_side == round(side)
-    assert (left + found_side / 2, top + found_side / 2) == pytest.approx((4, 2.25), abs=0.5)
+    square = chip_square(found, crop)
+    assert square.side == pytest.approx(side)
+    assert (square.x, square.y) == pytest.approx((4 + 0.1 * side, 2.25 - 0.2 * side))
 
 
-@pytest.mark.parametrize(("left", "top"), [(-30, -20), (180, 10), (10, 190), (170, 170)])
-def test_beyond_the_photo_its_edge_is_repeated(left, top):
-    pixels = np.asarray(crop_square(numbered(200, 200), face(left + 30, top + 30, 30), CENTRED))
-    assert pixels.shape == (60, 60, 3)
-    assert np.array_equal(pixels[..., 0], np.broadcast_to(np.clip(left + np.arange(60), 0, 199), (60, 60)))
-    assert np.array_equal(pixels[..., 1], np.broadcast_to(np.clip(top + np.arange(60), 0, 199)[:, None], (60, 60)))
+@pytest.mark.parametrize("degrees", [-170, -60, -10, 0, 35, 90, 180])
+def test_the_square_turns_with_the_face(degrees):
+    lines = {"eyes": 1.0, "mouth": 0.5, "down": 2.0}
+    crop = CENTRED | {"offset_x": 0.25, "offset_y": -0.5, "roll": lines}
+    found = turned(degrees)
+    square = chip_square(found, crop)
+    assert (square.roll - degrees) % 360 == pytest.approx(0, abs=1e-6) or square.roll == pytest.approx(degrees)
+    upright = chip_square(turned(0), crop)
+    # Wherever the face is turned to, its landmarks are in the same places of its square.
+    assert np.allclose(square.find(np.asarray(found.landmarks)), upright.find(np.asarray(turned(0).landmarks)))
+    assert chip_square(found, CENTRED).roll == 0  # as version 0.1.0's constants have it
+
+
+def test_landmarks_that_crowd_together_are_bounded_by_the_box():
+    profile = dataclasses.replace(turned(0, UPRIGHT * [0.1, 0.5]), left=0, top=0, width=90, height=160)
+    assert chip_square(profile, CENTRED).side == pytest.approx(4)
+    assert chip_square(profile, CENTRED | {"smallest": 1.25}).side == pytest.approx(150)
+
+
+def test_tilts_and_turns_are_measured():
+    assert roll(turned(17)) == pytest.approx(17)
+    assert yaw(turned(40)) == pytest.approx(0, abs=1e-6)
+    right = UPRIGHT + np.array([[0, 0], [0, 0], [9, 0], [0, 0], [0, 0]])
+    assert yaw(turned(-30, right)) == pytest.approx(np.rad2deg(np.arctan2(9, 18)))
+    assert stands(turned(60), 70)
+    assert not stands(turned(80), 70)
+    mouth_above = turned(0, UPRIGHT * [1, -1])
+    assert not stands(mouth_above, 70)
 
 
 @pytest.mark.parametrize(
@@ -75,81 +82,50 @@ def test_beyond_the_photo_its_edge_is_repeated(left, top):
     ],
 )
 def test_a_face_outside_the_photo_is_known_as_such(found, expected):
-    assert overlaps(numbered(200, 200), found, CENTRED) is expected
+    assert overlaps(PIL.Image.new("RGB", (200, 200)), found, CENTRED) is expected
 
 
-class OneAnswer:
-    """A detector that always finds the same, and refines the landmarks to those in the middle of the square."""
-
-    def __init__(self, **item):
-        self.item = item
-        self.stages = [types.SimpleNamespace(model=self.landmarks)]
-
-    def landmarks(self, patches):
-        assert patches.shape[1:] == (48, 48, 3)
-        assert np.abs(patches).max() <= 1
-        x, y = [0.3, 0.7, 0.5, 0.35, 0.65], [0.3, 0.3, 0.5, 0.8, 0.8]
-        return None, np.tile(np.float32(x + y), (len(patches), 1)), None
-
-    def detect_faces(self, image, **options):
-        return [self.item]
-
-
-def test_empty_boxes_and_fallen_together_landmarks_are_no_faces():
-    photo = numbered(200, 200)
-    points = {name: [100 + i, 90 + i * i] for i, name in enumerate(LANDMARKS)}
-    cases = [
-        ({}, 1),
-        ({"box": [90, 90, 0, 20]}, 0),
-        ({"box": [float("nan"), 90, 20, 20]}, 0),
-        ({"keypoints": {name: [100, 100] for name in points}}, 0),
-        ({"keypoints": {**points, "nose": [float("inf"), 0]}}, 0),
-        ({"confidence": 0.5}, 0),
-        ({"box": [90, 90, 19, 19]}, 0),  # below the smallest face of 20 pixels
-    ]
-    for change, count in cases:
-        detector = FaceDetector(640, 20, 0.9, 4.0)
-        detector._mtcnn = OneAnswer(**{"box": [90, 90, 20, 20], "confidence": 0.99, "keypoints": points, **change})
-        assert len(detector(photo)) == count
+@pytest.mark.parametrize("rotation", [90, 180, 270])
+def test_a_face_of_a_turned_photo_is_put_back(rotation):
+    width, height = 300, 200
+    on_photo = Face(40, 70, 50, 60, 0.9, ((50, 80), (80, 82), (66, 95), (55, 110), (78, 111)))
+    x, y, wide, high = on_photo.left, on_photo.top, on_photo.width, on_photo.height
+    points = np.array([*on_photo.landmarks, (x, y), (x + wide, y + high)])
+    size = (width, height)
+    for _ in range(rotation // 90):  # counter-clockwise: what was at (x, y) is at (y, width - x)
+        points = np.stack([points[:, 1], size[0] - points[:, 0]], axis=1)
+        size = size[::-1]
+    (left, top), (right, bottom) = points[5:].min(axis=0), points[5:].max(axis=0)
+    found = Face(left, top, right - left, bottom - top, 0.9, tuple(map(tuple, points[:5])))
+    back = found.turned_back(rotation, width, height)
+    assert back == dataclasses.replace(on_photo, rotation=rotation)
 
 
-def test_landmarks_are_refined_on_the_square_and_its_mirror_image():
-    detector = FaceDetector(640, 20, 0.9, 5.0)
-    detector._mtcnn = OneAnswer()
-    inside, outside = face(100, 90, 20), face(-500, 90, 20)
-    refined, unchanged = detector.refine(numbered(200, 200), [inside, outside])
-    assert unchanged == outside
-    side = round(5 * 20 * 0.8**0.5)  # the spread of a cross is its arm times sqrt(0.8)
-    left, top = round(100 - side / 2), round(90 - side / 2)
-    expected = [(0.3, 0.3), (0.7, 0.3), (0.5, 0.5), (0.35, 0.8), (0.65, 0.8)]
-    assert np.allclose(refined.landmarks, [(left + x * side, top + y * side) for x, y in expected], atol=1e-3)
-    assert (refined.left, refined.score) == (inside.left, inside.score)
+def test_of_equal_scores_the_largest_face_comes_first():
+    small, large, poor = face(0, 0, 10, 0.999), face(100, 0, 30, 0.995), face(200, 0, 50, 0.9)
+    assert in_order([small, large, poor], 0.0) == [small, large, poor]
+    assert in_order([poor, small, large], 0.01) == [large, small, poor]
+    assert in_order([poor, small, large], 0.2) == [poor, large, small]
+    assert in_order([], 0.1) == []
+
+
+def test_a_face_found_twice_is_one_and_touching_faces_are_two():
+    found, again = face(100, 100, 40, 0.99), face(104, 98, 36, 0.95)
+    beside = face(181, 100, 40, 0.9)
+    assert merged([again, found, beside], 0.65) == [found, beside]
+    nested = face(90, 90, 12, 0.97)
+    assert merged([nested, found], 0.65) == [found]
+    assert merged([nested, found, again], 1.0) == [found, nested, again]
+
+
+def test_the_landmark_square_is_level_with_the_face():
+    square = landmark_square(turned(25), 4.0)
+    assert square.roll == pytest.approx(25)
+    spread = np.sqrt(((UPRIGHT - UPRIGHT.mean(axis=0)) ** 2).sum(axis=1).mean())
+    assert square.side == pytest.approx(4 * spread)
 
 
 def test_the_reported_box_is_whole_pixels_inside_the_image():
     box = face(50, 50, 5, box=(-5.4, 10.6, 300, 20.2)).clipped(100, 80)
     assert box == {"xmin": 0, "ymin": 11, "xmax": 100, "ymax": 31}
     assert all(type(value) is int for value in box.values())
-
-
-def test_every_small_size_and_every_smallest_face_is_survived(predictor, astronaut):
-    """MTCNN's pyramid of scales has its edge cases; none may raise."""
-    face_alone = astronaut.crop((160, 50, 290, 190))
-    for side in [*range(18, 64, 3), 97, 131]:
-        for size in ((side, side), (side, 3 * side)):
-            predictor.detector(face_alone.resize(size))
-    for smallest in (12, 20, 33, 60, 200):
-        detector = FaceDetector(640, smallest, 0.9, 4.0)
-        detector._mtcnn = predictor.detector.load()
-        assert len(detector(astronaut)) == (smallest < 100)
-
-
-def test_the_compiled_networks_find_what_mtcnn_itself_finds(predictor, astronaut):
-    import mtcnn
-
-    (expected,) = mtcnn.MTCNN().detect_faces(np.asarray(astronaut), fit_to_image=False)
-    (found,) = predictor.detector(astronaut)
-    assert (found.left, found.top, found.width, found.height) == pytest.approx(expected["box"], abs=1)
-    assert found.score == pytest.approx(expected["confidence"], abs=1e-4)
-    points = np.array([expected["keypoints"][name] for name in LANDMARKS])
-    assert np.abs(found.landmarks - points).max() < 0.05 * found.width  # refined

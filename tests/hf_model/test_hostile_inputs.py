@@ -34,7 +34,7 @@ def test_every_odd_file_gives_an_answer_or_a_clear_error(predictor, files):
     for path, result in zip(files, results, strict=True):
         check(result)
         if isinstance(result, InvalidImageError):
-            assert str(path) in str(result)
+            assert path.name[-30:] in str(result)
     by_name = {path.name: result for path, result in zip(files, results, strict=True)}
     for name in ("no_name_ending", "имя на русском.jpg", "...jpg", "trailing_garbage.jpg", "jpeg_named.gif"):
         assert len(by_name[name]) == 1, name

@@ -104,9 +104,12 @@ def test_of_an_animation_the_first_frame_is_taken():
         (b"", "empty"),
         (b"hello", "not a picture"),
         (encoded(gradient(), "JPEG")[:200], "broken"),
-        (np.zeros((4, 4, 3), np.float32), "uint8"),
-        (np.zeros((4, 4), np.uint8), "shape"),
-        (np.zeros((0, 4, 3), np.uint8), "shape"),
+        (np.zeros((4, 4, 3), np.float32), "uint8.*255 \\* array"),
+        (np.zeros((4, 4, 3), np.int64), "uint8"),
+        (np.zeros(4, np.uint8), "grey.*RGB.*RGBA"),
+        (np.zeros((4, 4, 2), np.uint8), "grey.*RGB.*RGBA"),
+        (np.zeros((0, 4, 3), np.uint8), "grey.*RGB.*RGBA"),
+        ("data:image/png;base64," + 5000 * "iVBOR", "no such file|cannot be read"),
         ("https://example.org/a.jpg", "web address"),
         ("/no/such/file.jpg", "no such file"),
         ("a\0b", "cannot be read|no such file"),
@@ -116,8 +119,28 @@ def test_of_an_animation_the_first_frame_is_taken():
 def test_bad_input_is_named_with_its_reason(given, reason):
     with pytest.raises(InvalidImageError, match=reason) as caught:
         read_image(given, LIMIT)
-    assert caught.value.source
+    assert 0 < len(caught.value.source) <= 100
     assert str(caught.value).startswith(caught.value.source)
+    assert len(str(caught.value)) < 300
+
+
+def test_grey_and_transparent_arrays_are_what_they_plainly_are():
+    grey = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
+    assert np.array_equal(np.asarray(read_image(grey, LIMIT)), np.repeat(grey[..., None], 3, axis=2))
+    clear = np.zeros((6, 8, 4), np.uint8)
+    clear[:, :4] = (10, 20, 30, 255)
+    seen = np.asarray(read_image(clear, LIMIT))
+    assert seen[0, 0].tolist() == [10, 20, 30]
+    assert seen[0, 7].tolist() == [255, 255, 255]  # laid on white
+
+
+def test_a_long_name_keeps_its_ends():
+    name = f"/photos/{'x' * 200}/holiday/portrait.jpg"
+    with pytest.raises(InvalidImageError) as caught:
+        read_image(name, LIMIT)
+    assert caught.value.source.startswith("/photos/xxx")
+    assert caught.value.source.endswith("/holiday/portrait.jpg")
+    assert len(caught.value.source) == 100
 
 
 def test_a_folder_is_refused(tmp_path):

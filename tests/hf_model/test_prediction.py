@@ -46,7 +46,11 @@ def test_a_prediction_is_frozen_and_json_ready():
         "female_probability",
         "box",
         "detection_score",
+        "rotation",
+        "quality",
+        "warnings",
     ]
+    assert prediction.to_dict()["warnings"] == []
 
 
 def normal(mean, spread):
@@ -87,7 +91,7 @@ def test_a_temperature_moves_a_probability_towards_the_middle_and_never_over_it(
 
 
 def test_the_distribution_is_told_where_it_is_asked_for_alone():
-    face = Prediction(30.5, None, "female", 0.9, None, None, normal(30, 5))
+    face = Prediction(30.5, None, "female", 0.9, None, None, age_distribution=normal(30, 5))
     assert face == Prediction(30.5, None, "female", 0.9, None, None)
     assert "distribution" not in repr(face)
     assert "age_distribution" not in face.to_dict()

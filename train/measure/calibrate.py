@@ -123,10 +123,12 @@ def calibrate_range(clean: tuple, changed: list[tuple]) -> dict:
     return best[1]
 
 
-def validation_answers(outputs: RawOutputs, chips: Chips) -> tuple[Raw, dict[str, Raw], Chips]:
+def validation_answers(
+    outputs: RawOutputs, chips: Chips, changed_chips: int = CHANGED_CHIPS
+) -> tuple[Raw, dict[str, Raw], Chips]:
     """Raw answers for the validation chips, for each changed row of some of them, and those some."""
     clean = outputs.chips("validation", chips.images)
-    some = chips.take(np.arange(len(chips))[:: max(len(chips) // CHANGED_CHIPS, 1)])
+    some = chips.take(np.arange(len(chips))[:: max(len(chips) // changed_chips, 1)])
     rows = load_rows().items()
     return clean, {name: outputs.chips(f"validation, {name}", some.images, change) for name, change in rows}, some
 
@@ -136,6 +138,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--model", type=pathlib.Path, default=pathlib.Path("hf_model"))
     parser.add_argument("--data", required=True, help="UTKFace: its folder or archive")
     parser.add_argument("--limit", type=int, help="at most so many chips, to try it small")
+    parser.add_argument(
+        "--limit-changed",
+        type=int,
+        default=CHANGED_CHIPS,
+        help=f"how many of them are changed (default: {CHANGED_CHIPS})",
+    )
     parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("cache"))
     args = parser.parse_args(argv)
     path = args.model / CONFIG_NAME
@@ -143,7 +151,7 @@ def main(argv: list[str] | None = None) -> None:
     chips = load_chips(args.data, args.cache)[0]["validation"]
     if args.limit:
         chips = chips.take(np.sort(np.random.default_rng(1).permutation(len(chips))[: args.limit]))
-    clean, changed, some = validation_answers(outputs, chips)
+    clean, changed, some = validation_answers(outputs, chips, args.limit_changed)
     gender = calibrate_gender((clean.female, chips.gender), [(raw.female, some.gender) for raw in changed.values()])
     update_config(path, "gender_calibration", gender)
     print(f"gender: {gender}")

@@ -2,62 +2,107 @@
 
     python -m train.measure.calibrate_crop --data DIR [--chips 600] [--config hf_model/config.json]
 
-Chips of the training split are pasted on larger pictures, found by the detector, and the square
-is fitted that the landmarks must give so that the chip comes back: its side from the distances between
-them, its centre from their places.
+Chips of the training split are pasted on larger pictures and tilted, found by the detector, and the square
+is fitted that the landmarks must give so that the chip comes back: its roll from the lines between them, its side
+from their distances, its centre from their places. Beside it, how far the detector's score wanders on one and the
+same face, within which scores tell nothing.
 """
 
 import argparse
+import itertools
 import pathlib
 
 import datasets
 import numpy as np
 
-from hf_model.faces import DISTANCES, POINTS, Face, FaceDetector, chip_square, middle_points, squared_distances
+from hf_model.alignment import Square
+from hf_model.detection import FaceDetector
+from hf_model.faces import DISTANCES, POINTS, Face, chip_square, middle_points, roll, squared_distances, yaw
 from train.config import read_config, update_config
 from train.data import load_chips
-from train.measure.scenes import make_scene
+from train.measure.scenes import Scene, make_scene
 
 SOMETHING_ELSE = 0.15  # of the side
+MOST_TILT = 20.0  # degrees
+TURNED_AWAY = 25.0  # degrees of yaw
+# Tried for the roll, the line of the eyes weighing 1; and for the least side, in mean sides of the detector's box.
+LINE_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
+SMALLEST = (0.0, *np.arange(0.9, 1.61, 0.02).round(2).tolist())
+SHIFTS = ((0, 0), (1, 2), (3, 1), (5, 7), (10, 4))  # pixels, under which a score is asked for again
+WANDERS = 0.9  # the share of faces whose score wanders by no more than the margin
 
 
-def fit_crop(faces: list[Face], squares: np.ndarray) -> dict:
+def fit_crop(faces: list[Face], squares: list[Square]) -> dict:
     """The crop constants under which the faces' squares match the true ones, see :func:`hf_model.faces.chip_square`.
 
     No distance gets a negative weight, so no face, however odd, can have a square of no size.
 
     Args:
         faces: N found faces.
-        squares: (N, 3) left, top, side of the true chips, in pixels.
+        squares: N true squares of the chips, in pixels.
     """
-    distances = np.array([list(squared_distances(face).values()) for face in faces])
-    middles = np.array([list(middle_points(face).values()) for face in faces])  # (N, 3, 2)
-    centres, sides = squares[:, :2] + squares[:, 2:] / 2, squares[:, 2]
     # Where the middle of the points is far from where it is in the median face, the detector found something else.
-    places = (middles.mean(axis=1) - centres) / sides[:, None]
+    places = [
+        square.find(np.stack(list(middle_points(face).values()))).mean(axis=0)
+        for face, square in zip(faces, squares, strict=True)
+    ]
     kept = np.hypot(*(places - np.median(places, axis=0)).T) < SOMETHING_ELSE
-    distances, middles, centres, sides = (values[kept] for values in (distances, middles, centres, sides))
+    faces = [face for face, keep in zip(faces, kept, strict=True) if keep]
+    squares = [square for square, keep in zip(squares, kept, strict=True) if keep]
+    lines = fit_roll(faces, squares)
 
+    distances = np.array([list(squared_distances(face).values()) for face in faces])
+    sides = np.array([square.side for square in squares])
     weights = positive_weights(distances / sides[:, None] ** 2, np.ones(len(sides)))
     side = np.sqrt(distances @ weights)
     correction = np.median(sides / side)
     weights, side = weights * correction**2, side * correction
 
-    # In sides from the mouth, x below y: how far the eyes and the nose are, how far the centre is, and the offset.
-    eyes, nose, mouth = middles.transpose(1, 0, 2)
-    to_eyes, to_nose, to_centre = (((points - mouth) / side[:, None]).T.ravel() for points in (eyes, nose, centres))
+    # In sides from the mouth, across and down as the face is turned: how far the eyes, the nose and the centre are.
+    level = [Square(0, 0, 1, roll(face, lines)) for face in faces]
+    points = np.array([list(middle_points(face).values()) for face in faces])  # (N, 3, 2)
+    centres = np.array([(square.x, square.y) for square in squares])
+    eyes, nose, mouth = points.transpose(1, 0, 2)
+    to_eyes, to_nose, to_centre = (
+        (np.stack([square.find(ends) - 0.5 for square, ends in zip(level, (far - mouth)[:, None], strict=True)])[:, 0]
+         / side[:, None]).T.ravel()
+        for far in (eyes, nose, centres)
+    )  # fmt: skip
     along_x = np.repeat([1.0, 0.0], len(sides))
     unknowns = np.column_stack([to_eyes, to_nose, along_x, 1 - along_x])
     (eyes_weight, nose_weight, _, _), *_ = np.linalg.lstsq(unknowns, to_centre, rcond=None)
     rest = to_centre - eyes_weight * to_eyes - nose_weight * to_nose
     offset_x, offset_y = np.median(rest.reshape(2, -1), axis=1)
     centre = (eyes_weight, nose_weight, 1 - eyes_weight - nose_weight)
-    return {
+    crop = {
         "side": {name: round(float(weight), 4) for name, weight in zip(DISTANCES, weights, strict=True)},
         "centre": {name: round(float(weight), 4) for name, weight in zip(POINTS, centre, strict=True)},
         "offset_x": round(float(offset_x), 4),
         "offset_y": round(float(offset_y), 4),
+        "roll": lines,
     }
+    return crop | {"smallest": fit_smallest(faces, squares, crop)}
+
+
+def fit_roll(faces: list[Face], squares: list[Square]) -> dict[str, float]:
+    """The weights of the lines, see :func:`hf_model.faces.roll`, with the least mean error of the roll."""
+    tried = ({"eyes": 1.0, "mouth": mouth, "down": down} for mouth, down in itertools.product(LINE_WEIGHTS, repeat=2))
+    return min(tried, key=lambda weights: np.mean(roll_errors(faces, squares, weights)))
+
+
+def roll_errors(faces: list[Face], squares: list[Square], weights: dict[str, float]) -> np.ndarray:
+    """(N,) degrees between the faces' rolls and the true ones."""
+    found = np.array([roll(face, weights) - square.roll for face, square in zip(faces, squares, strict=True)])
+    return np.abs((found + 180) % 360 - 180)
+
+
+def fit_smallest(faces: list[Face], squares: list[Square], crop: dict) -> float:
+    """The least side, in mean sides of the box, with the least mean error on faces that are turned away; 0 for none."""
+    away = [row for row, face in enumerate(faces) if abs(yaw(face)) >= TURNED_AWAY]
+    if not away:
+        return 0.0
+    turned, true = [faces[row] for row in away], [squares[row] for row in away]
+    return min(SMALLEST, key=lambda least: np.mean(framing_errors(turned, true, crop | {"smallest": least})["side"]))
 
 
 def positive_weights(columns: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -72,13 +117,26 @@ def positive_weights(columns: np.ndarray, target: np.ndarray) -> np.ndarray:
         kept.pop(int(found.argmin()))
 
 
-def framing_error(faces: list[Face], squares: np.ndarray, crop: dict) -> dict[str, float]:
-    """Median errors of the squares' centre and side, as fractions of the true side."""
-    found = np.array([chip_square(face, crop) for face in faces], float)
-    centre = np.abs(found[:, :2] + found[:, 2:] / 2 - squares[:, :2] - squares[:, 2:] / 2) / squares[:, 2:]
-    side = np.abs(found[:, 2] / squares[:, 2] - 1)
-    x, y = np.median(centre, axis=0)
-    return {"centre_x": float(x), "centre_y": float(y), "side": float(np.median(side))}
+def framing_errors(faces: list[Face], squares: list[Square], crop: dict) -> dict[str, np.ndarray]:
+    """(N,) errors of the squares' centre and side, as fractions of the true side, and of the roll in degrees."""
+    found = [chip_square(face, crop) for face in faces]
+    pairs = list(zip(found, squares, strict=True))
+    apart = np.array([true.find(np.array([(one.x, one.y)]))[0] - 0.5 for one, true in pairs])
+    return {
+        "centre_x": np.abs(apart[:, 0]),
+        "centre_y": np.abs(apart[:, 1]),
+        "side": np.array([abs(one.side / true.side - 1) for one, true in pairs]),
+        "roll": np.array([abs((one.roll - true.roll + 180) % 360 - 180) for one, true in pairs]),
+    }
+
+
+def score_wander(detector: FaceDetector, scene: Scene) -> float | None:
+    """Between which scores one face's goes when its picture is shifted by a few pixels; None where it is missed."""
+    scores = []
+    for left, top in SHIFTS:
+        found = detector(scene.image.crop((left, top, *scene.image.size)))
+        scores += [face.score for face in found[:1]]
+    return max(scores) - min(scores) if len(scores) == len(SHIFTS) else None
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -88,26 +146,37 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("cache"))
     parser.add_argument("--config", type=pathlib.Path, default=pathlib.Path("hf_model/config.json"))
     args = parser.parse_args(argv)
-    detector = FaceDetector(**read_config(args.config)["detection"])
+    config = read_config(args.config)
+    detector = FaceDetector(**config["detection"])
     chips = load_chips(args.data, args.cache)[0]["train"]
     random = np.random.default_rng(0)
-    faces, squares = [], []
-    for row in datasets.utils.tqdm(random.permutation(len(chips))[: args.chips], desc="Detecting", unit=" chips"):
-        scene = make_scene(chips.images[row], random)
+    faces, squares, wander = [], [], []
+    rows = random.permutation(len(chips))[: args.chips]
+    for number, row in enumerate(datasets.utils.tqdm(rows, desc="Detecting", unit=" chips")):
+        scene = make_scene(chips.images[row], random, most_tilt=MOST_TILT)
         found = detector(scene.image)
         if found:
             faces.append(found[0])
-            squares.append((scene.left, scene.top, scene.side))
+            squares.append(scene.square)
+        if number % 5 == 0:
+            wander.append(score_wander(detector, scene))
     # Fitted on one half, and the error told on the other.
     half = len(faces) // 2
-    truth = np.array(squares, float)
-    crop = fit_crop(faces[:half], truth[:half])
+    crop = config["crop"] | fit_crop(faces[:half], squares[:half])
     print(f"{len(faces)} of {args.chips} chips found; {crop}")
-    errors = framing_error(faces[half:], truth[half:], crop)
-    print(
-        "median error, as a fraction of the side: " + ", ".join(f"{key} {value:.3f}" for key, value in errors.items())
-    )
+    away = [row for row in range(half, len(faces)) if abs(yaw(faces[row])) >= TURNED_AWAY]
+    for name, part in (("all", range(half, len(faces))), (f"the {len(away)} turned away", away)):
+        if len(part):
+            errors = framing_errors([faces[row] for row in part], [squares[row] for row in part], crop)
+            told = ", ".join(
+                f"{key} {np.median(values):.3f} (mean {values.mean():.3f})" for key, values in errors.items()
+            )
+            print(f"median error of {name}, of the side, roll in degrees: {told}")
     update_config(args.config, "crop", crop)
+    known = [value for value in wander if value is not None]
+    margin = round(float(np.quantile(known, WANDERS)), 4)
+    print(f"of {len(known)} faces shifted by a few pixels, {WANDERS:.0%} have scores that wander by at most {margin}")
+    update_config(args.config, "detection", config["detection"] | {"score_margin": margin})
 
 
 if __name__ == "__main__":

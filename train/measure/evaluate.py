@@ -24,6 +24,8 @@ from train.measure.outputs import RawOutputs
 from train.measure.robustness import beside, load_rows
 from train.measure.scenes import make_scene
 
+MOST_TILT = 30.0  # degrees
+
 
 def coverage_by_predicted_age(answers: Answers, levels: list[tuple[str, np.ndarray]]) -> dict[str, dict]:
     """Share of labels inside the interval, for faces predicted to be in the age bins of ``levels``."""
@@ -56,16 +58,20 @@ def figures_of(answers: Answers, decision: dict) -> dict:
     return sections
 
 
-def measure_end_to_end(outputs: RawOutputs, split: str, on_chips: Answers) -> dict:
+def measure_end_to_end(outputs: RawOutputs, split: str, on_chips: Answers, most_tilt: float = 0.0) -> dict:
     """Chips pasted on larger pictures and found by the detector, beside the same chips given as such.
+
+    Args:
+        most_tilt: the pictures are turned by up to so many degrees.
 
     ``overall`` and ``chips`` are both over the found faces; ``missed`` has the detector's misses,
     also by group.
     """
     chips, decision = on_chips.chips, outputs.config["decision"]
     random = np.random.default_rng(0)
-    scenes = (make_scene(image, random).image for image in chips.images)
-    raw = outputs.photos(f"{split}, in scenes", scenes, len(chips), chips.images[:, ::20, ::20])
+    scenes = (make_scene(image, random, most_tilt=most_tilt).image for image in chips.images)
+    part = f"{split}, in scenes" + (f" tilted by up to {most_tilt:g}°" if most_tilt else "")
+    raw = outputs.photos(part, scenes, len(chips), chips.images[:, ::20, ::20])
     found = ~np.isnan(raw.age)
     rows = np.flatnonzero(found)
     answers = answers_of(raw.take(rows), chips.take(rows), outputs.config)
@@ -134,6 +140,9 @@ def main(argv: list[str] | None = None) -> None:
     print_summary(metrics)
     metrics["adulthood"] = measure_adulthood(answers.age, chips.age)
     metrics["end_to_end"] = measure_end_to_end(outputs, args.split, answers)
+    metrics["end_to_end"]["tilted"] = measure_end_to_end(outputs, args.split, answers, MOST_TILT)
+    if "quality" in outputs.config:
+        metrics["quality"] = {"limits": outputs.config["quality"]}
     metrics["robustness"] = measure_robustness(outputs, args.split, answers, args.limit_changed)
     metrics["external"] = dict(measure_external(outputs, folder) for folder in args.external)
     out = args.out or args.model / "metrics.json"

@@ -6,6 +6,7 @@ within the bin, the last bin's end as written) and ``gender`` (0 male, 1 female)
 
 import csv
 import dataclasses
+import json
 import pathlib
 
 import numpy as np
@@ -16,6 +17,7 @@ from train.measure.outputs import Raw, RawOutputs
 
 # Of each age bin and gender the first so many files, by name, serve for choosing; the others report.
 CHOOSING = 8
+SEVERAL = pathlib.Path(__file__).with_name("several_faces.json")
 OLD_ENOUGH = 10  # years, by the bin's lower end
 
 
@@ -118,6 +120,14 @@ def figures_of_photos(raw: Raw, labels: Labels, config: dict, among: np.ndarray)
     return section
 
 
+def photos_of_several(name: str, raw: Raw, labels: Labels) -> np.ndarray:
+    """(N,) which answered photos show several people: those in which version 0.1.0 found several faces, as far as they
+    are listed, and otherwise those in which this model does. The answer there is to be for the most central face."""
+    listed = json.loads(SEVERAL.read_text(encoding="utf-8")).get(name)
+    several = raw.faces > 1 if listed is None else np.isin(labels.file, listed)
+    return several & ~np.isnan(raw.age)
+
+
 def measure_external(outputs: RawOutputs, folder: pathlib.Path) -> tuple[str, dict]:
     """The section of a folder, and its name: all photos, and apart those for choosing and for reporting."""
     labels = read_labels(folder)
@@ -125,6 +135,10 @@ def measure_external(outputs: RawOutputs, folder: pathlib.Path) -> tuple[str, di
     raw = outputs.photos(f"external, {folder.name}", photos, len(labels.file), labels.file)
     everyone, choosing = np.ones(len(labels.file), bool), labels.choosing
     section = figures_of_photos(raw, labels, outputs.config, everyone)
+    several = photos_of_several(folder.name, raw, labels)
+    if several.any():
+        central = raw.central[several]
+        section |= bootstrap(lambda rows: {"most_central": float(central[rows].mean())}, len(central))
     for name, among in (("choosing", choosing), ("reporting", ~choosing)):
         section[name] = figures_of_photos(raw, labels, outputs.config, among)
     return folder.name, section

@@ -18,11 +18,18 @@ import numpy as np
 from dataset_script.utkface import MAX_AGE
 from hf_model.download import WEIGHTS_NAME
 from hf_model.predictor import AgeGenderPredictor
+from hf_model.quality import MEASURES
 from train.files import file_sha256
 
-CALIBRATIONS = ("age_interval", "gender_calibration")  # sections of config.json that are made from raw answers
-# Sections that a part depends on, beside the weights.
-CUTTING = ("input", "detection", "crop", "heads")
+CALIBRATIONS = (
+    "age_interval",
+    "gender_calibration",
+    "quality",
+)  # sections of config.json that are made from raw answers
+# Sections that a part depends on, beside the weights: a chip, and a photo that goes through the detector.
+OF_CHIPS = ("input", "heads")
+OF_PHOTOS = (*OF_CHIPS, "detection", "crop")
+FORMAT = 2  # of a kept part
 BATCH = 32
 
 
@@ -31,7 +38,9 @@ class Raw:
     """The first face of each of N pictures, uncalibrated; NaN where none was found.
 
     ``age`` (N,) years; ``female`` (N,) probabilities; ``distribution`` (N, 117), NaN where the model has none;
-    ``box`` (N, 4): xmin, ymin, xmax, ymax, NaN for a chip; ``faces`` (N,): how many faces a photo has.
+    ``box`` (N, 4): xmin, ymin, xmax, ymax, NaN for a chip; ``faces`` (N,): how many faces a photo has; ``central``
+    (N,): 1 where the first of them is the most central one, else 0; ``quality`` (N, 8): the measures of
+    :data:`hf_model.quality.MEASURES`, NaN where there is none.
     """
 
     age: np.ndarray
@@ -39,6 +48,8 @@ class Raw:
     distribution: np.ndarray
     box: np.ndarray
     faces: np.ndarray
+    central: np.ndarray
+    quality: np.ndarray
 
     def take(self, rows) -> "Raw":
         """The given rows."""
@@ -67,10 +78,11 @@ class RawOutputs:
 
     def photos(self, part: str, photos: Iterable, count: int, about) -> Raw:
         """For photos through the detector; ``about`` tells apart what they are made from."""
-        return self._part(part, photos, count, "most_confident", about)
+        return self._part(part, photos, count, "all", about)
 
     def _part(self, part: str, pictures: Iterable, count: int, faces: str, about) -> Raw:
-        cutting = json.dumps([part, count, faces, {key: self.config.get(key) for key in CUTTING}])
+        sections = OF_CHIPS if faces == "none" else OF_PHOTOS
+        cutting = json.dumps([FORMAT, part, count, faces, {key: self.config.get(key) for key in sections}])
         digest = hashlib.sha256(cutting.encode() + np.ascontiguousarray(about).tobytes()[:4_000_000]).hexdigest()[:16]
         path = self.cache / f"{self.key}-{digest}.npz" if self.cache else None
         if path and path.is_file():
@@ -86,8 +98,9 @@ class RawOutputs:
         return raw
 
     def _compute(self, part: str, pictures: Iterable, count: int, faces: str) -> Raw:
-        age, female, number = (np.full(count, np.nan) for _ in range(3))
+        age, female, number, central = (np.full(count, np.nan) for _ in range(4))
         distribution, box = np.full((count, MAX_AGE + 1), np.nan, np.float32), np.full((count, 4), np.nan)
+        quality = np.full((count, len(MEASURES)), np.nan, np.float32)
         start = time.monotonic()
         waiting: list = []
         row = 0
@@ -96,29 +109,38 @@ class RawOutputs:
                 if picture is not None:
                     waiting.append(picture)
                 if waiting and (picture is None or len(waiting) == BATCH):
-                    for found in self._answers(waiting, faces):
+                    for picture_answered, found in zip(waiting, self._answers(waiting, faces), strict=True):
                         number[row] = len(found)
                         if found:
                             best = found[0]
+                            quality[row] = [
+                                np.nan if best.quality[name] is None else best.quality[name] for name in MEASURES
+                            ]
                             age[row], female[row] = best.age, best.female_probability
                             if best.age_distribution is not None:
                                 distribution[row] = best.age_distribution
                             if best.box:
                                 box[row] = list(best.box.values())
+                                central[row] = self._is_central(picture_answered, found)
                         row += 1
                     bar.update(len(waiting))
                     waiting = []
         print(f"{part}: {count} pictures in {time.monotonic() - start:.0f} s", flush=True)
-        return Raw(age, female, distribution, box, number)
+        return Raw(age, female, distribution, box, number, central, quality)
 
     def _answers(self, pictures: list, faces: str) -> list:
         if faces == "none":
             return self.predictor(pictures, faces="none")
-        return [self._of_photo(picture) for picture in pictures]
+        return [self.predictor(picture, faces=faces) for picture in pictures]
 
-    def _of_photo(self, picture) -> list:
-        analysis = self.predictor.analyse(picture)
-        return analysis.predictions + [None] * (analysis.found - len(analysis.predictions))
+    def _is_central(self, photo, found: list) -> bool:
+        """Whether the first face is the one nearest to the middle of a photo."""
+        if len(found) == 1:
+            return True
+        width, height = self.predictor.read(photo).size
+        boxes = np.array([list(face.box.values()) for face in found], float)
+        middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+        return int(np.hypot(*(middles - (width / 2, height / 2)).T).argmin()) == 0
 
 
 def _ended(pictures: Iterable):

@@ -1,17 +1,12 @@
 import csv
-import dataclasses
 import io
 
 import numpy as np
 import PIL.Image
 import PIL.ImageEnhance
-import pytest
 
 from dataset_script.utkface import read_manifest
-from hf_model.faces import Face
 from train.curate.find_duplicates import group, main
-from train.measure.calibrate_crop import fit_crop, framing_error
-from train.measure.scenes import make_scene
 
 
 def face_like(seed):
@@ -63,36 +58,3 @@ def test_the_committed_manifest_is_sound(root):
     for sha, (name_of_group, _) in manifest.items():
         assert len(sha) == 64
         assert manifest[name_of_group][0] == name_of_group <= sha
-
-
-def test_the_crop_constants_undo_a_known_framing():
-    random = np.random.default_rng(0)
-    squares = np.column_stack([random.uniform(0, 300, (50, 2)), random.uniform(80, 600, 50)])
-    shape = np.array([[-1, -1], [1, -1], [0, 0.2], [-0.8, 1], [0.8, 1]])
-    faces = []
-    for left, top, side in squares:
-        # Noses and mouths are as they like: the eyes alone tell.
-        wide, low = random.normal(0, 0.3, 2)
-        odd = [[0, 0], [0, 0], random.normal(0, 0.1, 2), [-wide, low], [wide, low]]
-        landmarks = [left + 0.45 * side, top + 0.6 * side] + 0.2 * side * (shape + odd)
-        faces.append(Face(left, top, side, side, 1.0, tuple(map(tuple, landmarks))))
-    # One face was found elsewhere.
-    wrong = dataclasses.replace(faces[7], landmarks=tuple((x + squares[7, 2], y) for x, y in faces[7].landmarks))
-    crop = fit_crop([*faces[:7], wrong, *faces[8:]], squares)
-    assert crop["side"] == pytest.approx({"eyes": 2.5**2} | dict.fromkeys(list(crop["side"])[1:], 0.0), abs=0.05)
-    assert crop["centre"] == pytest.approx({"eyes": 1.0, "nose": 0.0, "mouth": 0.0}, abs=0.01)
-    assert (crop["offset_x"], crop["offset_y"]) == (pytest.approx(0.05, abs=2e-3), pytest.approx(0.1, abs=5e-3))
-    assert max(framing_error(faces, squares, crop).values()) < 0.02  # whole pixels
-
-
-def test_a_scene_holds_the_chip_where_it_says():
-    chip = np.asarray(face_like(1))
-    random = np.random.default_rng(0)
-    for _ in range(5):
-        scene = make_scene(chip, random)
-        assert 100 <= scene.side <= 800
-        inside = scene.image.crop((scene.left, scene.top, scene.left + scene.side, scene.top + scene.side)).resize(
-            (200, 200)
-        )
-        assert np.abs(np.asarray(inside).astype(int) - chip).mean() < 8
-        assert scene.image.width > scene.side

@@ -1,0 +1,72 @@
+import json
+
+import numpy as np
+import pytest
+
+from hf_model.changes import CHANGES
+from hf_model.quality import BEGINNINGS, MEASURES, warnings_of
+from train.data import Chips
+from train.measure.outputs import RawOutputs
+from train.measure.quality import LADDERS, Seen, beyond_edge, in_bins, is_beyond, joined, limit_of, measure_limits
+
+USUAL = {"age_mae": 4.0, "gender_accuracy": 0.96}
+
+
+def step(value, error, right=0.96, n=100):
+    return Seen(np.full(n, float(value)), np.full(n, float(error)), (np.arange(n) < right * n).astype(float))
+
+
+def test_a_limit_is_where_all_worse_steps_cost():
+    sizes = [step(100, 4), step(80, 4.9), step(64, 4.1), step(48, 4.8), step(32, 6), step(16, 9)]
+    assert limit_of(sizes, USUAL, "below") == 48  # that 80 costs, and 64 does not, is chance
+    assert limit_of(sizes[:3], USUAL, "below") is None
+    genders = [step(0.1, 4), step(0.2, 4, 0.945), step(0.3, 4, 0.94), step(0.4, 4, 0.9)]
+    assert limit_of(genders, USUAL, "above") == pytest.approx(0.3)
+    assert limit_of([], USUAL, "above") is None
+    assert is_beyond(np.array([10, 48, 50]), "below", 48).tolist() == [True, True, False]
+    assert is_beyond(np.array([10, 48, 50]), "above", 48).tolist() == [False, True, True]
+
+
+def test_bins_go_from_good_to_bad():
+    faces = joined([step(value, 4) for value in np.random.default_rng(0).permutation(40)])
+    below = [bin_.value.mean() for bin_ in in_bins(faces, "below")]
+    assert below == sorted(below, reverse=True)
+    above = [bin_.value.mean() for bin_ in in_bins(faces, "above")]
+    assert above == sorted(above)
+    assert in_bins(step(1, 4, n=30), "above") == []  # too few to tell anything
+
+
+def test_ladders_name_measures_and_changes_that_there_are():
+    for ladder in LADDERS:
+        assert ladder.measure in MEASURES
+        assert ladder.measure in BEGINNINGS
+        assert ladder.change in CHANGES or ladder.change == "beyond_edge"
+
+
+def test_beyond_an_edge_it_is_repeated(astronaut):
+    changed = np.asarray(beyond_edge(astronaut, 0.25))
+    assert (changed[:, :128] == changed[:, 128:129]).all()
+    assert np.array_equal(changed[:, 128:], np.asarray(astronaut)[:, 128:])
+
+
+@pytest.mark.timeout(400)
+def test_limits_are_measured_end_to_end_and_make_warnings(root, predictor, astronaut, monkeypatch):
+    """On copies of one face with labels that its own answer is right about: whatever moves it costs."""
+    import train.measure.quality as quality
+
+    ((_, crop),) = predictor.crops(astronaut)
+    (plain,) = predictor(crop, faces="none")
+    n = 20
+    text = np.array([str(i) for i in range(n)])
+    labels = np.full(n, float(round(plain.age))), np.full(n, int(plain.female_probability >= 0.5))
+    chips = Chips(np.stack([np.asarray(crop.resize((200, 200)))] * n), *labels, np.zeros(n, int), text, text)
+    sizes = quality.Ladder("face_size", "below", "pixels", (160, 24, 16), is_the_measure=True)
+    monkeypatch.setattr(quality, "LADDERS", (sizes,))
+    limits = measure_limits(RawOutputs(root / "hf_model", None), {"validation": chips, "test": chips}, n)
+    small = next(limit for limit in limits if limit["measure"] == "face_size")
+    assert small["threshold"] in (16, 24, 160)
+    assert small["age_mae"] > small["age_mae_usual"]
+    assert small["n"] >= n
+    json.dumps(limits)
+    values = dict.fromkeys(MEASURES) | {"face_size": 10.0}
+    assert warnings_of(values, limits)[0].startswith("The face is 10 pixels across; below")

@@ -1,0 +1,221 @@
+"""Finds from where on the picture of a face costs accuracy, and what: the warnings of ``config.json``.
+
+    python -m train.measure.quality --model hf_model --data DIR
+
+Validation chips are changed step by step (``hf_model/changes.py``). A measure of ``hf_model/quality.py`` gets a limit
+where, from some value on and for all worse ones, the age's error is a fifth higher than on the chips as they are, or two
+in a hundred more genders are wrong. What the warnings quote is then measured on test chips beyond the limits.
+"""
+
+import argparse
+import dataclasses
+import json
+import pathlib
+
+import numpy as np
+import PIL.Image
+
+from hf_model.changes import CHANGES
+from hf_model.download import WEIGHTS_NAME
+from hf_model.quality import MEASURES, UNSIGNED
+from train.config import update_config
+from train.data import Chips, load_chips
+from train.files import file_sha256, write_whole
+from train.measure.answers import answers_of
+from train.measure.outputs import RawOutputs
+from train.measure.robustness import ADULT_LOOKS
+from train.measure.scenes import make_scene
+
+CHIPS = 200
+WORSE_AGE = 1.2  # times the usual mean absolute error
+WORSE_GENDER = 0.02
+BINS = 8
+LEAST = 20  # faces, for a bin of those whose measures lie as they do
+MOST_TILT = 60.0  # degrees, of the scenes in which roll and yaw are measured
+
+
+def beyond_edge(image: PIL.Image.Image, fraction: float) -> PIL.Image.Image:
+    """As a face is cut out that leaves the photo on the left: from there on the edge is repeated."""
+    pixels = np.array(image)
+    edge = round(fraction * image.width)
+    pixels[:, :edge] = pixels[:, edge : edge + 1]
+    return PIL.Image.fromarray(pixels)
+
+
+@dataclasses.dataclass(frozen=True)
+class Ladder:
+    """Steps of a change, worse and worse, along which one measure goes ``beyond``, ``"below"`` or ``"above"``.
+
+    ``is_the_measure``: the strength itself is the measure's value, which a chip that comes alone cannot show.
+    """
+
+    measure: str
+    beyond: str
+    change: str
+    strengths: tuple[float, ...]
+    is_the_measure: bool = False
+
+
+LADDERS = (
+    Ladder("face_size", "below", "pixels", (160, 112, 80, 64, 56, 48, 40, 32, 24, 16), is_the_measure=True),
+    Ladder("sharpness", "below", "blur", (1, 1.5, 2, 3, 4, 6, 8)),
+    Ladder("brightness", "below", "brightness", (0.7, 0.5, 0.35, 0.25, 0.15, 0.1, 0.05)),
+    Ladder("brightness", "above", "brightness", (1.3, 1.6, 2, 2.5, 3)),
+    Ladder("contrast", "below", "contrast", (0.7, 0.5, 0.35, 0.25, 0.15, 0.1, 0.05)),
+    Ladder("outside", "above", "beyond_edge", (0.1, 0.2, 0.3, 0.4, 0.5), is_the_measure=True),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """Changed faces: the measure's ``value`` (N,), the age's ``error`` (N,) in years, and whether the gender was
+    ``right`` (N,), NaN below ``ADULT_LOOKS`` years."""
+
+    value: np.ndarray
+    error: np.ndarray
+    right: np.ndarray
+
+    def take(self, rows) -> "Seen":
+        """The given rows."""
+        return Seen(self.value[rows], self.error[rows], self.right[rows])
+
+    def figures(self) -> dict[str, float]:
+        """Mean error of the age, and accuracy of the gender."""
+        return {"age_mae": float(self.error.mean()), "gender_accuracy": float(np.nanmean(self.right))}
+
+
+def seen(outputs: RawOutputs, chips: Chips, raw, value: np.ndarray) -> Seen:
+    """Raw answers beside the labels; faces that were missed are left out."""
+    answers = answers_of(raw, chips, outputs.config)
+    right = ((answers.female >= 0.5) == (chips.gender == 1)).astype(float)
+    right[chips.age < ADULT_LOOKS] = np.nan
+    found = ~(np.isnan(answers.age) | np.isnan(value))
+    return Seen(value, np.abs(answers.age - chips.age), right).take(found)
+
+
+def joined(parts: list[Seen]) -> Seen:
+    """All of them."""
+    return Seen(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("value", "error", "right")))
+
+
+def climb(outputs: RawOutputs, split: str, chips: Chips, ladder: Ladder) -> list[Seen]:
+    """The chips at every step of a ladder."""
+    steps = []
+    change = beyond_edge if ladder.change == "beyond_edge" else CHANGES[ladder.change]
+    for strength in ladder.strengths:
+        part = f"{split}, {ladder.change} {strength:g}"
+        raw = outputs.chips(
+            part, chips.images, lambda image, strength=strength: change(PIL.Image.fromarray(image), strength)
+        )
+        measured = raw.quality[:, MEASURES.index(ladder.measure)]
+        value = np.full(len(chips), float(strength)) if ladder.is_the_measure else measured
+        steps.append(seen(outputs, chips, raw, value))
+    return steps
+
+
+def as_they_lie(outputs: RawOutputs, split: str, chips: Chips) -> dict[str, Seen]:
+    """Roll and yaw of chips in tilted scenes, whose faces lie as they do."""
+    random = np.random.default_rng(0)
+    scenes = (make_scene(image, random, most_tilt=MOST_TILT).image for image in chips.images)
+    raw = outputs.photos(
+        f"{split}, in scenes tilted by up to {MOST_TILT:g}°", scenes, len(chips), chips.images[:, ::20, ::20]
+    )
+    return {
+        name: seen(outputs, chips, raw, np.abs(raw.quality[:, MEASURES.index(name)]).astype(float)) for name in UNSIGNED
+    }
+
+
+def in_bins(faces: Seen, beyond: str) -> list[Seen]:
+    """Faces in bins of equal number by their measure, the worst last."""
+    order = np.argsort(faces.value if beyond == "above" else -faces.value)
+    return [faces.take(rows) for rows in np.array_split(order, BINS) if len(rows) >= LEAST]
+
+
+def limit_of(steps: list[Seen], usual: dict[str, float], beyond: str) -> float | None:
+    """The measure's value from which on every step is worse than usual, or None where not even the last one is.
+
+    Args:
+        steps: faces step by step, the worst last.
+        usual: figures of the faces as they are.
+    """
+    threshold = None
+    for step in reversed(steps):
+        figures = step.figures()
+        worse_age = figures["age_mae"] >= WORSE_AGE * usual["age_mae"]
+        worse_gender = figures["gender_accuracy"] <= usual["gender_accuracy"] - WORSE_GENDER
+        if not (worse_age or worse_gender):
+            break
+        threshold = float(step.value.max() if beyond == "below" else step.value.min())
+    return threshold
+
+
+def is_beyond(value: np.ndarray, beyond: str, threshold: float) -> np.ndarray:
+    """(N,) which values are on the limit or beyond it."""
+    return value <= threshold if beyond == "below" else value >= threshold
+
+
+def measure_limits(outputs: RawOutputs, splits: dict[str, Chips], count: int) -> list[dict]:
+    """The ``quality`` section of ``config.json``, see :func:`hf_model.quality.warnings_of`."""
+    some = {
+        name: splits[name].take(np.sort(np.random.default_rng(1).permutation(len(splits[name]))[:count]))
+        for name in ("validation", "test")
+    }
+    usual = {}
+    for name, chips in some.items():
+        raw = outputs.chips(f"{name}, as they are", chips.images)
+        usual[name] = seen(outputs, chips, raw, np.zeros(len(chips))).figures()
+    limits = []
+
+    def add(measure: str, beyond: str, steps: list[Seen], on_test) -> None:
+        threshold = limit_of(steps, usual["validation"], beyond)
+        told = "none" if threshold is None else f"{beyond} {threshold:.3g}"
+        print(f"limit of {measure}, {beyond}: {told}", flush=True)
+        if threshold is None:
+            return
+        faces = on_test()
+        faces = faces.take(is_beyond(faces.value, beyond, threshold))
+        if not len(faces.value):
+            return
+        limit = {"measure": measure, "beyond": beyond, "threshold": round(threshold, 4)}
+        limit |= {name: round(value, 4) for name, value in faces.figures().items()}
+        limit |= {f"{name}_usual": round(value, 4) for name, value in usual["test"].items()}
+        limits.append(limit | {"n": len(faces.value)})
+
+    for ladder in LADDERS:
+        steps = climb(outputs, "validation", some["validation"], ladder)
+        steps = steps if ladder.is_the_measure else in_bins(joined(steps), ladder.beyond)
+        add(
+            ladder.measure, ladder.beyond, steps,
+            lambda ladder=ladder: joined(climb(outputs, "test", some["test"], ladder)),
+        )  # fmt: skip
+    lying = as_they_lie(outputs, "validation", some["validation"])
+    for name in UNSIGNED:
+        add(
+            name, "above", in_bins(lying[name], "above"),
+            lambda name=name: as_they_lie(outputs, "test", some["test"])[name],
+        )  # fmt: skip
+    return limits
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m train.measure.quality", description=__doc__.splitlines()[0])
+    parser.add_argument("--model", type=pathlib.Path, default=pathlib.Path("hf_model"))
+    parser.add_argument("--data", required=True, help="UTKFace: its folder or archive")
+    parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("cache"))
+    parser.add_argument("--limit", type=int, default=CHIPS, help=f"how many chips of each split (default: {CHIPS})")
+    parser.add_argument("--limit-changed", type=int, default=CHIPS, help="the same: all of them are changed")
+    args = parser.parse_args(argv)
+    outputs = RawOutputs(args.model, args.cache)
+    limits = measure_limits(outputs, load_chips(args.data, args.cache)[0], min(args.limit, args.limit_changed, CHIPS))
+    update_config(args.model / "config.json", "quality", limits)
+    path = args.model / "metrics.json"
+    if path.is_file():
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+        if metrics["weights_sha256"] == file_sha256(args.model / WEIGHTS_NAME):
+            metrics["quality"] = {"limits": limits}
+            write_whole(path, json.dumps(metrics, indent=1, ensure_ascii=False) + "\n")
+    print(f"Wrote {len(limits)} limits into {args.model / 'config.json'}")
+
+
+if __name__ == "__main__":
+    main()
