@@ -73,6 +73,7 @@ data: setup
 # make bench [DATA_DIR=...]: the benchmark of the dataset wants UTKFace
 bench: setup
 	$(BIN)/python -m benchmarks.bench_predictor
+	$(BIN)/python -m benchmarks.bench_against
 	$(BIN)/python -m benchmarks.soak
 	$(BIN)/python -m benchmarks.load_space
 	$(BIN)/python -m benchmarks.bench_training

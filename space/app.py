@@ -21,7 +21,8 @@ WAITING = 32
 EXAMPLE = pathlib.Path(__file__).with_name("examples") / "astronaut.jpg"
 CSS = """
 .face { border-left: 6px solid; padding: 0.2rem 1rem; margin: 0.8rem 0; }
-.face h3 { margin: 0.2rem 0; } .face p { margin: 0.3rem 0; } .small { font-size: 0.85em; }
+.face h3 { margin: 0.2rem 0; } .face p { margin: 0.3rem 0; }
+.warning { border-left: 3px solid #b45309; padding-left: 0.6rem; } .small { font-size: 0.85em; }
 .note { font-size: 1.1em; padding: 0.8rem; }
 .bar { position: relative; height: 16px; border-radius: 8px; margin-top: 0.5rem;
        background: linear-gradient(to right, #9fb8e8, #e4e4e7, #e8b89f); }
@@ -177,7 +178,7 @@ def build(demo: Demo) -> gr.Blocks:
                         alt_text="Your photo",
                         elem_id="photo",
                     )
-                    all_faces = gr.Checkbox(label="All faces, not only the most confident one", elem_id="all-faces")
+                    all_faces = gr.Checkbox(label="All faces, not only the clearest one", elem_id="all-faces")
                     run = gr.Button("Estimate", variant="primary", elem_id="run")
                     example = gr.Button("Try an example: Eileen Collins (NASA, public domain)", elem_id="example")
                 with gr.Column():

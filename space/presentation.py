@@ -34,8 +34,8 @@ def describe_faces(faces: list[dict], decision: dict, metrics: dict | None = Non
     """The answers as HTML: one panel a face, or the sentence for a photo without one."""
     if not faces:
         return message(
-            "No face was found. A clear, upright, well-lit photo in which the face is larger than a twentieth of the "
-            "picture works best."
+            "No face was found, neither upright nor turned. A clear, well-lit photo in which the face is larger than a "
+            "fiftieth of the picture works best."
         )
     return "".join(_panel(number, face, decision, metrics) for number, face in enumerate(faces, start=1))
 
@@ -57,10 +57,14 @@ def _panel(number: int, face: dict, decision: dict, metrics: dict | None) -> str
         "uncertain": f"uncertain: the model cannot tell (probability of “female” {female:.0%})",
     }[face["gender"]]
     colour = COLOURS[(number - 1) % len(COLOURS)]
+    notes = [f"⚠ {warning}" for warning in face.get("warnings", ())]
+    if face.get("rotation"):
+        notes.insert(0, f"The photo was turned by {face['rotation']}° to the left to find this face.")
+    warned = "".join(f'<p class="warning">{html.escape(note)}</p>' for note in notes)
     return (
         f'<section class="face" style="border-color:{colour}" aria-label="Face {number}">'
         f"<h3>Face {number}</h3><p><b>Age:</b> {age}</p><p><b>Gender:</b> {sentence}</p>{_bar(female, decision)}"
-        f"{_error_note(face['age'], metrics)}</section>"
+        f"{warned}{_error_note(face['age'], metrics)}</section>"
     )
 
 

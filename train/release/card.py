@@ -73,6 +73,7 @@ def render_card(metrics: dict, config: dict) -> str:
             metrics=metrics,
             decision=config["decision"],
             input=config["input"],
+            detection=config["detection"],
             age_interval=config["age_interval"],
             heads=config["heads"],
             external_measures=EXTERNAL_MEASURES,

@@ -41,6 +41,7 @@ EXTERNAL_MEASURES = (
     ("men_10plus", "gender: men of 10 and older", "share"),
     ("called_wrong", "gender: called male or female, and wrong", "share"),
     ("gender_ece", "gender: expected calibration error", "number"),
+    ("most_central", "photos of several people: answered for the most central face", "share"),
 )
 
 
