@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 VENV_TRANSFORMERS := .venv-transformers
 VENV_COMPAT := .venv-compat
+VENV_BULK := .venv-bulk
 MODEL ?= hf_model
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: setup demo test test-jax test-transformers test-compat e2e lint format data bench train ablate evaluate card publish
+.PHONY: setup demo test test-jax test-transformers test-compat test-bulk e2e lint format data bench train ablate evaluate card publish
 
 setup: $(VENV)/.ready
 
@@ -32,11 +33,17 @@ $(VENV_COMPAT)/.ready: pyproject.toml constraints-compat.txt
 		datasets transformers tensorflow keras mtcnn numpy safetensors pillow huggingface_hub pytest pytest-timeout scikit-image
 	@touch $@
 
+# Ray beside the predictor and its engines.
+$(VENV_BULK)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV_BULK)
+	$(VENV_BULK)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bulk,onnx,dev]'
+	@touch $@
+
 demo: setup
 	$(BIN)/python space/app.py
 
 test: setup
-	$(BIN)/python -m pytest tests --ignore=tests/jax --ignore=tests/transformers_door --ignore=tests/compat --ignore=tests/e2e
+	$(BIN)/python -m pytest tests --ignore=tests/jax --ignore=tests/transformers_door --ignore=tests/compat --ignore=tests/e2e --ignore=tests/bulk
 
 # Training on JAX, on the CPU: compiling takes its time.
 test-jax: setup
@@ -55,6 +62,10 @@ test-transformers: $(VENV_TRANSFORMERS)/.ready
 
 test-compat: $(VENV_COMPAT)/.ready
 	$(VENV_COMPAT)/bin/python -m pytest tests/compat tests/transformers_door
+
+# Labelling in bulk, on Ray.
+test-bulk: $(VENV_BULK)/.ready
+	$(VENV_BULK)/bin/python -m pytest tests/bulk
 
 lint: setup
 	$(BIN)/ruff check .

@@ -60,7 +60,7 @@ class Straightforward:
 
         best = max(self.detector.detect_faces(np.asarray(photo)), key=lambda item: item["confidence"])
         (face,) = self.refine(photo, [Face.from_mtcnn(best)])
-        crop = cut(photo, chip_square(face, self.config["crop"]), self.config["crop"]["size"])
+        crop = cut(photo, chip_square(face, self.config["crop"]), self.config["input"]["size"])
         return face.clipped(*photo.size), self.chip(crop)
 
     def chip(self, chip: PIL.Image.Image) -> float:

@@ -104,7 +104,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _print(name: str, result, as_json: bool, distribution: bool) -> None:
     if isinstance(result, InvalidImageError):
-        print(f"{name}: {result.reason}", file=sys.stderr)
+        print(result, file=sys.stderr)
         if as_json:
             print(json.dumps({"image": name, "error": result.reason}, ensure_ascii=False))
         return

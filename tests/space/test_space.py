@@ -69,6 +69,15 @@ def test_answers_are_said_in_words(presentation):
     assert "left:45%;width:10%" in text
 
 
+def test_warnings_and_a_turned_photo_are_said(presentation):
+    warned = face(rotation=90, warnings=["The face is 24 pixels across; below 48, ages were <off>."])
+    text = presentation.describe_faces([warned], DECISION)
+    assert text.count('class="warning"') == 2
+    assert "turned by 90° to the left" in text
+    assert "were &lt;off&gt;" in text
+    assert 'class="warning"' not in presentation.describe_faces([face(rotation=0, warnings=[])], DECISION)
+
+
 def test_the_error_of_this_age_is_named(presentation):
     metrics = {"groups": {"age": {"30-39": {"age_mae": {"value": 5.67}}, "40-49": {"age_mae": {"value": 9.9}}}}}
     note = "off by 5.7 years on average for people aged 30-39"

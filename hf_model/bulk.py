@@ -1,0 +1,222 @@
+"""Labels a whole dataset on Ray: `python -m hf_model.bulk SOURCE --out DIR`.
+
+Parquet shards come out, in the source's order. Killed at any moment and started again, it goes on.
+"""
+
+import argparse
+import collections
+import hashlib
+import os
+import pathlib
+import sys
+import time
+from collections.abc import Iterator
+
+from huggingface_hub.utils import tqdm
+
+from .download import WEIGHTS_NAME, find_model, read_config
+from .engines import ENGINES
+from .labelling import Labeller
+from .predictor import FACES
+from .shards import Shards, schema
+from .sources import Source, SourceError, list_source, same_file
+
+try:
+    import pyarrow
+    import ray
+    import ray.data
+except ImportError as error:  # optional: said by start_ray
+    ray, MISSING = None, error.name
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+BLOCK = 32  # rows that a worker is handed at once
+AHEAD = 4  # blocks that wait before each worker
+
+
+class OnRay:
+    """A worker of Ray Data: from a block of listed rows to labelled ones."""
+
+    def __init__(self, labeller: dict, constants: dict):
+        self.labeller, self.constants = Labeller(**labeller), constants
+
+    def __call__(self, block):
+        rows = self.labeller.rows(block.to_pylist())
+        made = [row | self.constants for row in rows]
+        return pyarrow.Table.from_pylist(made, schema=schema(self.labeller.distribution))
+
+
+def label_rows(source: Source, first: int, labeller: dict, constants: dict, workers: int) -> Iterator:
+    """Arrow tables of labelled rows of a source, from row ``first`` on, in order, on a pool of Ray's actors."""
+    context = ray.data.DataContext.get_current()
+    context.execution_options.preserve_order = True
+    context.enable_progress_bars = False
+    listed = [
+        pyarrow.Table.from_pylist(source.rows[start : start + BLOCK]) for start in range(first, len(source.rows), BLOCK)
+    ]
+    data = ray.data.from_arrow(listed).map_batches(
+        OnRay,
+        fn_constructor_args=(labeller, constants),
+        batch_size=None,
+        batch_format="pyarrow",
+        # A pool of a fixed size that holds every CPU starves Ray Data's reading after a node is lost.
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers, max_tasks_in_flight_per_actor=AHEAD),
+        num_cpus=0.9,
+        max_restarts=-1,
+        max_task_retries=-1,
+    )
+    yield from data.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1)
+
+
+def start_ray(address: str, workers: int) -> None:
+    """Connects to a cluster, or starts Ray on this machine; nothing is reported to anyone.
+
+    Raises:
+        SourceError: the cluster cannot be reached.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        import ray
+    except ImportError as error:
+        raise SourceError(
+            f"Bulk labelling needs Ray ({error.name} is missing): pip install 'ray[data]' pyarrow"
+        ) from None
+    if ray.is_initialized():
+        return
+    package = pathlib.Path(__file__).resolve().parent
+    try:
+        if address == "local":
+            ray.init(num_cpus=max(workers, 1), include_dashboard=False, log_to_driver=False, configure_logging=False,
+                     runtime_env={"env_vars": {"PYTHONPATH": str(package.parent)}})  # fmt: skip
+        else:
+            ray.init(address=address, log_to_driver=False, runtime_env={"py_modules": [str(package)]})
+    except (ConnectionError, RuntimeError) as error:
+        raise SourceError(f"--address {address}: no Ray cluster could be reached there ({error}).") from None
+
+
+def run(
+    name: str,
+    out: pathlib.Path,
+    *,
+    model: str,
+    faces: str = "all",
+    distribution: bool = False,
+    engine: str = "keras",
+    column: str = "image",
+    split: str | None = None,
+    workers: int = 0,
+    address: str = "local",
+    reader: str | None = None,
+    shard_rows: int = 1000,
+) -> dict:
+    """Labels a source into a folder of shards, or what is left of it; the arguments are the command line's.
+
+    Returns:
+        The summary: ``pictures``, ``faces``, ``without_face``, ``unusable`` (reason to number), ``seconds``,
+        ``pictures_per_second`` of this run, ``done_before``.
+
+    Raises:
+        SourceError: the source, the folder or the cluster cannot be used; the message says what to do.
+    """
+    if ray is None:
+        raise SourceError(f"Bulk labelling needs Ray ({MISSING} is missing): pip install 'ray[data]' pyarrow")
+    source = list_source(name, column, split)
+    if os.path.exists(name) and same_file(name, out):
+        raise SourceError(f"--out {out}: lies in the source {name}, and would be read as part of it. Pass another.")
+    folder = find_model(model)
+    with open(folder / WEIGHTS_NAME, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    constants = {"model_version": read_config(folder).get("model_version"), "weights_sha256": digest}
+    options = {"faces": faces, "distribution": distribution, "engine": engine}
+    shards = Shards(out, {"source": source.fingerprint, **options, **constants}, len(source.rows), shard_rows)
+    before, start = shards.done, time.monotonic()
+    if before < len(source.rows):
+        workers = workers or os.cpu_count() or 1
+        start_ray(address, workers)
+        labeller = {"model": str(folder.resolve()), "source": (source.kind, source.column), "threads": 1, **options}
+        labeller |= {} if reader is None else {"reader": reader}
+        _write(shards, label_rows(source, before, labeller, constants, workers))
+        if list_source(name, column, split).fingerprint != source.fingerprint:
+            raise SourceError(f"{name}: changed while it was read; the shards in {out} are of both states. Start anew.")
+    return summary(shards, before, time.monotonic() - start)
+
+
+def _write(shards: Shards, batches: Iterator) -> None:
+    """Writes the shards, with a bar where someone looks on."""
+    with tqdm(total=shards.rows, initial=shards.done, unit=" pictures", disable=None) as bar:
+
+        def counted() -> Iterator:
+            for batch in batches:
+                yield batch
+                bar.update(batch.num_rows)
+
+        for _ in shards.write(counted()):
+            pass
+
+
+def summary(shards: Shards, before: int, seconds: float) -> dict:
+    """What the finished shards hold, see :func:`run`."""
+    unusable: collections.Counter = collections.Counter()
+    pictures = faces = without = 0
+    for table in shards.tables():
+        pictures += table.num_rows
+        for found, error in zip(table["faces"].to_pylist(), table["error"].to_pylist(), strict=True):
+            faces += len(found)
+            without += error is None and not found
+            if error is not None:
+                unusable[error] += 1
+    made = pictures - before
+    return {
+        "pictures": pictures,
+        "faces": faces,
+        "without_face": without,
+        "unusable": dict(unusable.most_common()),
+        "seconds": round(seconds, 1),
+        "pictures_per_second": round(made / seconds, 2) if made and seconds else None,
+        "done_before": before,
+    }
+
+
+def told(result: dict, out: pathlib.Path) -> str:
+    """A summary in words."""
+    lines = [
+        f"{result['pictures']} pictures with {result['faces']} faces are in {out}.",
+        f"{result['without_face']} pictures have no face, {sum(result['unusable'].values())} could not be used:",
+        *(f"  {number} × {reason}" for reason, number in result["unusable"].items()),
+    ]
+    if result["done_before"]:
+        lines.insert(0, f"Went on behind {result['done_before']} pictures that were done before.")
+    if result["pictures_per_second"]:
+        lines.append(f"{result['pictures_per_second']} pictures a second, in {result['seconds']} seconds.")
+    return "\n".join(lines)
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m hf_model.bulk", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument(
+        "source", help="folder of pictures, Parquet or tar files; saved dataset; or id of a Hub dataset"
+    )
+    parser.add_argument("--out", required=True, type=pathlib.Path, help="folder for the shards")
+    parser.add_argument("--faces", choices=FACES, default="all")
+    parser.add_argument("--distribution", action="store_true", help="the probabilities of all ages too")
+    parser.add_argument("--engine", choices=ENGINES, default="keras")
+    parser.add_argument("--column", default="image", help="of the pictures, in tables (default: image)")
+    parser.add_argument("--split", help="of a dataset with several")
+    parser.add_argument("--workers", type=int, default=0, help="processes (default: cores)")
+    parser.add_argument("--address", default="local", help="local, auto or ray://HOST:PORT (default: local)")
+    parser.add_argument(
+        "--model", default=str(pathlib.Path(__file__).parent), help="folder or repo (default: this one)"
+    )
+    args = vars(parser.parse_args(argv))
+    name, out = args.pop("source"), args.pop("out")
+    try:
+        result = run(name, out, **args)
+    except (SourceError, FileNotFoundError, ImportError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(told(result, out))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
