@@ -6,6 +6,7 @@ Parquet shards come out, in the source's order. Killed at any moment and started
 import argparse
 import collections
 import hashlib
+import json
 import os
 import pathlib
 import sys
@@ -18,7 +19,8 @@ from .download import WEIGHTS_NAME, find_model, read_config
 from .engines import ENGINES
 from .labelling import Labeller
 from .predictor import FACES
-from .shards import Shards, schema
+from .report import write_report
+from .shards import Shards, finished, schema
 from .sources import Source, SourceError, list_source, same_file
 
 try:
@@ -158,7 +160,7 @@ def summary(shards: Shards, before: int, seconds: float) -> dict:
     """What the finished shards hold, see :func:`run`."""
     unusable: collections.Counter = collections.Counter()
     pictures = faces = without = 0
-    for table in shards.tables():
+    for table in finished(shards.folder):
         pictures += table.num_rows
         for found, error in zip(table["faces"].to_pylist(), table["error"].to_pylist(), strict=True):
             faces += len(found)
@@ -208,13 +210,17 @@ def main(argv: list[str] | None = None) -> int:
         "--model", default=str(pathlib.Path(__file__).parent), help="folder or repo (default: this one)"
     )
     args = vars(parser.parse_args(argv))
-    name, out = args.pop("source"), args.pop("out")
+    name, out, report = args.pop("source"), args.pop("out"), args.pop("report")
     try:
         result = run(name, out, **args)
-    except (SourceError, FileNotFoundError, ImportError) as error:
+        print(told(result, out))
+        if report:
+            metrics = json.loads((find_model(args["model"]) / "metrics.json").read_text(encoding="utf-8"))
+            write_report(report, name, finished(out), metrics)
+            print(f"Who is in it: {report}")
+    except (ValueError, FileNotFoundError, ImportError) as error:
         print(error, file=sys.stderr)
         return 2
-    print(told(result, out))
     return 0
 
 

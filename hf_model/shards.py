@@ -100,11 +100,6 @@ class Shards:
                 waiting = waiting.slice(size)
                 yield self.done
 
-    def tables(self) -> Iterator:
-        """The finished shards, one Arrow table each."""
-        for shard in self.manifest["shards"]:
-            yield pyarrow.parquet.read_table(self.folder / shard["file"])
-
     def _write_shard(self, table) -> None:
         shards = self.manifest["shards"]
         name = f"part-{len(shards):05d}.parquet"
@@ -125,3 +120,10 @@ class Shards:
         partial = self.path.with_suffix(".json.partial")
         partial.write_text(json.dumps(self.manifest, indent=1) + "\n", encoding="utf-8")
         os.replace(partial, self.path)
+
+
+def finished(folder: pathlib.Path) -> Iterator:
+    """The finished shards of a folder, one Arrow table each, in order."""
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    for shard in manifest["shards"]:
+        yield pyarrow.parquet.read_table(folder / shard["file"])

@@ -25,6 +25,9 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--cache", type=pathlib.Path, default=pathlib.Path("cache"), help="decoded data (default: cache)"
     )
+    parser.add_argument(
+        "--devices", choices=("one", "all"), default="one", help="all: a part of each batch on every device, on JAX"
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the run folder's last whole epoch")
     parser.add_argument("--smoke", action="store_true", help="all stages on a few made-up chips, in minutes")
     args = parser.parse_args(argv)
@@ -43,6 +46,7 @@ def main(argv: list[str] | None = None) -> None:
     import hf_model
     from train.config import read_config
     from train.data import AGES, load_chips
+    from train.devices import use_devices
     from train.fit import fit
     from train.model import new_model
     from train.recipe import load_recipe
@@ -61,6 +65,10 @@ def main(argv: list[str] | None = None) -> None:
     chips, fingerprint = smoke_chips() if args.smoke else load_chips(args.data, args.cache, recipe.label_conflicts)
     model_folder = pathlib.Path(hf_model.__file__).parent
     heads = read_config(model_folder / "config.json")["heads"] | {"age_bins": len(AGES)}
+    try:
+        devices = use_devices(args.devices, recipe)
+    except ValueError as error:
+        sys.exit(str(error))
     weights = None if args.smoke or args.backbone_weights == "none" else args.backbone_weights
     model = new_model(recipe, heads, weights)
     if args.init_from:
@@ -71,7 +79,7 @@ def main(argv: list[str] | None = None) -> None:
         remember_before(run.folder, args.init_from, model_folder / "model.safetensors")
     facts = {"heads": heads, "data_fingerprint": fingerprint, "n": {name: len(split) for name, split in chips.items()}}
     write_description(args, recipe, run.folder, facts)
-    fit(model, chips, run, run.folder / "activations")
+    fit(model, chips, run, run.folder / "activations", devices)
     print(f"Wrote {run.folder / 'model.safetensors'}")
 
 

@@ -9,13 +9,18 @@ import numpy as np
 
 from hf_model.weights import save_weights
 from train.data import Activations, Batches, Chips, cache_activations, steps_per_epoch
+from train.devices import Padded
 from train.model import TrainingModel, prepare_stage
 from train.recipe import Stage
 from train.run import Progress, Run, plot_log
 
 
-def fit(model: TrainingModel, chips: dict[str, Chips], run: Run, cache: pathlib.Path) -> None:
-    """Trains through all stages of the model's recipe, from where the run folder stands."""
+def fit(model: TrainingModel, chips: dict[str, Chips], run: Run, cache: pathlib.Path, devices: int = 1) -> None:
+    """Trains through all stages of the model's recipe, from where the run folder stands.
+
+    Args:
+        devices: over how many :func:`train.devices.use_devices` spread the model.
+    """
     stages = model.recipe.stages
     if model.recipe.validation_chips:
         # Rows lie in the order of the files, which is by age: a random choice, the same in every run.
@@ -36,7 +41,7 @@ def fit(model: TrainingModel, chips: dict[str, Chips], run: Run, cache: pathlib.
             flush=True,
         )
         while progress.epoch < stage.epochs and progress.epoch - progress.best_epoch <= stage.patience:
-            _epoch(model, stage, chips, run, cache, progress)
+            _epoch(model, stage, chips, run, cache, progress, devices)
         if stage.keep == "best" and run.checkpoint():
             run.restore(model, "best.npz")
         progress = Progress(stage=progress.stage + 1)
@@ -46,7 +51,13 @@ def fit(model: TrainingModel, chips: dict[str, Chips], run: Run, cache: pathlib.
 
 
 def _epoch(
-    model: TrainingModel, stage: Stage, chips: dict[str, Chips], run: Run, cache: pathlib.Path, progress: Progress
+    model: TrainingModel,
+    stage: Stage,
+    chips: dict[str, Chips],
+    run: Run,
+    cache: pathlib.Path,
+    progress: Progress,
+    devices: int,
 ) -> None:
     recipe = model.recipe
     whole_passes, part = divmod(progress.epoch, stage.parts)
@@ -63,6 +74,8 @@ def _epoch(
     else:
         training = Batches(chips["train"], recipe, stage, seed, part)
         validation = Batches(chips["validation"], recipe, stage)
+    if devices > 1:
+        validation = Padded(validation, devices)
     print(f"{stage.name} epoch {progress.epoch + 1}/{stage.epochs}", flush=True)
     start = time.monotonic()
     logs = model.fit(training, verbose=2 if os.environ.get("CI") else "auto", epochs=1, shuffle=False).history

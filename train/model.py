@@ -54,6 +54,12 @@ class TrainingModel(keras.Model):
         weight = self.recipe.consistency_weight
         return loss + weight * disagreement(y_pred, self.recipe) if weight and training else loss
 
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        """Metrics over the rows that weigh anything, all alike: not over unknown genders, nor over a padded batch's rest."""
+        if sample_weight is not None:
+            sample_weight = keras.tree.map_structure(lambda weight: ops.cast(weight > 0, "float32"), sample_weight)
+        return super().compute_metrics(x, y, y_pred, sample_weight)
+
 
 def disagreement(predictions: dict, recipe: Recipe):
     """How far apart the answers to two views of each chip are, weighted as the two losses are: a scalar.
@@ -99,7 +105,7 @@ def prepare_stage(model: TrainingModel, stage: Stage, steps_per_epoch: int) -> N
         optimizer=optimizer,
         loss=losses,
         loss_weights={"age": recipe.huber_weight, DISTRIBUTION: recipe.soft_age_weight, "gender": recipe.bce_weight},
-        metrics={
+        weighted_metrics={
             "age": [keras.metrics.MeanAbsoluteError(name="mae")],
             "gender": [keras.metrics.BinaryAccuracy(name="accuracy"), keras.metrics.AUC(name="auc")],
         },

@@ -4,7 +4,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from hf_model.shards import MANIFEST, Shards, schema
+from hf_model.shards import MANIFEST, Shards, finished, schema
 from hf_model.sources import SourceError
 
 ABOUT = {"source": "abc", "faces": "all"}
@@ -34,7 +34,7 @@ def test_shards_appear_whole_and_a_broken_run_goes_on_behind_the_last_one(tmp_pa
     assert again.done == 10
     assert list(again.write(rows(start, 5) for start in range(10, 25, 5))) == [20, 25]
     assert keys(tmp_path) == [str(n) for n in range(25)]
-    assert sum(table.num_rows for table in again.tables()) == 25
+    assert sum(table.num_rows for table in finished(tmp_path)) == 25
     assert Shards(tmp_path, ABOUT, 25).done == 25
 
 

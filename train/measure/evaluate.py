@@ -8,20 +8,22 @@ faces (1,000 resamples, seeded).
 
 import argparse
 import datetime
+import itertools
 import json
 import pathlib
 
 import numpy as np
 
+from dataset_script.utkface import MAX_AGE
 from hf_model.download import WEIGHTS_NAME
 from train.data import Chips, load_chips
 from train.files import file_sha256, write_whole
 from train.measure.adulthood import measure_adulthood
 from train.measure.answers import Answers, answers_of, with_intervals
 from train.measure.external import measure_external
-from train.measure.groups import age_levels, factors
+from train.measure.groups import AGE_BINS, age_levels, factors
 from train.measure.outputs import RawOutputs
-from train.measure.robustness import beside, load_rows
+from train.measure.robustness import ADULT_LOOKS, beside, load_rows
 from train.measure.scenes import make_scene
 
 MOST_TILT = 30.0  # degrees
@@ -39,6 +41,29 @@ def coverage_by_predicted_age(answers: Answers, levels: list[tuple[str, np.ndarr
     return coverage
 
 
+def confusion(answers: Answers, decision: dict) -> dict:
+    """How many faces of each label got each answer: what corrects the shares that a bulk run counts.
+
+    Returns:
+        ``age_bands``; ``age``: rows of labelled, columns of predicted bands; ``gender``: rows labelled male and female,
+        columns called male, uncertain and female; the last two of people of 13 and older.
+    """
+    bands = [f"{low}-{high - 1}" for low, high in itertools.pairwise(AGE_BINS)]
+    starts = np.array(AGE_BINS[:-1])
+    labelled, predicted = (
+        np.searchsorted(starts, ages, side="right") - 1 for ages in (answers.chips.age, answers.age.clip(0, MAX_AGE))
+    )
+    ages = np.zeros((len(bands), len(bands)), int)
+    np.add.at(ages, (labelled, predicted), 1)
+    called = np.where(
+        answers.female < decision["male_below"], 0, np.where(answers.female > decision["female_above"], 2, 1)
+    )
+    genders = np.zeros((2, 3), int)
+    older = answers.chips.age >= ADULT_LOOKS
+    np.add.at(genders, (answers.chips.gender[older], called[older]), 1)
+    return {"age_bands": bands, "age": ages.tolist(), "gender": genders.tolist()}
+
+
 def figures_of(answers: Answers, decision: dict) -> dict:
     """The sections of ``metrics.json`` that rest on the chips as they are: overall, by group, and the range's."""
     sections: dict = {
@@ -52,6 +77,7 @@ def figures_of(answers: Answers, decision: dict) -> dict:
             for factor, levels in factors(answers.chips)
         },
     }
+    sections["confusion"] = confusion(answers, decision)
     if not np.isnan(answers.low).any():
         sections["age_interval_width"] = {"median": round(float(np.median(answers.high - answers.low)), 4)}
         sections["age_interval_by_predicted_age"] = coverage_by_predicted_age(answers, age_levels(answers.chips.age))

@@ -6,7 +6,7 @@ import pytest
 
 from train.measure.adulthood import measure_adulthood
 from train.measure.answers import Answers, answers_of, with_intervals
-from train.measure.evaluate import measure_end_to_end
+from train.measure.evaluate import confusion, measure_end_to_end
 from train.measure.groups import age_levels, pooled
 from train.measure.metrics.age_error.age_error import age_error
 from train.measure.metrics.gender_report.gender_report import auc, expected_calibration_error, gender_report
@@ -91,6 +91,18 @@ def test_every_change_of_the_robustness_table_gives_a_picture_again_and_another(
         changed = np.asarray(change(chip))
         assert changed.shape == chip.shape
         assert not np.array_equal(changed, chip), name
+
+
+def test_every_face_is_in_the_confusion_once():
+    chips = smoke_chips(48)[0]["test"]
+    answers = Answers(chips, chips.age + 11, np.linspace(0, 1, 48), chips.age, chips.age)
+    made = confusion(answers, {"male_below": 0.45, "female_above": 0.55})
+    ages = np.array(made["age"])
+    assert ages.sum() == 48
+    assert ages.shape == (len(made["age_bands"]),) * 2
+    in_twenties = made["age_bands"].index("20-29")
+    assert ages[in_twenties, in_twenties + 1 : in_twenties + 3].sum() == ages[in_twenties].sum()  # 11 years older
+    assert np.array(made["gender"]).sum() == (chips.age >= 13).sum()
 
 
 def test_rows_name_changes_that_are_there(tmp_path):
