@@ -8,7 +8,7 @@ VENV_BULK := .venv-bulk
 MODEL ?= hf_model
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: setup demo test test-jax test-transformers test-compat test-bulk e2e lint format data bench train ablate evaluate card publish
+.PHONY: setup demo test test-jax test-transformers test-compat test-bulk faults e2e lint format data bench train ablate evaluate card publish
 
 setup: $(VENV)/.ready
 
@@ -66,6 +66,10 @@ test-compat: $(VENV_COMPAT)/.ready
 # Labelling in bulk, on Ray.
 test-bulk: $(VENV_BULK)/.ready
 	$(VENV_BULK)/bin/python -m pytest tests/bulk
+
+# What bulk labelling survives: a release check, outside CI.
+faults: $(VENV_BULK)/.ready
+	$(VENV_BULK)/bin/python -m benchmarks.faults
 
 lint: setup
 	$(BIN)/ruff check .

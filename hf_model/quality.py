@@ -18,6 +18,7 @@ BEGINNINGS = {
     "contrast": ("The picture has little contrast ({value:.2f})", "{threshold:.2f}"),
     "outside": ("{value:.0%} of the face's square lie outside the photo", "{threshold:.0%}"),
 }
+TOLD_FROM = 0.01  # of all genders: a smaller loss is left out of the sentence
 UNSIGNED = ("roll", "yaw")
 
 
@@ -79,7 +80,7 @@ def _sentence(limit: dict, value: float) -> str:
     beginning, threshold = BEGINNINGS[limit["measure"]]
     adjective = "dark" if limit["beyond"] == "below" else "overexposed"
     told = f"ages were off by {limit['age_mae']:.1f} years in tests, against {limit['age_mae_usual']:.1f}"
-    if limit["gender_accuracy"] < limit["gender_accuracy_usual"]:
+    if limit["gender_accuracy"] <= limit["gender_accuracy_usual"] - TOLD_FROM:
         told += (
             f", and {limit['gender_accuracy']:.0%} of genders were right, against {limit['gender_accuracy_usual']:.0%}"
         )

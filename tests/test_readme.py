@@ -33,6 +33,8 @@ def place(root, astronaut, tmp_path_factory):
     for name in ("photo", "group", "a", "b"):
         astronaut.save(folder / f"{name}.jpg")
     astronaut.crop((160, 50, 290, 180)).save(folder / "chip.jpg")
+    (folder / "photos").mkdir()
+    astronaut.save(folder / "photos" / "astronaut.jpg")
     (folder / "UTKFace").mkdir()
     for number in range(40):
         name = f"{20 + number}_{number % 2}_{number % 5}_20170101{number:09d}.jpg.chip.jpg"
