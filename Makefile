@@ -65,7 +65,7 @@ test-compat: $(VENV_COMPAT)/.ready
 
 # Labelling in bulk, on Ray.
 test-bulk: $(VENV_BULK)/.ready
-	$(VENV_BULK)/bin/python -m pytest tests/bulk
+	$(VENV_BULK)/bin/python -m pytest --show-capture=no tests/bulk
 
 # What bulk labelling survives: a release check, outside CI.
 faults: $(VENV_BULK)/.ready

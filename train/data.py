@@ -11,8 +11,10 @@ import itertools
 import json
 import os
 import pathlib
+import re
 
 import datasets
+import huggingface_hub
 import keras
 import numpy as np
 import PIL.Image
@@ -60,13 +62,11 @@ def load_chips(
     """The three splits, and the fingerprint of each: which files are in it with which label.
 
     Args:
-        data: UTKFace's folder or archive, as ``dataset_script/utkface.py`` takes it.
+        data: UTKFace's folder or archive, as ``dataset_script/utkface.py`` takes it; or Parquet, see :func:`read_splits`.
         cache: where decoded chips are kept between runs (2.6 GB for the whole of UTKFace).
         label_conflicts: ``"drop"``, or ``"keep"`` one copy of a picture whose copies disagree, in train only.
     """
-    builder = UTKFace(data_dir=data, label_conflicts=label_conflicts)
-    builder.download_and_prepare()
-    splits = {name: builder.as_dataset(split=name) for name in SPLITS}
+    splits = read_splits(data, label_conflicts)
     fingerprints, chips = {}, {}
     for name, split in splits.items():
         column = {key: np.array(split[key][:]) for key in ("age", "gender", "race", "sha256", "duplicate_group")}
@@ -79,6 +79,31 @@ def load_chips(
         images = np.load(path, mmap_mode="r")
         chips[name] = Chips(images, column["age"].astype(np.float32), *(column[key] for key in list(column)[1:]))
     return chips, fingerprints
+
+
+def read_splits(data: str, label_conflicts: str) -> dict[str, datasets.Dataset]:
+    """The three splits, from UTKFace's files, or as they were split when the Parquet was written.
+
+    Args:
+        data: files as the builder takes them; or a folder that ``train.curate.build_dataset`` wrote, or the dataset repo
+            that it was pushed to. Parquet holds disagreeing copies as they were kept or dropped then.
+        label_conflicts: as for :func:`load_chips`.
+
+    Raises:
+        FileNotFoundError: no such repo, or a split is missing in it.
+    """
+    folder = pathlib.Path(data)
+    if not folder.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", data):
+        folder = pathlib.Path(huggingface_hub.snapshot_download(data, repo_type="dataset"))
+    if not (folder / "data").is_dir() or not any((folder / "data").glob("*.parquet")):
+        builder = UTKFace(data_dir=data, label_conflicts=label_conflicts)
+        builder.download_and_prepare()
+        return {name: builder.as_dataset(split=name) for name in SPLITS}
+    files = {name: sorted(map(str, (folder / "data").glob(f"{name}-*.parquet"))) for name in SPLITS}
+    missing = [name for name in SPLITS if not files[name]]
+    if missing:
+        raise FileNotFoundError(f"{data}: its data/ holds no Parquet of the split {', '.join(missing)}.")
+    return dict(datasets.load_dataset("parquet", data_files=files))
 
 
 def _decode(split: datasets.Dataset, path: pathlib.Path) -> None:
