@@ -55,7 +55,8 @@ class Padded(keras.utils.PyDataset):
         pictures, answers = self.batches[index]
         n = len(pictures)
         more = -n % self.multiple
-        weights = np.concatenate([np.ones(n, np.float32), np.zeros(more, np.float32)])
+        # Keras's losses are means over all rows: those that count weigh more by as much as the batch grew.
+        weights = np.concatenate([np.full(n, (n + more) / n, np.float32), np.zeros(more, np.float32)])
 
         def filled(values: np.ndarray) -> np.ndarray:
             return np.concatenate([values, np.repeat(values[-1:], more, axis=0)])
