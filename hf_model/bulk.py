@@ -209,6 +209,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--model", default=str(pathlib.Path(__file__).parent), help="folder or repo (default: this one)"
     )
+    parser.add_argument("--report", type=pathlib.Path, help="a page about who is in it, .html or .md")
     args = vars(parser.parse_args(argv))
     name, out, report = args.pop("source"), args.pop("out"), args.pop("report")
     try:

@@ -111,6 +111,22 @@ def test_the_command_line_says_what_is_wrong(root, tmp_path):
         assert "Traceback" not in result.stderr
 
 
+def test_the_command_line_labels_and_reports(root, photos, tmp_path):
+    (tmp_path / "few").mkdir()
+    for name in ("00.jpg", "x_no_face.jpg", "y_text.jpg"):
+        (tmp_path / "few" / name).write_bytes((photos / name).read_bytes())
+    page = tmp_path / "who.md"
+    result = subprocess.run(
+        [sys.executable, "-m", "hf_model.bulk", str(tmp_path / "few"), "--out", str(tmp_path / "out"), "--workers", "1",
+         "--report", str(page)],
+        cwd=root, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert "3 pictures with 1 faces" in result.stdout
+    assert "1 × not a picture in a known format" in result.stdout
+    assert "3 pictures, 1 faces" in page.read_text()
+
+
 def test_a_dataset_gets_two_columns(astronaut, predictor, tmp_path):
     (tmp_path / "bad.jpg").write_text("no picture")
     astronaut.save(tmp_path / "good.png")
