@@ -9,9 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-import PIL.Image
-
-from .images import InvalidImageError
+from .images import InvalidImageError, picture_endings
 from .predictor import FACES, AgeGenderPredictor
 
 CHUNK = 32  # photos read ahead for one batch
@@ -19,7 +17,7 @@ CHUNK = 32  # photos read ahead for one batch
 
 def expand(inputs: list[str]) -> Iterator[str]:
     """The given files, and the picture files of given folders, in order."""
-    endings = {*PIL.Image.registered_extensions(), ".heic", ".heif"}
+    endings = picture_endings()
     for name in inputs:
         path = pathlib.Path(name)
         if path.is_dir():

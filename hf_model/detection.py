@@ -24,11 +24,6 @@ LARGEST_SAFE_FACE = 20
 LANDMARK_INPUT = 48  # pixels, of MTCNN's last network
 MIRRORED = [1, 0, 2, 4, 3]  # where each of LANDMARKS is in a mirror image
 FACES_AT_ONCE = 64  # checked in one batch, so that a crowd's memory is bounded
-# In poor light the first networks lose a face that the last one, asked on its place, is sure of.
-LOW_THRESHOLDS = {"threshold_pnet": 0.4, "threshold_rnet": 0.4, "threshold_onet": 0.5}
-LEAST_LIKELY = 0.5  # of the largest sure face, the size of one that is not sure
-WORSE = 0.02  # by so much a level may fall
-STRETCHED_PERCENT = 1  # of the darkest and of the brightest pixels are given up
 BILINEAR = PIL.Image.Resampling.BILINEAR
 TURNS = {
     90: PIL.Image.Transpose.ROTATE_90,
@@ -44,8 +39,9 @@ class Looks:
     ``fine_size``: longer side of the finer look, no larger than the photo, taken in tiles of ``tile_size`` that
     overlap by ``tile_overlap``, where no face of the first look is larger than ``large_face`` of the photo's longer
     side; ``turned_size``: working size of the quarter turns; ``stretch``: the mean brightness, 0 to 1, that the look at
-    a poorly lit photo is brought to; ``sure_level``: what is asked of the level of a face turned or poorly
-    lit.
+    a poorly lit photo is brought to, ``stretched_percent`` of its darkest and of its brightest pixels given up, and
+    ``thresholds`` MTCNN's there (its first networks lose a face that the last one, asked on its place, is sure of);
+    ``sure_level``: what is asked of the level of a face turned or poorly lit.
     """
 
     fine_size: int = 0
@@ -54,6 +50,8 @@ class Looks:
     large_face: float = 0.1
     turned_size: int = 0
     stretch: float = 0.0
+    stretched_percent: float = 0.0
+    thresholds: dict[str, float] = dataclasses.field(default_factory=dict)
     sure_level: float = 0.0
 
 
@@ -69,7 +67,8 @@ class FaceDetector:
             of their spread, the root mean square distance from their mean.
         sure_level: from what ``Face.level`` on a face is one. 0, as in version 0.1.0, checks none.
         likely_level, likely_score: from what level and score on a face is kept where nothing surer is found in
-            its place, as of heads that are turned far away.
+            its place, as of heads that are turned far away; ``likely_size``: of the largest sure face, its least size.
+        level_slack: by so much a level may fall where landmarks are refined a second time.
         most_roll: a face tilted by more degrees does not count as upright.
         most_overlap: see :func:`hf_model.faces.merged`; 1 merges nothing.
         score_margin: scores that differ by no more count as equal, see :func:`hf_model.faces.in_order`.
@@ -86,6 +85,8 @@ class FaceDetector:
         sure_level: float = 0.0,
         likely_level: float = 0.0,
         likely_score: float = 0.0,
+        likely_size: float = 0.0,
+        level_slack: float = 0.0,
         most_roll: float = 180.0,
         most_overlap: float = 1.0,
         score_margin: float = 0.0,
@@ -99,6 +100,8 @@ class FaceDetector:
         self.sure_level = sure_level
         self.likely_level = likely_level
         self.likely_score = likely_score
+        self.likely_size = likely_size
+        self.level_slack = level_slack
         self.most_roll = most_roll
         self.most_overlap = most_overlap
         self.score_margin = score_margin
@@ -189,8 +192,8 @@ class FaceDetector:
     def _poorly_lit(self, image: PIL.Image.Image) -> list[Face]:
         """The faces of an image whose brightness and contrast are evened out first, found by lower thresholds."""
         seen, scale = _shrunk(image, self.working_size)
-        stretched = stretched_contrast(seen, self.looks.stretch)
-        faces = self._checked(stretched, self._detect(stretched, **LOW_THRESHOLDS))
+        stretched = stretched_contrast(seen, self.looks.stretch, self.looks.stretched_percent)
+        faces = self._checked(stretched, self._detect(stretched, **self.looks.thresholds))
         return [face.enlarged(1 / scale) for face in faces if face.level >= self.looks.sure_level]
 
     def _checked(self, image: PIL.Image.Image, faces: list[Face]) -> list[Face]:
@@ -202,7 +205,8 @@ class FaceDetector:
         # head turned away that can lead astray.
         twice = self.refine(image, once)
         best = [
-            second if second.level >= first.level - WORSE else first for first, second in zip(once, twice, strict=True)
+            second if second.level >= first.level - self.level_slack else first
+            for first, second in zip(once, twice, strict=True)
         ]
         upright = [face for face in best if stands(face, self.most_roll)]
         largest = max((face.size for face in upright if face.level >= self.sure_level), default=0)
@@ -211,7 +215,7 @@ class FaceDetector:
     def _is_likely(self, face: Face, largest: float) -> bool:
         """Whether it may be a face, and is none of the specks that are found beside one."""
         convinces = face.score >= self.likely_score and face.level >= self.likely_level
-        return convinces and face.size >= LEAST_LIKELY * largest
+        return convinces and face.size >= self.likely_size * largest
 
     def refine(self, image: PIL.Image.Image, faces: list[Face]) -> list[Face]:
         """The faces with their landmarks found once more, on antialiased level squares that frame all alike.
@@ -241,12 +245,13 @@ class FaceDetector:
         return refined
 
 
-def stretched_contrast(image: PIL.Image.Image, mean: float) -> PIL.Image.Image:
-    """An RGB image bent by a gamma curve to about that mean brightness, 0 to 1, and stretched to the full range."""
+def stretched_contrast(image: PIL.Image.Image, mean: float, percent: float) -> PIL.Image.Image:
+    """An RGB image bent by a gamma curve to about that mean brightness, 0 to 1, and stretched to the full range but for
+    that percentage of its darkest and of its brightest pixels."""
     now = min(max(float(np.asarray(image.convert("L")).mean()) / 255, 0.01), 0.99)
     gamma = math.log(mean) / math.log(now)
     bent = image.point([round(255 * (value / 255) ** gamma) for value in range(256)] * 3)
-    return PIL.ImageOps.autocontrast(bent, STRETCHED_PERCENT)
+    return PIL.ImageOps.autocontrast(bent, percent)
 
 
 def _shrunk(image: PIL.Image.Image, longest: int) -> tuple[PIL.Image.Image, float]:

@@ -20,6 +20,7 @@ except ImportError:  # optional: without it an HEIC photo is refused like any un
 # Bytes 4 to 12 of what phones write, by ISO/IEC 23008-12.
 HEIC_STARTS = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1")
 
+HEIF_ENDINGS = {".heic", ".heif"}  # known even where they cannot be read: that is said then, and how
 LONGEST_NAME = 100  # characters of an input's name in a message
 
 
@@ -33,6 +34,11 @@ class InvalidImageError(ValueError):
 
     def __reduce__(self):
         return type(self), (self.source, self.reason)
+
+
+def picture_endings() -> set[str]:
+    """The endings of picture files' names, with their dot, in lower case."""
+    return {*PIL.Image.registered_extensions(), *HEIF_ENDINGS}
 
 
 def describe(image) -> str:

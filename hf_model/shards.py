@@ -5,6 +5,7 @@ import os
 import pathlib
 from collections.abc import Iterable, Iterator
 
+from .quality import MEASURES
 from .sources import SourceError
 
 try:
@@ -23,11 +24,10 @@ def schema(distribution: bool):
     pa = pyarrow
     whole, number = pa.int32(), pa.float64()
     box = pa.struct([(side, whole) for side in ("xmin", "ymin", "xmax", "ymax")])
-    measures = ("face_size", "sharpness", "roll", "yaw", "brightness", "contrast", "outside", "faces")
     face = [
         ("age", number), ("age_interval", pa.list_(number)), ("gender", pa.string()), ("female_probability", number),
         ("box", box), ("detection_score", number), ("rotation", whole),
-        ("quality", pa.struct([(name, number) for name in measures])), ("warnings", pa.list_(pa.string())),
+        ("quality", pa.struct([(name, number) for name in MEASURES])), ("warnings", pa.list_(pa.string())),
     ]  # fmt: skip
     if distribution:
         face.append(("age_distribution", pa.list_(pa.float32())))

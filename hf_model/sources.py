@@ -12,7 +12,7 @@ import pathlib
 import tarfile
 from collections.abc import Iterator
 
-import PIL.Image
+from .images import picture_endings
 
 try:
     import pyarrow.parquet
@@ -22,8 +22,6 @@ try:
     import datasets
 except ImportError:
     datasets = None
-
-HEIF = {".heic", ".heif"}
 
 
 class SourceError(ValueError):
@@ -73,7 +71,7 @@ def list_source(name: str, column: str = "image", split: str | None = None) -> S
         if chosen:
             rows = [row for key, file in chosen.items() for row in lister(key, file, column)]
             return _listed(name, kind, column if kind == "parquet" else None, rows, chosen)
-    endings = {*PIL.Image.registered_extensions(), *HEIF}
+    endings = picture_endings()
     pictures = {key: file for key, file in files.items() if file.suffix.lower() in endings}
     rows = [{"key": key, "path": str(file.resolve()), "start": 0, "length": 0} for key, file in pictures.items()]
     return _listed(name, "folder", None, rows, pictures)
@@ -99,7 +97,7 @@ def _parquet_rows(key: str, file: pathlib.Path, column: str) -> Iterator[dict]:
 
 
 def _tar_rows(key: str, file: pathlib.Path, column: str) -> Iterator[dict]:
-    endings = {*PIL.Image.registered_extensions(), *HEIF}
+    endings = picture_endings()
     try:
         with tarfile.open(file, "r:") as archive:
             for member in archive:
