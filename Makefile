@@ -15,14 +15,14 @@ setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Python 3.11, 3.12 or 3.13 is needed, this is {v[0]}.{v[1]}: pass PYTHON=python3.12 or the like to make.")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,space,onnx,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,space,onnx,openvino,dev]'
 	@touch $@
 
 # Everything of setup, and PyTorch with transformers beside it, in an environment of their own.
 $(VENV_TRANSFORMERS)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV_TRANSFORMERS)
 	$(VENV_TRANSFORMERS)/bin/python -m pip install --quiet --disable-pip-version-check 'torch==2.13.0'
-	$(VENV_TRANSFORMERS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,onnx,transformers,dev]'
+	$(VENV_TRANSFORMERS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,onnx,openvino,transformers,dev]'
 	@touch $@
 
 # The oldest versions that are supported: datasets 3, which runs loading scripts, and transformers 4.
@@ -36,10 +36,12 @@ $(VENV_COMPAT)/.ready: pyproject.toml constraints-compat.txt
 # Ray beside the predictor and its engines.
 $(VENV_BULK)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV_BULK)
-	$(VENV_BULK)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bulk,onnx,dev]'
+	$(VENV_BULK)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bulk,onnx,openvino,dev]'
 	@touch $@
 
 demo: setup
+	@echo "Building the graphs of the fast engines, once ..."
+	$(BIN)/python -m hf_model.engines --build
 	$(BIN)/python space/app.py
 
 test: setup

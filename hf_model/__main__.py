@@ -1,4 +1,4 @@
-"""Command line: `python -m hf_model photo.jpg [more.jpg | folder] [--faces all|none|largest] [--json] [--distribution]`."""
+"""Command line: `python -m hf_model photo.jpg [more.jpg | folder] [--faces all] [--json] [--engine E] [--precision P]`."""
 
 import argparse
 import contextlib
@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from .engines import ENGINES, PRECISIONS
 from .images import InvalidImageError, picture_endings
 from .predictor import FACES, AgeGenderPredictor
 
@@ -80,6 +81,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--model", default=str(pathlib.Path(__file__).parent), help="folder or Hub repo (default: this one)"
     )
+    parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto", help="default: the fastest there is")
+    parser.add_argument(
+        "--precision", choices=PRECISIONS, default="auto", help="int8 is fastest, and moves ages a little"
+    )
     args = parser.parse_args(argv)
     names = list(expand(args.inputs))
     if not names:
@@ -88,8 +93,8 @@ def main(argv: list[str] | None = None) -> int:
     failed = False
     with native_noise_held_back():
         try:
-            predictor = AgeGenderPredictor.from_pretrained(args.model)
-        except (FileNotFoundError, ValueError) as error:
+            predictor = AgeGenderPredictor.from_pretrained(args.model, engine=args.engine, precision=args.precision)
+        except (FileNotFoundError, ValueError, ImportError) as error:
             print(error, file=sys.stderr)
             return 2
         for start in range(0, len(names), CHUNK):

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from huggingface_hub.utils import tqdm
 
 from .download import WEIGHTS_NAME, find_model, read_config
-from .engines import ENGINES
+from .engines import ENGINES, PRECISIONS, choose_engine, make_engine
 from .labelling import Labeller
 from .predictor import FACES
 from .report import write_report
@@ -103,7 +103,8 @@ def run(
     model: str,
     faces: str = "all",
     distribution: bool = False,
-    engine: str = "keras",
+    engine: str = "auto",
+    precision: str = "auto",
     column: str = "image",
     split: str | None = None,
     workers: int = 0,
@@ -128,8 +129,11 @@ def run(
     folder = find_model(model)
     with open(folder / WEIGHTS_NAME, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    constants = {"model_version": read_config(folder).get("model_version"), "weights_sha256": digest}
-    options = {"faces": faces, "distribution": distribution, "engine": engine}
+    config = read_config(folder)
+    constants = {"model_version": config.get("model_version"), "weights_sha256": digest}
+    # What "auto" means is settled here, once for all workers and for every run that goes on with this one.
+    chosen = choose_engine(config, folder, precision) if engine == "auto" else make_engine(engine, precision)
+    options = {"faces": faces, "distribution": distribution, "engine": chosen.name, "precision": chosen.precision}
     shards = Shards(out, {"source": source.fingerprint, **options, **constants}, len(source.rows), shard_rows)
     before, start = shards.done, time.monotonic()
     if before < len(source.rows):
@@ -201,7 +205,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", required=True, type=pathlib.Path, help="folder for the shards")
     parser.add_argument("--faces", choices=FACES, default="all")
     parser.add_argument("--distribution", action="store_true", help="the probabilities of all ages too")
-    parser.add_argument("--engine", choices=ENGINES, default="keras")
+    parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto", help="default: the fastest there is")
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
     parser.add_argument("--column", default="image", help="of the pictures, in tables (default: image)")
     parser.add_argument("--split", help="of a dataset with several")
     parser.add_argument("--workers", type=int, default=0, help="processes (default: cores)")

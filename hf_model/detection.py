@@ -15,8 +15,8 @@ import PIL.Image
 import PIL.ImageOps
 
 from .alignment import cut
-from .engines import KerasEngine
 from .faces import Face, in_order, landmark_square, merged, stands
+from .keras_engine import Engine, KerasEngine
 
 # Asked for larger faces than this, MTCNN 1.0.0 can scale a picture below what its first network takes,
 # and fails; so smaller faces are left out afterwards.
@@ -91,7 +91,7 @@ class FaceDetector:
         most_overlap: float = 1.0,
         score_margin: float = 0.0,
         looks: dict | None = None,
-        engine: KerasEngine | None = None,
+        engine: Engine | None = None,
     ):
         self.working_size = working_size
         self.min_face_size = min_face_size
@@ -111,15 +111,10 @@ class FaceDetector:
         self._lock = threading.Lock()
 
     def load(self):
-        """The MTCNN networks, built at the first call."""
+        """MTCNN as the engine has it, built at the first call."""
         with self._lock:
             if self._mtcnn is None:
-                from mtcnn import MTCNN
-
-                detector = MTCNN()
-                for stage in detector.stages:
-                    stage._model = self._engine.compile(stage.model)
-                self._mtcnn = detector
+                self._mtcnn = self._engine.detector()
         return self._mtcnn
 
     def __call__(self, image: PIL.Image.Image) -> list[Face]:
@@ -153,9 +148,8 @@ class FaceDetector:
         if min(seen.size) < self.min_face_size:
             return []
         # One image a call: given a list, MTCNN 1.0.0 can lose every image of it to one without a face.
-        # The boxes are asked for unclipped, so that a face at the edge keeps its true centre and size.
         smallest = min(self.min_face_size, LARGEST_SAFE_FACE)
-        items = self.load().detect_faces(np.asarray(seen), fit_to_image=False, min_face_size=smallest, **thresholds)
+        items = self.load().detect_faces(np.asarray(seen), min_face_size=smallest, **thresholds)
         faces = [Face.from_mtcnn(item) for item in items]
         return [f for f in faces if f.score >= self.min_score and f.size >= self.min_face_size and f.is_sound()]
 
@@ -232,10 +226,10 @@ class FaceDetector:
             return list(faces)
         patches = [np.asarray(cut(image, squares[row], LANDMARK_INPUT)) for row in seen]
         both = np.stack([patch for patch in patches for patch in (patch, patch[:, ::-1])]).astype(np.float32)
-        _, found, scores = self.load().stages[-1].model((both - 127.5) / 128)
+        answers = self.load().output((both - 127.5) / 128)
         # Of each face, as it is and mirrored, the x of the five landmarks and then their y, as fractions of the side.
-        found = np.asarray(found).reshape(-1, 2, 2, len(MIRRORED))
-        levels = np.asarray(scores)[:, 1].reshape(-1, 2).mean(axis=1)
+        found = answers["landmarks"].reshape(-1, 2, 2, len(MIRRORED))
+        levels = answers["faces"][:, 1].reshape(-1, 2).mean(axis=1)
         refined = list(faces)
         for row, (plain, mirrored), level in zip(seen, found, levels.tolist(), strict=True):
             x = (plain[0] + 1 - mirrored[0][MIRRORED]) / 2

@@ -8,18 +8,25 @@ CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
 
 
-def find_model(name_or_path: str | os.PathLike, **options) -> pathlib.Path:
+def find_model(name_or_path: str | os.PathLike, graph: str | None = None, **options) -> pathlib.Path:
     """The folder of a model: the given one, or that of a repo's files in the cache, pulled where they are missing.
 
     Args:
         name_or_path: a folder, or ``"user/repo"``.
+        graph: a file that is enough in place of the weights, where the repo has it.
         **options: ``revision``, ``token`` and ``cache_dir`` of :func:`huggingface_hub.snapshot_download`.
 
     Raises:
         FileNotFoundError: neither such a folder nor such a repo.
     """
     folder = pathlib.Path(name_or_path)
-    return folder if folder.is_dir() else _pull(os.fspath(name_or_path), **options)
+    if folder.is_dir():
+        return folder
+    if graph is not None:
+        pulled = _pull(os.fspath(name_or_path), [CONFIG_NAME, graph], **options)
+        if (pulled / graph).is_file():
+            return pulled
+    return _pull(os.fspath(name_or_path), [CONFIG_NAME, WEIGHTS_NAME], **options)
 
 
 def read_config(folder: pathlib.Path) -> dict:
@@ -34,12 +41,11 @@ def read_config(folder: pathlib.Path) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def _pull(repo: str, **options) -> pathlib.Path:
+def _pull(repo: str, files: list[str], **options) -> pathlib.Path:
     import huggingface_hub
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        files = [CONFIG_NAME, WEIGHTS_NAME]
         return pathlib.Path(huggingface_hub.snapshot_download(repo, allow_patterns=files, **options))
     except HFValidationError:
         raise FileNotFoundError(

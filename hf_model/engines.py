@@ -1,143 +1,178 @@
-"""Who computes the networks: one class an engine, and the table of them.
+"""Who computes the networks: the engines beside Keras, and the choice among all.
 
-An engine makes the age and gender network from a model folder (:meth:`KerasEngine.load`), and runs MTCNN's
-three networks (:meth:`KerasEngine.compile`).
+They run graphs built from the same weights (:mod:`hf_model.graphs`), without TensorFlow.
+`python -m hf_model.engines --build` builds the graphs, once.
 """
 
-import hashlib
-import json
-import os
+import argparse
+import importlib.util
 import pathlib
-import tempfile
-import warnings
-from collections.abc import Callable
+import sys
+import threading
+from typing import Any
 
 import numpy as np
 
-from .download import WEIGHTS_NAME
+from .cascade import Cascade
+from .download import find_model, read_config
+from .graph_files import BUILD, GRAPHS, RANGES, detector_files, find_graph, graph_name, network_file
+from .keras_engine import Engine, Forward, KerasEngine, flat
 
-# From (N, S, S, 3) float32 network input to the outputs by name, each with N rows: "age" (N,) in years and
-# "gender" (N,), the probability of "female"; where the model has it, "age_distribution" (N, years).
-Forward = Callable[[np.ndarray], dict[str, np.ndarray]]
+PRECISIONS = ("auto", "float32", "bfloat16", "int8")
 
 
-class KerasEngine:
-    """The default: Keras's networks as compiled TensorFlow functions."""
+class GraphEngine(Engine):
+    """What the engines share that run graphs (:mod:`hf_model.graphs`)."""
+
+    def open(self, path: pathlib.Path, precision: str) -> Forward:
+        """A graph as a function that several threads may call."""
+        raise NotImplementedError
 
     def load(self, config: dict, folder: pathlib.Path) -> Forward:
-        """The network of a model folder, BatchNorm folded, traced when a batch shape is first seen.
+        """The network of a model folder, from its graph, which is built at first.
 
         Raises:
             WeightsError: the weights are missing or do not fit.
+            ImportError: the graph has to be built, and the package for it is missing.
+            FileNotFoundError: int8 without its activation ranges.
         """
-        model = load_keras_model(config, folder)
-        import tensorflow
+        run = self.open(network_file(config, folder, self.precision), self.precision)
+        return lambda batch: {name: flat(values) for name, values in run(batch).items()}
 
-        from .folding import fold_model, run_model
-
-        folded = {name: tuple(map(tensorflow.constant, values)) for name, values in fold_model(model).items()}
-        run = tensorflow.function(lambda batch: run_model(folded, batch))
-
-        def forward(batch: np.ndarray) -> dict[str, np.ndarray]:
-            return {name: flat(values.numpy()) for name, values in run(tensorflow.constant(batch)).items()}
-
-        return forward
-
-    def compile(self, network: Callable) -> Callable:
-        """A Keras network for pictures of any size as one function: twice as fast, never retraced."""
-        import tensorflow
-
-        pictures = tensorflow.TensorSpec((None, None, None, 3), tensorflow.float32)
-        return tensorflow.function(lambda batch: network(batch), input_signature=[pictures])
+    def detector(self) -> Cascade:
+        """MTCNN's cascade in numpy around its networks; always in float32, for its scores are compared with limits."""
+        return Cascade(**{name: self.open(path, "float32") for name, path in detector_files().items()})
 
 
-class OnnxEngine(KerasEngine):
-    """ONNX Runtime, on a graph that Keras exports once and that is kept; MTCNN's networks stay with Keras."""
+class OnnxEngine(GraphEngine):
+    """ONNX Runtime."""
 
-    def __init__(self):
-        """Raises ImportError where a package is missing."""
+    name = "onnx"
+    packages = ("onnxruntime",)
+    precisions = ("float32", "int8")
+
+    def open(self, path: pathlib.Path, precision: str) -> Forward:
         try:
             import onnxruntime
-            import tf2onnx  # noqa: F401  (used by Keras's export)
         except ImportError as error:
-            raise ImportError(
-                f"engine='onnx' needs a package that is not installed ({error.name}): pip install onnxruntime tf2onnx"
-            ) from error
-        self.runtime = onnxruntime
-
-    def load(self, config: dict, folder: pathlib.Path) -> Forward:
-        """The network of a model folder, see :meth:`KerasEngine.load`."""
-        graph = exported_graph(config, folder)
-        session = self.runtime.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
-        pixels = session.get_inputs()[0].name
+            raise ImportError("engine='onnx' needs onnxruntime: pip install onnxruntime") from error
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self.threads or 0
+        options.log_severity_level = 3
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         names = [output.name for output in session.get_outputs()]
-
-        def forward(batch: np.ndarray) -> dict[str, np.ndarray]:
-            return {name: flat(values) for name, values in zip(names, session.run(names, {pixels: batch}), strict=True)}
-
-        return forward
+        return lambda batch: dict(zip(names, session.run(names, {"pixels": batch}), strict=True))
 
 
-ENGINES: dict[str, type[KerasEngine]] = {"keras": KerasEngine, "onnx": OnnxEngine}
+class OpenVinoEngine(GraphEngine):
+    """OpenVINO; in bfloat16 where the processor multiplies it."""
+
+    name = "openvino"
+    packages = ("openvino",)
+    precisions = ("float32", "bfloat16", "int8")
+
+    def best_precision(self) -> str:
+        return "bfloat16" if "BF16" in self.core().get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "float32"
+
+    def core(self):
+        """OpenVINO's runtime."""
+        try:
+            import openvino
+        except ImportError as error:
+            raise ImportError("engine='openvino' needs openvino: pip install openvino") from error
+        return openvino.Core()
+
+    def open(self, path: pathlib.Path, precision: str) -> Forward:
+        settings: dict[str, Any] = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
+        }
+        if self.threads is not None:
+            settings["INFERENCE_NUM_THREADS"] = self.threads
+        core = self.core()
+        compiled = core.compile_model(core.read_model(str(path)), "CPU", settings)
+        names = [output.get_any_name() for output in compiled.outputs]
+        of_thread = threading.local()
+
+        def run(batch: np.ndarray) -> dict[str, np.ndarray]:
+            if not hasattr(of_thread, "request"):  # a request is for one thread at a time
+                of_thread.request = compiled.create_infer_request()
+            of_thread.request.infer([batch], share_inputs=True)
+            return {name: of_thread.request.get_output_tensor(index).data.copy() for index, name in enumerate(names)}
+
+        return run
 
 
-def make_engine(name: str) -> KerasEngine:
+ENGINES: dict[str, type[Engine]] = {"keras": KerasEngine, "onnx": OnnxEngine, "openvino": OpenVinoEngine}
+FASTEST_FIRST = ("openvino", "onnx")
+
+
+def make_engine(name: str, precision: str = "auto", threads: int | None = None) -> Engine:
     """The engine of that name.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is none, or it cannot do what is asked for.
         ImportError: its packages are missing.
     """
     if name not in ENGINES:
-        raise ValueError(f"engine={name!r}: pass one of {', '.join(map(repr, ENGINES))}.")
-    return ENGINES[name]()
+        raise ValueError(f"engine={name!r}: pass one of {', '.join(map(repr, [*ENGINES, 'auto']))}.")
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision={precision!r}: pass one of {', '.join(map(repr, PRECISIONS))}.")
+    return ENGINES[name](precision, threads)
 
 
-def flat(values: np.ndarray) -> np.ndarray:
-    """(N, 1) as (N,); what has more columns stays as it is."""
-    return values[:, 0] if values.shape[1] == 1 else values
+def installed(precision: str) -> list[str]:
+    """The engines beside Keras that are installed and have a precision, the fastest first."""
+    able = [name for name in FASTEST_FIRST if precision == "auto" or precision in ENGINES[name].precisions]
+    return [name for name in able if all(map(importlib.util.find_spec, ENGINES[name].packages))]
 
 
-def load_keras_model(config: dict, folder: pathlib.Path):
-    """The Keras model with its weights, on the TensorFlow backend."""
-    # Here, not above: importing this module must not load TensorFlow.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import keras
+def graph_wanted(engine: Engine | None, precision: str) -> str | None:
+    """The file of a published repo that an engine runs (None: the one that is chosen), where it runs a graph."""
+    runs_graph = installed(precision) if engine is None else isinstance(engine, GraphEngine)
+    return f"{GRAPHS}/{graph_name(precision)}" if runs_graph else None
 
-    from .architecture import build_model
-    from .weights import load_weights
 
-    if keras.backend.backend() != "tensorflow":
-        raise RuntimeError(
-            f"The predictor runs on Keras's TensorFlow backend, not on {keras.backend.backend()!r}: "
-            "unset KERAS_BACKEND before starting Python."
+def choose_engine(config: dict, folder: pathlib.Path, precision: str = "auto", threads: int | None = None) -> Engine:
+    """What ``engine="auto"`` means for a model folder: the fastest that is installed and whose graph is there.
+
+    Nothing is built; where Keras answers only for want of a graph, a line on stderr says what builds it.
+
+    Raises:
+        ValueError: no engine that could be used has that precision.
+    """
+    able = installed(precision)
+    for name in able:
+        if find_graph(config, folder, precision)[1]:
+            return make_engine(name, precision, threads)
+    if able:
+        print(
+            f"Keras answers, which is slower: no graph for {able[0]} is there yet. Build it: {BUILD}", file=sys.stderr
         )
-    model = build_model(config["heads"], config["input"]["size"])
-    load_weights(model, folder / WEIGHTS_NAME)
-    return model
+    return make_engine("keras", precision)
 
 
-def exported_graph(config: dict, folder: pathlib.Path) -> pathlib.Path:
-    """The ONNX file of a folder's weights; exported at most once, and never seen half-written."""
-    weights = folder / WEIGHTS_NAME
-    if not weights.is_file():  # said as for the default engine
-        load_keras_model(config, folder)
-    import huggingface_hub
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m hf_model.engines", description="Builds the graphs that the fast engines run, once."
+    )
+    parser.add_argument("--build", action="store_true", required=True, help="build what is not there yet")
+    parser.add_argument(
+        "--model", default=str(pathlib.Path(__file__).parent), help="folder or Hub repo (default: this one)"
+    )
+    args = parser.parse_args(argv)
+    try:
+        folder = find_model(args.model)
+        config = read_config(folder)
+        precisions = ["float32", *(["int8"] if (folder / RANGES).is_file() else [])]
+        paths = [network_file(config, folder, precision) for precision in precisions]
+        paths += detector_files().values()
+    except (FileNotFoundError, ValueError, ImportError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"{len(paths)} graphs are there, the network's in {paths[0]}.")
+    return 0
 
-    with open(weights, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256")
-    digest.update(json.dumps([config["heads"], config["input"]["size"]]).encode())
-    kept = huggingface_hub.cached_assets_path("age-gender-face", namespace="onnx", subfolder=digest.hexdigest()[:32])
-    graph = kept / "model.onnx"
-    if not graph.is_file():
-        model = load_keras_model(config, folder)
-        import keras
 
-        size = config["input"]["size"]
-        signature = [keras.InputSpec(shape=(None, size, size, 3), dtype="float32", name="pixels")]
-        with tempfile.TemporaryDirectory(dir=kept) as temporary, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # tf2onnx on numpy 2
-            partial = pathlib.Path(temporary) / "model.onnx"
-            model.export(str(partial), format="onnx", verbose=False, input_signature=signature)
-            os.replace(partial, graph)
-    return graph
+if __name__ == "__main__":
+    sys.exit(main())

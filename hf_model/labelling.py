@@ -73,7 +73,7 @@ class Labeller:
     Args:
         model: folder of the model.
         source: ``kind`` and ``column`` of the :class:`hf_model.sources.Source`.
-        faces, distribution, engine: as for the predictor.
+        faces, distribution, engine, precision: as for the predictor.
         reader: see :class:`hf_model.decoding.SafeReader`.
         threads: that the networks may use; 0 leaves it to them.
     """
@@ -84,14 +84,16 @@ class Labeller:
         source: tuple[str, str | None],
         faces: str = "all",
         distribution: bool = False,
-        engine: str = "keras",
+        engine: str = "auto",
+        precision: str = "auto",
         reader: str | None = None,
         threads: int = 0,
     ):
         if threads:
             for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
                 os.environ[name] = str(threads)
-        self.predictor = AgeGenderPredictor.from_pretrained(model, engine=engine)
+        bounded = threads if threads and engine != "keras" else None
+        self.predictor = AgeGenderPredictor.from_pretrained(model, engine=engine, precision=precision, threads=bounded)
         config = self.predictor.config
         self.reader = SafeReader(config["input"]["max_pixels"], reader=reader or READER)
         self.source, self.faces, self.distribution = source, faces, distribution

@@ -9,17 +9,22 @@ files of the package that are needed stand here.
 
 from .alignment import cut  # noqa: F401
 from .architecture import build_model  # noqa: F401
+from .cascade import Cascade  # noqa: F401
 from .configuration_age_gender import AgeGenderConfig
 from .detection import FaceDetector  # noqa: F401
 from .download import find_model  # noqa: F401
 from .engines import make_engine  # noqa: F401
 from .faces import Face  # noqa: F401
 from .folding import run_model  # noqa: F401
+from .graph_files import network_file  # noqa: F401
+from .graphs import network_graph  # noqa: F401
 from .images import read_image  # noqa: F401
+from .keras_engine import KerasEngine  # noqa: F401
 from .prediction import Prediction  # noqa: F401
 from .predictor import AgeGenderPredictor
 from .preprocessing import preprocess  # noqa: F401
 from .quality import measure_quality  # noqa: F401
+from .quantized import QuantizedGraph  # noqa: F401
 from .weights import load_weights  # noqa: F401
 
 

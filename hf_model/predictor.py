@@ -10,9 +10,10 @@ import PIL.Image
 from .alignment import Square, cut
 from .detection import FaceDetector
 from .download import find_model, read_config
-from .engines import Forward, KerasEngine, make_engine
+from .engines import choose_engine, graph_wanted, make_engine
 from .faces import Face, chip_square, overlaps
 from .images import InvalidImageError, describe, read_image
+from .keras_engine import Engine, Forward, KerasEngine
 from .prediction import Analysis, Prediction, age_interval, calibrated, decide_gender
 from .preprocessing import preprocess, resize
 from .quality import measure_quality, warnings_of
@@ -37,20 +38,23 @@ class Shown:
 class AgeGenderPredictor:
     """Predicts age and perceived gender for the faces in photos.
 
-    Make one with :meth:`from_pretrained`; it may be shared between threads.
+    Make one with :meth:`from_pretrained`; it may be shared between threads. ``engine`` says what runs,
+    ``"openvino/bfloat16"`` and the like.
 
     Example:
         >>> predictor = AgeGenderPredictor.from_pretrained("hf_model")
         >>> predictor("photo.jpg", faces="all")
     """
 
-    def __init__(self, config: dict, forward: Forward, engine: KerasEngine | None = None):
+    def __init__(self, config: dict, forward: Forward, engine: Engine | None = None):
         """Args:
         config: the content of ``config.json``.
         forward: the network, as an engine loads it.
         engine: who runs the detector's networks; by default Keras.
         """
+        engine = engine or KerasEngine()
         self.config = config
+        self.engine = str(engine)
         self.detector = FaceDetector(**config["detection"], engine=engine)
         self._forward = forward
 
@@ -63,6 +67,8 @@ class AgeGenderPredictor:
         token: str | bool | None = None,
         cache_dir: str | os.PathLike | None = None,
         engine: str = "keras",
+        precision: str = "auto",
+        threads: int | None = None,
     ) -> "AgeGenderPredictor":
         """Loads a model from a folder, or from the Hub by ``"user/repo"``.
 
@@ -71,18 +77,24 @@ class AgeGenderPredictor:
             revision: branch, tag or commit of the repo.
             token: for private repos; by default the stored login.
             cache_dir: where downloads are kept.
-            engine: ``"keras"`` (on TensorFlow), or ``"onnx"``: ONNX Runtime, on a graph that Keras
-                exports once for these weights and that is kept in huggingface_hub's assets cache.
+            engine: ``"keras"`` (on TensorFlow); ``"onnx"`` (ONNX Runtime) or ``"openvino"``, on a graph that is
+                published with the weights or built from them once and kept in huggingface_hub's assets cache; or
+                ``"auto"``: the fastest of these that is installed and whose graph is there.
+            precision: ``"float32"``, ``"bfloat16"``, ``"int8"`` (which moves ages, see the card), or ``"auto"``:
+                bfloat16 with OpenVINO on a processor that multiplies it, else float32.
+            threads: how many the networks may use; None for all cores.
 
         Raises:
             FileNotFoundError: neither such a folder nor such a repo, or files are missing in it.
             WeightsError: the weights do not fit.
-            ImportError: ``engine="onnx"`` without its packages.
-            ValueError: an unknown engine.
+            ImportError: an engine without its packages.
+            ValueError: an unknown engine, or one that cannot do what is asked for.
         """
-        made = make_engine(engine)
-        folder = find_model(name_or_path, revision=revision, token=token, cache_dir=cache_dir)
+        made = None if engine == "auto" else make_engine(engine, precision, threads)
+        wanted = graph_wanted(made, precision)
+        folder = find_model(name_or_path, wanted, revision=revision, token=token, cache_dir=cache_dir)
         config = read_config(folder)
+        made = made or choose_engine(config, folder, precision, threads)
         return cls(config, made.load(config, folder), made)
 
     def __call__(self, images, *, faces: str = "most_confident", batch_size: int = 32, on_error: str = "raise"):

@@ -3,6 +3,9 @@
 import numpy as np
 import PIL.Image
 
+# Blue, green and red of ImageNet's training pictures, as Keras has them.
+IMAGENET_MEANS = np.array([103.939, 116.779, 123.68], np.float32)
+
 
 def resize(chip: PIL.Image.Image, size: int, resample: str = "bilinear") -> np.ndarray:
     """A face chip as (size, size, 3) uint8 RGB, with Pillow's antialiased resampling."""
@@ -16,9 +19,7 @@ def resize(chip: PIL.Image.Image, size: int, resample: str = "bilinear") -> np.n
 def preprocess(pixels: np.ndarray) -> np.ndarray:
     """(N, S, S, 3) uint8 RGB to float32 as ResNet50's ImageNet weights expect it (BGR, mean-free).
 
-    Source: ``keras.applications.resnet50.preprocess_input`` ("caffe" mode). It changes float arrays
-    in place, so it is given a copy; the input stays as it is.
+    The very numbers of ``keras.applications.resnet50.preprocess_input`` (its "caffe" mode; a test compares them), which
+    is not called because importing Keras loads TensorFlow, and the fast engines do without.
     """
-    import keras  # here, because a caller that only cuts chips need not load it
-
-    return keras.applications.resnet50.preprocess_input(pixels.astype(np.float32), data_format="channels_last")
+    return pixels[..., ::-1].astype(np.float32) - IMAGENET_MEANS

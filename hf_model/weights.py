@@ -5,13 +5,18 @@ kernels of convolutions and dense layers are halved. Loading is strict: a checkp
 model exactly or is refused.
 """
 
+from __future__ import annotations
+
 import os
 import pathlib
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 import safetensors
 import safetensors.numpy
+
+if TYPE_CHECKING:  # importing Keras loads TensorFlow, which the fast engines do without
+    import keras
 
 
 class WeightsError(ValueError):
@@ -24,6 +29,8 @@ def save_weights(model: keras.Model, path: str | os.PathLike, metadata: dict[str
     Raises:
         WeightsError: a value is not finite, or would not be in float16.
     """
+    import keras
+
     tensors = {}
     for variable in model.variables:
         value = np.asarray(keras.ops.convert_to_numpy(variable.value), np.float32)
@@ -37,12 +44,11 @@ def save_weights(model: keras.Model, path: str | os.PathLike, metadata: dict[str
     os.replace(temporary, path)
 
 
-def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
-    """Fills the model's variables from a file written by :func:`save_weights`, as float32.
+def read_tensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """The content of a file written by :func:`save_weights`, by Keras variable path, as it is stored.
 
     Raises:
-        WeightsError: the file is missing or broken, or a tensor is missing, unknown, of the wrong
-            shape or not finite. The model is then unchanged.
+        WeightsError: the file is missing or broken, or a value in it is not finite.
     """
     path = pathlib.Path(path)
     if not path.is_file():
@@ -51,16 +57,35 @@ def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
         tensors = safetensors.numpy.load_file(path)
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise WeightsError(f"{path} is not a readable safetensors file ({error}). Download it again.") from error
+    refuse(
+        path, [f"{name} holds values that are not finite" for name in tensors if not np.isfinite(tensors[name]).all()]
+    )
+    return tensors
+
+
+def refused(path: str | os.PathLike, problems: list[str]) -> WeightsError:
+    """The error that names the first of some problems."""
+    shown = "; ".join(sorted(problems)[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
+    return WeightsError(f"{path} does not fit the model: {shown}.")
+
+
+def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
+    """Fills the model's variables from a file written by :func:`save_weights`, as float32.
+
+    Raises:
+        WeightsError: the file is missing or broken, or a tensor is missing, unknown, of the wrong
+            shape or not finite. The model is then unchanged.
+    """
+    tensors = read_tensors(path)
     variables = {variable.path: variable for variable in model.variables}
     problems = [f"missing: {name}" for name in variables if name not in tensors]
     problems += [f"not in the model: {name}" for name in tensors if name not in variables]
-    for name in variables.keys() & tensors.keys():
-        if tensors[name].shape != tuple(variables[name].shape):
-            problems.append(f"{name} has shape {tensors[name].shape}, the model wants {tuple(variables[name].shape)}")
-        elif not np.isfinite(tensors[name]).all():
-            problems.append(f"{name} holds values that are not finite")
+    problems += [
+        f"{name} has shape {tensors[name].shape}, the model wants {tuple(variables[name].shape)}"
+        for name in variables.keys() & tensors.keys()
+        if tensors[name].shape != tuple(variables[name].shape)
+    ]
     if problems:
-        shown = "; ".join(sorted(problems)[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
-        raise WeightsError(f"{path} does not fit the model: {shown}.")
+        raise refused(path, problems)
     for name, variable in variables.items():
         variable.assign(tensors[name].astype(np.float32))

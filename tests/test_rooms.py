@@ -18,7 +18,7 @@ ALLOWED = {
     "space": {"gradio", "huggingface_hub", "PIL", "numpy", "model", "presentation"},
 }  # fmt: skip
 DOORS = ("configuration_", "modeling_", "pipeline_")
-OPTIONAL = {"onnxruntime", "tf2onnx", "pillow_heif", "ray", "pyarrow", "datasets"}
+OPTIONAL = {"onnx", "onnxruntime", "openvino", "joblib", "pillow_heif", "ray", "pyarrow", "datasets"}
 
 
 def imports(tree: ast.AST):

@@ -1,7 +1,6 @@
 """Every face, and no other: turned, tilted, small, poorly lit, on pictures made from one photo."""
 
 import math
-import types
 
 import numpy as np
 import PIL.Image
@@ -146,14 +145,13 @@ class OneAnswer:
 
     def __init__(self, level=1.0, **item):
         self.item, self.level = item, level
-        self.stages = [types.SimpleNamespace(model=self.landmarks)]
 
-    def landmarks(self, patches):
+    def output(self, patches):
         assert patches.shape[1:] == (48, 48, 3)
         assert np.abs(patches).max() <= 1
         x, y = [0.3, 0.7, 0.5, 0.35, 0.65], [0.3, 0.3, 0.5, 0.8, 0.8]
         scores = np.tile(np.float32([1 - self.level, self.level]), (len(patches), 1))
-        return None, np.tile(np.float32(x + y), (len(patches), 1)), scores
+        return {"landmarks": np.tile(np.float32(x + y), (len(patches), 1)), "faces": scores}
 
     def detect_faces(self, image, **options):
         return [self.item]

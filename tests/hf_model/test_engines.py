@@ -1,41 +1,184 @@
-"""The optional engine answers as the default one does, and says what is missing."""
+"""The engines answer alike, say what runs and what is missing, and build their graphs once, whole or not at all."""
 
+import json
+import shutil
+import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from hf_model import AgeGenderPredictor
+from hf_model import AgeGenderPredictor, engines, graph_files
+
+ENGINES = ("onnx", "openvino")
+# Ages in years and probabilities that an engine may differ by from Keras in float32, on noise too.
+SLACK = {"float32": (0.02, 0.002), "bfloat16": (1.5, 0.05)}
 
 
 @pytest.fixture(scope="module")
-def onnx_predictor(root):
-    pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
-    pytest.importorskip("tf2onnx", reason="the extra onnx is not installed")
-    return AgeGenderPredictor.from_pretrained(root / "hf_model", engine="onnx")
+def made(root):
+    """One predictor an engine and precision, made at first use."""
+    kept = {}
+
+    def make(engine: str, precision: str = "float32") -> AgeGenderPredictor:
+        pytest.importorskip({"onnx": "onnxruntime"}.get(engine, engine), reason="an extra that is not installed")
+        if (engine, precision) not in kept:
+            kept[engine, precision] = AgeGenderPredictor.from_pretrained(
+                root / "hf_model", engine=engine, precision=precision
+            )
+        return kept[engine, precision]
+
+    return make
 
 
-def test_both_engines_give_the_same_answers(predictor, onnx_predictor, astronaut):
+@pytest.fixture(scope="module")
+def chips(astronaut):
     random = np.random.default_rng(0)
-    chips = [random.integers(0, 256, (80, 80, 3), dtype=np.uint8) for _ in range(3)]
-    chips += [astronaut.crop((150 + 4 * i, 40, 290 + 4 * i, 180)) for i in range(8)]
-    for (one,), (other,) in zip(predictor(chips, faces="none"), onnx_predictor(chips, faces="none"), strict=True):
-        assert abs(one.age - other.age) <= 0.05
-        assert abs(one.female_probability - other.female_probability) <= 0.005
-    assert onnx_predictor(astronaut)[0].box == predictor(astronaut)[0].box
-    assert onnx_predictor(np.zeros((64, 64, 3), np.uint8)) == []
+    noise = [random.integers(0, 256, (80, 80, 3), dtype=np.uint8) for _ in range(3)]
+    return noise + [astronaut.crop((150 + 4 * i, 40, 290 + 4 * i, 180)) for i in range(8)]
 
 
-def test_the_graph_is_exported_once(root, onnx_predictor, monkeypatch):
-    import hf_model.engines as module
+@pytest.mark.parametrize(
+    ("engine", "precision"), [("onnx", "float32"), ("openvino", "float32"), ("openvino", "bfloat16")]
+)
+def test_all_engines_give_the_same_answers(predictor, made, chips, astronaut, engine, precision):
+    other = made(engine, precision)
+    years, probability = SLACK[precision]
+    assert other.engine == f"{engine}/{precision}"
+    for (one,), (two,) in zip(predictor(chips, faces="none"), other(chips, faces="none"), strict=True):
+        assert abs(one.age - two.age) <= years
+        assert abs(one.female_probability - two.female_probability) <= probability
+    assert other(astronaut)[0].box == predictor(astronaut)[0].box
+    assert other(np.zeros((64, 64, 3), np.uint8)) == []
 
-    monkeypatch.setattr(module, "load_keras_model", lambda *args: pytest.fail("exported again"))
-    AgeGenderPredictor.from_pretrained(root / "hf_model", engine="onnx")
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_engine_may_be_shared_between_threads(made, chips, engine):
+    import concurrent.futures
+
+    shared = made(engine)
+    expected = [answer[0].age for answer in shared(chips, faces="none")]
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for answers in pool.map(lambda _: shared(chips, faces="none"), range(8)):
+            assert [answer[0].age for answer in answers] == pytest.approx(expected, abs=1e-3)
 
 
-def test_unknown_and_uninstalled_engines_are_named(root, monkeypatch):
-    with pytest.raises(ValueError, match="engine='torch': pass one of 'keras', 'onnx'"):
-        AgeGenderPredictor.from_pretrained(root / "hf_model", engine="torch")
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(ImportError, match="pip install onnxruntime"):
-        AgeGenderPredictor.from_pretrained(root / "hf_model", engine="onnx")
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_fast_engines_load_neither_tensorflow_nor_keras(root, made, astronaut, tmp_path, engine):
+    made(engine)  # the graphs are there
+    astronaut.save(tmp_path / "a.png")
+    code = (
+        "import sys\nfrom hf_model import AgeGenderPredictor\n"
+        f"predictor = AgeGenderPredictor.from_pretrained('hf_model', engine={engine!r}, threads=1)\n"
+        f"assert len(predictor({str(tmp_path / 'a.png')!r})) == 1\n"
+        "print([name for name in ('tensorflow', 'keras', 'mtcnn', 'onnx') if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert (result.stdout.strip(), result.stderr.strip()) == ("[]", "")
+
+
+def test_auto_takes_the_fastest_whose_graph_is_there_and_builds_nothing(root, made, monkeypatch, tmp_path, capsys):
+    made("openvino")
+    best = engines.make_engine("openvino")
+    assert AgeGenderPredictor.from_pretrained(root / "hf_model", engine="auto").engine == str(best)
+    config = json.loads((root / "hf_model" / "config.json").read_text())
+    monkeypatch.setattr(graph_files, "kept", lambda key, name: tmp_path / key / name)
+    assert str(engines.choose_engine(config, root / "hf_model")) == "keras/float32"
+    assert "python -m hf_model.engines --build" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    for engine in (engines.OpenVinoEngine, engines.OnnxEngine):
+        monkeypatch.setattr(engine, "packages", ("nothing_of_that_name",))
+    assert str(engines.choose_engine(config, root / "hf_model")) == "keras/float32"
+    assert capsys.readouterr().err == ""  # nothing to build it for
+
+
+def test_a_graph_is_built_once_and_appears_whole(root, tmp_path, monkeypatch):
+    pytest.importorskip("onnx")
+    config = json.loads((root / "hf_model" / "config.json").read_text())
+    monkeypatch.setattr(graph_files, "kept", lambda key, name: tmp_path / key / name)
+    real = graph_files.os.replace
+
+    def cut_off(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(graph_files.os, "replace", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        graph_files.network_file(config, root / "hf_model", "float32")
+    assert not list(tmp_path.rglob("*.onnx"))
+    monkeypatch.setattr(graph_files.os, "replace", real)
+    path = graph_files.network_file(config, root / "hf_model", "float32")
+    monkeypatch.setattr(graph_files, "build_network", lambda *args: pytest.fail("built again"))
+    assert graph_files.network_file(config, root / "hf_model", "float32") == path
+
+
+def test_a_published_graph_serves_without_weights_and_is_left_where_they_are_others(root, made, chips, tmp_path):
+    """What a puller has: config and graph. Beside weights that it was not built from, it does not count."""
+    made("onnx")
+    config = json.loads((root / "hf_model" / "config.json").read_text())
+    folder = tmp_path / "repo"
+    (folder / "onnx").mkdir(parents=True)
+    shutil.copy(root / "hf_model" / "config.json", folder)
+    shutil.copy(graph_files.network_file(config, root / "hf_model", "float32"), folder / "onnx" / "model.onnx")
+    pulled = AgeGenderPredictor.from_pretrained(folder, engine="onnx")
+    for (one,), (two,) in zip(made("onnx")(chips, faces="none"), pulled(chips, faces="none"), strict=True):
+        assert one == two
+    shutil.copy(root / "hf_model" / "model.safetensors", folder)
+    published = folder / "onnx" / "model.onnx"
+    assert graph_files.find_graph(config, folder, "float32")[0] != published
+    weights = graph_files.digest(folder / "model.safetensors")
+    (folder / "onnx" / "built_from.json").write_text(json.dumps({"model.onnx": weights}))
+    assert graph_files.find_graph(config, folder, "float32") == (published, True)
+
+
+def test_weights_that_do_not_fit_are_refused_as_by_keras(root, tmp_path, monkeypatch):
+    pytest.importorskip("onnx")
+    import safetensors.numpy
+
+    from hf_model.weights import WeightsError, read_tensors
+
+    config = json.loads((root / "hf_model" / "config.json").read_text())
+    tensors = read_tensors(root / "hf_model" / "model.safetensors")
+    name = "conv2_block1_2_conv/kernel"
+    for change, words in [
+        ({name: None}, f"missing: {name}"),
+        ({name: np.zeros((3, 3, 64, 63), np.float16)}, "does not fit the model"),
+        ({name: np.full((3, 3, 64, 64), np.inf, np.float16)}, "not finite"),
+    ]:
+        changed = {key: value for key, value in {**tensors, **change}.items() if value is not None}
+        safetensors.numpy.save_file(changed, tmp_path / "model.safetensors")
+        with pytest.raises(WeightsError, match=words):
+            graph_files.build_network(config, tmp_path, "float32")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"engine": "torch"}, "engine='torch': pass one of 'keras', 'onnx', 'openvino', 'auto'"),
+        ({"precision": "float8"}, "precision='float8': pass one of"),
+        ({"precision": "int8"}, "precision='int8' is not for engine='keras', which has float32"),
+        ({"engine": "onnx", "precision": "bfloat16"}, "precision='bfloat16' is not for engine='onnx'"),
+        ({"threads": 2}, "threads=2 is not for engine='keras': pass engine='onnx' or 'openvino'"),
+        ({"engine": "onnx", "threads": 0}, "threads=0: pass a whole number"),
+    ],
+)
+def test_what_an_engine_cannot_do_is_refused_with_what_to_pass(root, options, words):
+    with pytest.raises(ValueError, match=words):
+        AgeGenderPredictor.from_pretrained(root / "hf_model", **options)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_engine_that_is_not_installed_is_named(root, monkeypatch, engine):
+    monkeypatch.setattr(engines.ENGINES[engine], "packages", ("nothing_of_that_name",))
+    with pytest.raises(ImportError, match=f"engine='{engine}' needs .* pip install nothing_of_that_name"):
+        AgeGenderPredictor.from_pretrained(root / "hf_model", engine=engine)
+
+
+def test_the_command_builds_and_says_where(root, made):
+    made("onnx")
+    command = [sys.executable, "-m", "hf_model.engines", "--build"]
+    result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    assert "graphs are there, the network's in" in result.stdout
+    result = subprocess.run([*command, "--model", "nowhere"], cwd=root, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "nowhere" in result.stderr
+    assert "Traceback" not in result.stderr

@@ -18,6 +18,7 @@ import tempfile
 import huggingface_hub
 from huggingface_hub.utils.sha import git_hash
 
+from hf_model import graph_files
 from hf_model.download import CONFIG_NAME, WEIGHTS_NAME
 from train.config import read_config
 from train.files import file_sha256
@@ -26,7 +27,7 @@ from train.release.card import render_card
 METRICS_NAME = "metrics.json"
 CARD_NAME = "README.md"
 # What a published repo may hold. A file of another name in the folder stops the release.
-MODEL_FILES = (CONFIG_NAME, WEIGHTS_NAME, METRICS_NAME, "LICENSE-WEIGHTS.md", "*.py")
+MODEL_FILES = (CONFIG_NAME, WEIGHTS_NAME, METRICS_NAME, graph_files.RANGES, "LICENSE-WEIGHTS.md", "*.py")
 SPACE_FILES = ("app.py", "model.py", "presentation.py", "requirements.txt", CARD_NAME, "examples/*")
 DATASET_FILES = ("data/*.parquet", "skipped.csv", CARD_NAME)
 SCRIPT_FILES = ("utkface.py", "duplicate_groups.csv", CARD_NAME)
@@ -126,7 +127,18 @@ def model_release(
     files = list_files(folder, MODEL_FILES)
     text = check_model(folder, version, card or folder.parent / "MODEL_CARD.md")
     files[CARD_NAME] = text.replace("user/repo", repo).encode()
+    files |= graphs(folder)
     return Release("model", repo, version, files, tag=f"v{version}")
+
+
+def graphs(folder: pathlib.Path) -> dict[str, bytes | pathlib.Path]:
+    """The graphs of the fast engines, by their path in the repo, so that whoever pulls need not build them."""
+    config = read_config(folder / CONFIG_NAME)
+    precisions = ["float32", *(["int8"] if (folder / graph_files.RANGES).is_file() else [])]
+    paths = [graph_files.network_file(config, folder, precision) for precision in precisions]
+    built_from = dict.fromkeys((path.name for path in paths), file_sha256(folder / WEIGHTS_NAME))
+    files: dict[str, bytes | pathlib.Path] = {f"{graph_files.GRAPHS}/{path.name}": path for path in paths}
+    return files | {f"{graph_files.GRAPHS}/{graph_files.STAMP}": json.dumps(built_from, indent=2).encode()}
 
 
 def check_model(folder: pathlib.Path, version: str, card: pathlib.Path) -> str:

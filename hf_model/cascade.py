@@ -1,0 +1,203 @@
+"""MTCNN's cascade around its three networks, in numpy, for the engines that do without TensorFlow.
+
+Thresholds, pyramid and rounding are those of the ``mtcnn`` package (1.0.0), whose weights it runs: boxes, scores and
+landmarks are the same within rounding (``tests/hf_model/test_cascade.py``).
+
+Source: Zhang et al., Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks, 2016.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from .faces import LANDMARKS
+
+SCALE_FACTOR = 0.709
+SMALLEST_SIDE = 12  # pixels, of what the first network takes
+STRIDE = 2  # of the first network's answers, in pixels
+PATCHES_AT_ONCE = 256
+OVERLAPS_AT_ONCE = 512
+
+# From a batch to a network's outputs by name, as hf_model.graphs describes them.
+Network = Callable[[np.ndarray], dict[str, np.ndarray]]
+
+
+class Cascade:
+    """Finds faces: a first network proposes them on a pyramid of sizes, two more judge and place them.
+
+    Args:
+        proposal, refine, output: MTCNN's networks, see :func:`hf_model.graphs.detector_graphs`.
+    """
+
+    def __init__(self, proposal: Network, refine: Network, output: Network):
+        self.proposal = proposal
+        self.refine = refine
+        self.output = output
+
+    def detect_faces(
+        self,
+        pixels: np.ndarray,
+        min_face_size: int = 20,
+        threshold_pnet: float = 0.6,
+        threshold_rnet: float = 0.7,
+        threshold_onet: float = 0.8,
+    ) -> list[dict]:
+        """The faces of a picture (H, W, 3) uint8, as ``mtcnn.MTCNN.detect_faces(fit_to_image=False)`` gives them.
+
+        Returns:
+            For each: ``box`` [left, top, width, height] and ``keypoints`` (name to [x, y]) in whole pixels, and
+            ``confidence``, 0 to 1.
+        """
+        picture = (pixels.astype(np.float32) - 127.5) / 128
+        boxes, scores = self._proposed(picture, min_face_size, threshold_pnet)
+        if not len(boxes):
+            return []
+        outputs = self._judged(self.refine, picture, boxes, 24)
+        keep = outputs["faces"][:, 1] > threshold_rnet
+        boxes, scores = moved(boxes, outputs["boxes"])[keep], outputs["faces"][keep, 1].astype(float)
+        keep = suppressed(boxes, scores, 0.7)
+        boxes = squared(boxes[keep])
+        if not len(boxes):
+            return []
+        outputs = self._judged(self.output, picture, boxes, 48)
+        points = placed(outputs["landmarks"], boxes)
+        scores, boxes = outputs["faces"][:, 1].astype(float), moved(boxes, outputs["boxes"])
+        sure = np.flatnonzero(scores > threshold_onet)
+        order = sure[suppressed(boxes[sure], scores[sure], 0.7)]
+        return [_item(boxes[row], points[row], scores[row]) for row in order]
+
+    def _proposed(self, picture: np.ndarray, min_face_size: int, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+        """What the first network takes for faces: squares (N, 4) and scores (N,)."""
+        planes = np.ascontiguousarray(picture.transpose(2, 0, 1))
+        found = [self._level(planes, scale, threshold) for scale in pyramid(min(planes.shape[1:]), min_face_size)]
+        boxes = np.concatenate([level[0] for level in found]) if found else np.empty((0, 4))
+        scores = np.concatenate([level[1] for level in found]) if found else np.empty(0)
+        keep = suppressed(boxes, scores, 0.7)
+        return squared(boxes[keep]), scores[keep]
+
+    def _level(self, planes: np.ndarray, scale: float, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+        """Boxes and scores of one level of the pyramid, in pixels of the picture."""
+        outputs = self.proposal(area_resized(planes, scale)[None])
+        probabilities = outputs["faces"][0, 1]
+        rows, columns = np.nonzero(probabilities > threshold)
+        scores = probabilities[rows, columns].astype(float)
+        corners = STRIDE * np.stack([columns, rows, columns, rows], axis=1) + [1, 1, SMALLEST_SIDE, SMALLEST_SIDE]
+        boxes = (corners + outputs["boxes"][0][:, rows, columns].T * (SMALLEST_SIDE - 1.0)) / scale
+        keep = suppressed(boxes, scores, 0.5)
+        return boxes[keep], scores[keep]
+
+    def _judged(self, network: Network, picture: np.ndarray, boxes: np.ndarray, size: int) -> dict[str, np.ndarray]:
+        """A network's answers on what lies in boxes (N, 4), some hundred at once."""
+        parts = [
+            network(patches(picture, boxes[start : start + PATCHES_AT_ONCE], size))
+            for start in range(0, len(boxes), PATCHES_AT_ONCE)
+        ]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def pyramid(smallest: int, min_face_size: int) -> list[float]:
+    """The scales at which faces from that size on are looked for in a picture whose shorter side is given.
+
+    They are the package's. A scale at which the picture would be smaller than what the first network takes is left out; the package fails.
+    """
+    count = round(-(float(np.log(smallest / SMALLEST_SIDE) / np.log(SCALE_FACTOR)) + 1))
+    scales = [SMALLEST_SIDE / min_face_size * SCALE_FACTOR**step for step in range(count)]
+    return [scale for scale in scales if int(smallest * scale) >= SMALLEST_SIDE]
+
+
+def area_resized(planes: np.ndarray, scale: float) -> np.ndarray:
+    """(3, H, W) float32 scaled down, each pixel the mean of the area it covers, as ``tf.image.resize(…, "area")``."""
+    _, height, width = planes.shape
+    rows, columns = area_weights(height, int(height * scale)), area_weights(width, int(width * scale))
+    return np.matmul(np.matmul(rows, planes), columns.T)
+
+
+def area_weights(old: int, new: int) -> np.ndarray:
+    """(new, old) float32: how much of each old pixel of a side a new one covers, rows that sum to 1."""
+    scale = np.float32(old / new)
+    starts = np.arange(new, dtype=np.float32) * scale
+    ends = np.arange(1, new + 1, dtype=np.float32) * scale
+    pixels = np.arange(old, dtype=np.float32)
+    covered = np.minimum(pixels + 1, ends[:, None]) - np.maximum(pixels, starts[:, None])
+    return np.maximum(covered, 0) / scale
+
+
+def patches(picture: np.ndarray, boxes: np.ndarray, size: int) -> np.ndarray:
+    """(N, size, size, 3) float32: what lies in boxes (N, 4), read bilinearly, 0 outside the picture.
+
+    A box's corners are taken as fractions of the picture's sides, of which the last pixel is the end, as
+    ``tf.image.crop_and_resize`` does.
+    """
+    height, width = picture.shape[:2]
+    steps = np.arange(size, dtype=np.float32) / np.float32(size - 1)
+
+    def along(low: np.ndarray, high: np.ndarray, side: int) -> tuple:
+        first, last = (((end / side).astype(np.float32) * np.float32(side - 1))[:, None] for end in (low, high))
+        at = first + steps * (last - first)
+        inside = (at >= 0) & (at <= side - 1)
+        before = np.floor(np.clip(at, 0, side - 1))
+        share = np.where(inside, at - before, 0).astype(np.float32)
+        pixel = before.astype(np.int64)
+        return pixel, np.minimum(pixel + 1, side - 1), share, inside
+
+    left, right, across, inside_x = along(boxes[:, 0], boxes[:, 2], width)
+    top, bottom, down, inside_y = along(boxes[:, 1], boxes[:, 3], height)
+    pixels = picture.reshape(-1, 3)
+
+    def row(y: np.ndarray) -> np.ndarray:
+        """The pixels of rows ``y`` (N, size), read between the columns."""
+        start = y[:, :, None] * width
+        first = pixels[start + left[:, None, :]]
+        return first + (pixels[start + right[:, None, :]] - first) * across[:, None, :, None]
+
+    upper = row(top)
+    values = upper + (row(bottom) - upper) * down[:, :, None, None]
+    values[~(inside_y[:, :, None] & inside_x[:, None, :])] = 0
+    return values
+
+
+def suppressed(boxes: np.ndarray, scores: np.ndarray, most: float) -> np.ndarray:
+    """Rows, the surest first, of those boxes (N, 4) that overlap no surer one by more than ``most``.
+
+    The overlap is that of intersection over union. A box that goes itself still suppresses others, as in the package.
+    """
+    order = np.argsort(scores)[::-1]
+    boxes = boxes[order]
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    kept = np.ones(len(boxes), bool)
+    for start in range(0, len(boxes), OVERLAPS_AT_ONCE):  # a few columns at a time: a crowd has thousands of boxes
+        some = slice(start, start + OVERLAPS_AT_ONCE)
+        surer = boxes[: start + OVERLAPS_AT_ONCE, None]
+        low, high = np.maximum(surer[..., :2], boxes[None, some, :2]), np.minimum(surer[..., 2:], boxes[None, some, 2:])
+        shared = np.maximum(high - low, 0).prod(axis=2)
+        overlap = shared / (areas[: start + OVERLAPS_AT_ONCE, None] + areas[None, some] - shared)
+        rows, columns = np.arange(len(surer))[:, None], np.arange(start, start + shared.shape[1])[None]
+        kept[some] = ~((overlap > most) & (rows < columns)).any(axis=0)
+    return order[kept]
+
+
+def squared(boxes: np.ndarray) -> np.ndarray:
+    """Boxes (N, 4) widened to squares about their middles."""
+    sizes = boxes[:, 2:] - boxes[:, :2]
+    side = sizes.max(axis=1, keepdims=True, initial=0)
+    corners = boxes[:, :2] + (sizes - side) * 0.5
+    return np.concatenate([corners, corners + side], axis=1)
+
+
+def moved(boxes: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Boxes (N, 4) moved by offsets that are fractions of their sizes."""
+    sizes = boxes[:, 2:] - boxes[:, :2] + 1
+    return boxes + offsets * np.tile(sizes, (1, 2))
+
+
+def placed(landmarks: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """(N, 2, 5) in pixels: landmarks (N, 10), first all x and then all y as fractions of the boxes' sizes."""
+    sizes = boxes[:, 2:] - boxes[:, :2] + 1
+    return sizes[:, :, None] * landmarks.reshape(-1, 2, 5) + boxes[:, :2, None] - 1
+
+
+def _item(box: np.ndarray, points: np.ndarray, score: float) -> dict:
+    left, top, right, bottom = box
+    keypoints = {name: [round(float(x)), round(float(y))] for name, x, y in zip(LANDMARKS, *points, strict=True)}
+    numbers = [round(float(value)) for value in (left, top, right - left, bottom - top)]
+    return {"box": numbers, "keypoints": keypoints, "confidence": float(score)}
