@@ -26,15 +26,15 @@ class QuantizedGraph(Graph):
         self.exact = frozenset(exact)
         self.rounded: dict[str, str] = {}
 
-    def step(self, x: str) -> np.float32:
+    def step(self, x: str) -> np.ndarray:
         """The distance of a tensor's neighbouring values, of which there are 256."""
         low, high = self.ranges[x]
-        return np.float32((max(high, 0.0) - min(low, 0.0)) / 255)
+        return np.asarray((max(high, 0.0) - min(low, 0.0)) / 255, np.float32)
 
     def operand(self, x: str) -> str:
         """The tensor rounded to uint8 and back, once however often it is used; 0 stays 0."""
         if x not in self.rounded:
-            zero = np.uint8(np.clip(round(-min(self.ranges[x][0], 0.0) / float(self.step(x))), 0, 255))
+            zero = np.asarray(np.clip(round(-min(self.ranges[x][0], 0.0) / float(self.step(x))), 0, 255), np.uint8)
             constants = [self.constant(f"{x}_step", self.step(x)), self.constant(f"{x}_zero", zero)]
             whole = self.node("QuantizeLinear", [x, *constants], f"{x}_uint8")
             self.rounded[x] = self.node("DequantizeLinear", [whole, *constants], f"{x}_rounded")

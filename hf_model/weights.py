@@ -57,9 +57,9 @@ def read_tensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
         tensors = safetensors.numpy.load_file(path)
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise WeightsError(f"{path} is not a readable safetensors file ({error}). Download it again.") from error
-    refuse(
-        path, [f"{name} holds values that are not finite" for name in tensors if not np.isfinite(tensors[name]).all()]
-    )
+    broken = [name for name, values in tensors.items() if not np.isfinite(values).all()]
+    if broken:
+        raise refused(path, [f"{name} holds values that are not finite" for name in broken])
     return tensors
 
 
