@@ -114,6 +114,7 @@ ablate: setup
 evaluate: setup
 	$(BIN)/python -m train.measure.calibrate --model $(MODEL) --data $(DATA_DIR) $(ARGS)
 	$(BIN)/python -m train.measure.quality --model $(MODEL) --data $(DATA_DIR) $(ARGS)
+	$(BIN)/python -m train.measure.quantize --model $(MODEL) --data $(DATA_DIR) $(ARGS)
 	$(BIN)/python -m train.measure.evaluate --model $(MODEL) --data $(DATA_DIR) $(if $(EXTERNAL),--external $(EXTERNAL)) $(ARGS)
 	$(BIN)/python -m train.release.card
 

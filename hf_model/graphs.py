@@ -153,13 +153,16 @@ def network_graph(tensors: dict[str, np.ndarray], heads: dict, size: int, graph:
 
     x = graph.node("Transpose", ["pixels"], "pixels_first", perm=[0, 3, 1, 2])
     x = relu(convolve("conv1", x, stride=2, pad=3))
+    x = graph.operand(x)
     x = graph.node("MaxPool", [x], "pool1", kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4)  # above 0, so 0 may pad
     for stage, blocks in BLOCKS.items():
         for block in range(1, blocks + 1):
             name = f"conv{stage}_block{block}"
-            stride = 2 if block == 1 and stage > 2 else 1
-            shortcut = convolve(f"{name}_0", x, stride) if block == 1 else x
-            y = relu(convolve(f"{name}_1", x, stride))
+            if block == 1 and stage > 2:
+                # Every second pixel is all that its strided convolutions read; said so, OpenVINO keeps them in int8.
+                x = graph.node("MaxPool", [x], f"{name}_halved", kernel_shape=[1, 1], strides=[2, 2])
+            shortcut = convolve(f"{name}_0", x) if block == 1 else x
+            y = relu(convolve(f"{name}_1", x))
             y = relu(convolve(f"{name}_2", y, pad=1))
             parts = [graph.operand(part) for part in (convolve(f"{name}_3", y), shortcut)]
             x = relu(graph.node("Add", parts, f"{name}_sum"))
@@ -211,6 +214,7 @@ def proposal_graph(weights: list[np.ndarray]) -> bytes:
         return graph.prelu(f"prelu{number}", x, next(layers))
 
     x = convolve(1, "pixels")
+    x = graph.operand(x)
     x = graph.node("MaxPool", [x], "pool1", kernel_shape=[2, 2], strides=[2, 2], auto_pad="SAME_UPPER")
     x = convolve(3, convolve(2, x))
     graph.convolution("boxes", x, next(layers), next(layers))

@@ -45,7 +45,8 @@ class QuantizedGraph(Graph):
         if name in self.exact:
             return [x, self.kernel(f"{name}_kernel", kernel, scale), self.constant(f"{name}_bias", bias)]
         values = kernel.astype(np.float32) * (np.float32(1) if scale is None else scale)
-        steps = np.maximum(np.abs(values).max(axis=(1, 2, 3)), 1e-8).astype(np.float32) / np.float32(127)
+        steps = np.abs(values).max(axis=(1, 2, 3)) / np.float32(127)
+        steps = np.maximum(steps, np.abs(bias) / (2**30 * self.step(x)))  # of a dead channel: its bias is to fit int32
         whole = np.round(values / steps[:, None, None, None]).astype(np.int8)
         fine = self.step(x) * steps
         return [

@@ -23,6 +23,7 @@ from train.measure.answers import Answers, answers_of, with_intervals
 from train.measure.external import measure_external
 from train.measure.groups import AGE_BINS, age_levels, factors
 from train.measure.outputs import RawOutputs
+from train.measure.precisions import measure_precisions
 from train.measure.robustness import ADULT_LOOKS, beside, load_rows
 from train.measure.scenes import make_scene
 
@@ -159,6 +160,7 @@ def main(argv: list[str] | None = None) -> None:
             "n": {name: len(split) for name, split in splits.items()},
         },
         "split": args.split,
+        "engine": outputs.predictor.engine,
     }
     raw = outputs.chips(args.split, chips.images)
     answers = answers_of(raw, chips, outputs.config)
@@ -170,6 +172,7 @@ def main(argv: list[str] | None = None) -> None:
     if "quality" in outputs.config:
         metrics["quality"] = {"limits": outputs.config["quality"]}
     metrics["robustness"] = measure_robustness(outputs, args.split, answers, args.limit_changed)
+    metrics["engines"] = measure_precisions(args.model, args.cache, chips, args.split, answers)
     metrics["external"] = dict(measure_external(outputs, folder) for folder in args.external)
     out = args.out or args.model / "metrics.json"
     write_whole(out, json.dumps(metrics, indent=1, ensure_ascii=False) + "\n")

@@ -17,6 +17,7 @@ import numpy as np
 
 from dataset_script.utkface import MAX_AGE
 from hf_model.download import WEIGHTS_NAME
+from hf_model.engines import installed
 from hf_model.predictor import AgeGenderPredictor
 from hf_model.quality import MEASURES
 from train.files import file_sha256
@@ -29,7 +30,7 @@ CALIBRATIONS = (
 # Sections that a part depends on, beside the weights: a chip, and a photo that goes through the detector.
 OF_CHIPS = ("input", "heads")
 OF_PHOTOS = (*OF_CHIPS, "detection", "crop")
-FORMAT = 2  # of a kept part
+FORMAT = 3  # of a kept part
 BATCH = 32
 
 
@@ -62,10 +63,15 @@ class RawOutputs:
     Args:
         folder: the model.
         cache: where parts are kept; None keeps nothing.
+        engine, precision: who answers; by default the fastest engine that is installed, in float32, whose answers are
+            Keras's within rounding.
     """
 
-    def __init__(self, folder: pathlib.Path, cache: pathlib.Path | None):
-        self.predictor = AgeGenderPredictor.from_pretrained(folder)
+    def __init__(
+        self, folder: pathlib.Path, cache: pathlib.Path | None, engine: str | None = None, precision: str = "float32"
+    ):
+        engine = engine or next(iter(installed(precision)), "keras")
+        self.predictor = AgeGenderPredictor.from_pretrained(folder, engine=engine, precision=precision)
         self.config = self.predictor.config
         self.predictor.config = {key: value for key, value in self.config.items() if key not in CALIBRATIONS}
         self.key = file_sha256(folder / WEIGHTS_NAME)[:16]
@@ -82,7 +88,8 @@ class RawOutputs:
 
     def _part(self, part: str, pictures: Iterable, count: int, faces: str, about) -> Raw:
         sections = OF_CHIPS if faces == "none" else OF_PHOTOS
-        cutting = json.dumps([FORMAT, part, count, faces, {key: self.config.get(key) for key in sections}])
+        engine = self.predictor.engine
+        cutting = json.dumps([FORMAT, engine, part, count, faces, {key: self.config.get(key) for key in sections}])
         digest = hashlib.sha256(cutting.encode() + np.ascontiguousarray(about).tobytes()[:4_000_000]).hexdigest()[:16]
         path = self.cache / f"{self.key}-{digest}.npz" if self.cache else None
         if path and path.is_file():

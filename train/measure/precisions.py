@@ -1,0 +1,68 @@
+"""What each engine and precision costs in accuracy, on the split that figures are reported on."""
+
+import pathlib
+
+import numpy as np
+
+from hf_model.engines import ENGINES, installed, make_engine
+from hf_model.graph_files import RANGES
+from train.data import Chips
+from train.measure.answers import Answers, answers_of, bootstrap
+from train.measure.outputs import RawOutputs
+
+
+def runnable(folder: pathlib.Path) -> list[tuple[str, str]]:
+    """The engines and precisions that can be measured here: installed, and what the processor and the folder have."""
+    found = []
+    for name, engine in ENGINES.items():
+        for precision in engine.precisions:
+            if name != "keras" and name not in installed(precision):
+                continue
+            if precision == "bfloat16" and make_engine(name).precision != "bfloat16":
+                continue  # computed in float32 there
+            if precision == "int8" and not (folder / RANGES).is_file():
+                continue
+            found.append((name, precision))
+    return found
+
+
+def measure_precisions(
+    folder: pathlib.Path, cache: pathlib.Path | None, chips: Chips, split: str, exact: Answers
+) -> dict[str, dict]:
+    """For each engine and precision its errors, and how far its answers are from those in float32.
+
+    Args:
+        exact: the answers in float32 that the other figures rest on.
+
+    Returns:
+        ``"openvino/int8"`` and the like to figures with intervals: ``age_mae``, ``gender_accuracy``, ``age_change``
+        (mean, years), ``gender_changed`` (share on the other side of 0.5), and ``age_mae_more`` and
+        ``gender_accuracy_more``, paired differences.
+    """
+    sections = {}
+    for engine, precision in runnable(folder):
+        outputs = RawOutputs(folder, cache, engine, precision)
+        answers = answers_of(outputs.chips(split, chips.images), chips, outputs.config)
+        sections[outputs.predictor.engine] = beside_exact(answers, exact)
+    return sections
+
+
+def beside_exact(answers: Answers, exact: Answers) -> dict[str, dict]:
+    """The figures of one engine beside those in float32."""
+    labels = exact.chips
+    errors, right, sides = [], [], []
+    for one in (answers, exact):
+        errors.append(np.abs(one.age - labels.age))
+        sides.append(one.female >= 0.5)
+        right.append((sides[-1] == (labels.gender == 1)).astype(float))
+    columns = {
+        "age_mae": errors[0],
+        "gender_accuracy": right[0],
+        "age_change": np.abs(answers.age - exact.age),
+        "gender_changed": (sides[0] != sides[1]).astype(float),
+        "age_mae_more": errors[0] - errors[1],
+        "gender_accuracy_more": right[0] - right[1],
+    }
+    return bootstrap(
+        lambda rows: {name: float(values[rows].mean()) for name, values in columns.items()}, len(labels.age)
+    )

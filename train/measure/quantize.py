@@ -1,0 +1,128 @@
+"""Measures over which ranges activations are rounded for int8, into ``activation_ranges.json`` of a model folder.
+
+    python -m train.measure.quantize --model hf_model --data DIR
+
+Validation faces go through the float32 graph, some of them changed as photos change faces, and ONNX Runtime's
+calibrators read a range off what each rounded tensor held. From these and the weights the int8 graph is built
+(:mod:`hf_model.quantized`), by anyone and without faces.
+"""
+
+import argparse
+import json
+import pathlib
+import tempfile
+
+import numpy as np
+
+from hf_model.download import CONFIG_NAME, WEIGHTS_NAME
+from hf_model.graph_files import RANGES, network_file
+from hf_model.graphs import Graph, network_graph
+from hf_model.weights import read_tensors
+from train.config import read_config
+from train.data import Chips, load_chips, network_input
+from train.files import write_whole
+from train.measure.robustness import load_rows
+
+CHIPS = 300
+BATCH = 4
+METHODS = ("minmax", "percentile", "entropy")
+CHANGED_SHARE = 3  # one of so many chips is changed by one of the robustness rows
+
+
+class OperandNames(Graph):
+    """A graph that remembers what an int8 one would round."""
+
+    def __init__(self):
+        super().__init__("age_gender")
+        self.names: list[str] = []
+
+    def operand(self, x: str) -> str:
+        if x not in self.names:
+            self.names.append(x)
+        return x
+
+
+def calibration_batches(chips: Chips, count: int, size: int) -> list[np.ndarray]:
+    """Network input of a random ``count`` of the chips, in batches; every third chip is changed."""
+    random = np.random.default_rng(0)
+    rows, changes = random.permutation(len(chips))[:count], list(load_rows().values())
+    pictures = []
+    for place, row in enumerate(rows):
+        image = chips.images[row]
+        change = changes[place // CHANGED_SHARE % len(changes)] if place % CHANGED_SHARE == 0 else None
+        pictures.append(image if change is None else np.asarray(change(image)))
+    inputs = network_input(np.stack(pictures), size)
+    return [inputs[start : start + BATCH] for start in range(0, len(inputs), BATCH)]
+
+
+def measure_ranges(tensors: dict, config: dict, batches: list[np.ndarray], method: str) -> dict[str, list[float]]:
+    """From the name of each rounded tensor to its lowest and highest value.
+
+    Args:
+        tensors: the weights, by Keras variable path.
+        config: ``config.json``.
+        batches: network input.
+        method: how outliers are treated: ``"minmax"`` keeps all, ``"percentile"`` leaves 0.001 % out, ``"entropy"``
+            keeps what loses least information.
+    """
+    from onnxruntime.quantization.calibrate import CalibrationMethod, create_calibrator
+
+    kinds = {"minmax": CalibrationMethod.MinMax, "percentile": CalibrationMethod.Percentile}
+    options = {"percentile": {"percentile": 99.999, "num_bins": 4096}, "entropy": {"num_quantized_bins": 255}}
+    graph = OperandNames()
+    content = network_graph(tensors, config["heads"], config["input"]["size"], graph)
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "model.onnx"
+        path.write_bytes(content)
+        calibrator = create_calibrator(
+            path,
+            op_types_to_calibrate=["Transpose", "Relu", "MaxPool", "Conv", "Add"],
+            augmented_model_path=str(path.with_name("augmented.onnx")),
+            calibrate_method=kinds.get(method, CalibrationMethod.Entropy),
+            extra_options=options.get(method, {}),
+        )
+        for batch in batches:  # one at a time: it holds all that a call made
+            calibrator.collect_data(iter_reader(batch))
+        data = calibrator.compute_data()
+    found = {name: data[name].range_value for name in graph.names}
+    return {name: [round(float(np.min(low)), 6), round(float(np.max(high)), 6)] for name, (low, high) in found.items()}
+
+
+def iter_reader(batch: np.ndarray):
+    """One batch, as the calibrators ask for it."""
+    from onnxruntime.quantization import CalibrationDataReader
+
+    class OneBatch(CalibrationDataReader):
+        def __init__(self):
+            self.left = [{"pixels": batch}]
+
+        def get_next(self):
+            return self.left.pop() if self.left else None
+
+    return OneBatch()
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m train.measure.quantize", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("--model", type=pathlib.Path, default=pathlib.Path("hf_model"))
+    parser.add_argument("--data", required=True, help="UTKFace: its folder or archive")
+    parser.add_argument("--limit", type=int, default=CHIPS, help=f"how many validation faces (default: {CHIPS})")
+    parser.add_argument("--limit-changed", type=int, help=argparse.SUPPRESS)  # of the other measurements
+    parser.add_argument("--method", choices=METHODS, default="percentile")
+    parser.add_argument("--exact", nargs="*", default=[], metavar="CONVOLUTION", help="what stays in float32, by name")
+    parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("cache"))
+    args = parser.parse_args(argv)
+    config = read_config(args.model / CONFIG_NAME)
+    chips = load_chips(args.data, args.cache)[0]["validation"]
+    batches = calibration_batches(chips, args.limit, config["input"]["size"])
+    ranges = measure_ranges(read_tensors(args.model / WEIGHTS_NAME), config, batches, args.method)
+    content = {"ranges": ranges, "exact": args.exact}
+    write_whole(args.model / RANGES, json.dumps(content, indent=1) + "\n")
+    print(f"Wrote {args.model / RANGES}: {len(ranges)} ranges from {args.limit} faces.")
+    print(f"The int8 graph: {network_file(config, args.model, 'int8')}")
+
+
+if __name__ == "__main__":
+    main()
