@@ -17,10 +17,11 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--recipe", default="best", help="a file of train/recipes without its .toml, or any .toml path (default: best)"
     )
-    parser.add_argument("--data", help="UTKFace: its folder or archive")
+    parser.add_argument("--data", help="UTKFace: its folder or archive, or Parquet of it, a folder or a Hub repo")
     parser.add_argument("--backbone-weights", default="imagenet", help="imagenet (downloaded), none, or a .h5 path")
     parser.add_argument("--init-from", help="weights (.safetensors) to start from, as far as they fit")
     parser.add_argument("--first-stage", metavar="NAME", help="begin at this stage of the recipe; wants --init-from")
+    parser.add_argument("--last-stage", metavar="NAME", help="stop after this stage; --resume goes on")
     parser.add_argument("--out", type=pathlib.Path, help="run folder (default: runs/RECIPE)")
     parser.add_argument(
         "--cache", type=pathlib.Path, default=pathlib.Path("cache"), help="decoded data (default: cache)"
@@ -29,7 +30,9 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--devices", choices=("one", "all"), default="one", help="all: a part of each batch on every device, on JAX"
     )
     parser.add_argument("--resume", action="store_true", help="go on from the run folder's last whole epoch")
-    parser.add_argument("--smoke", action="store_true", help="all stages on a few made-up chips, in minutes")
+    parser.add_argument(
+        "--smoke", action="store_true", help="all stages in minutes, on a few chips, made-up ones without --data"
+    )
     args = parser.parse_args(argv)
     if not args.data and not args.smoke:
         parser.error("--data is missing: pass UTKFace's folder or archive, or --smoke for made-up data")
@@ -57,12 +60,14 @@ def main(argv: list[str] | None = None) -> None:
     recipe = load_recipe(args.recipe)
     if args.first_stage:
         recipe = recipe.starting_at(args.first_stage)
+    if args.last_stage and args.last_stage not in (names := [stage.name for stage in recipe.stages]):
+        sys.exit(f"--last-stage {args.last_stage}: recipe {recipe.name!r} has the stages {', '.join(names)}.")
     if args.smoke:
         recipe = smoke_recipe(recipe)
     run = Run(args.out or pathlib.Path("runs") / recipe.name)
     if run.checkpoint() and not args.resume:
         sys.exit(f"{run.folder} holds a run already: pass --resume to go on with it, or another --out.")
-    chips, fingerprint = smoke_chips() if args.smoke else load_chips(args.data, args.cache, recipe.label_conflicts)
+    chips, fingerprint = load_chips(args.data, args.cache, recipe.label_conflicts) if args.data else smoke_chips()
     model_folder = pathlib.Path(hf_model.__file__).parent
     heads = read_config(model_folder / "config.json")["heads"] | {"age_bins": len(AGES)}
     try:
@@ -79,8 +84,10 @@ def main(argv: list[str] | None = None) -> None:
         remember_before(run.folder, args.init_from, model_folder / "model.safetensors")
     facts = {"heads": heads, "data_fingerprint": fingerprint, "n": {name: len(split) for name, split in chips.items()}}
     write_description(args, recipe, run.folder, facts)
-    fit(model, chips, run, run.folder / "activations", devices)
-    print(f"Wrote {run.folder / 'model.safetensors'}")
+    if fit(model, chips, run, run.folder / "activations", devices, args.last_stage):
+        print(f"Wrote {run.folder / 'model.safetensors'}")
+    else:
+        print(f"Stopped after stage {args.last_stage!r}; --resume goes on.")
 
 
 def write_description(args: argparse.Namespace, recipe: "Recipe", folder: pathlib.Path, facts: dict) -> None:

@@ -15,11 +15,22 @@ from train.recipe import Stage
 from train.run import Progress, Run, plot_log
 
 
-def fit(model: TrainingModel, chips: dict[str, Chips], run: Run, cache: pathlib.Path, devices: int = 1) -> None:
+def fit(
+    model: TrainingModel,
+    chips: dict[str, Chips],
+    run: Run,
+    cache: pathlib.Path,
+    devices: int = 1,
+    last_stage: str | None = None,
+) -> bool:
     """Trains through all stages of the model's recipe, from where the run folder stands.
 
     Args:
         devices: over how many :func:`train.devices.use_devices` spread the model.
+        last_stage: stop after the stage of that name.
+
+    Returns:
+        Whether the recipe is at its end, and the weights are written.
     """
     stages = model.recipe.stages
     if model.recipe.validation_chips:
@@ -46,8 +57,11 @@ def fit(model: TrainingModel, chips: dict[str, Chips], run: Run, cache: pathlib.
             run.restore(model, "best.npz")
         progress = Progress(stage=progress.stage + 1)
         run.save(model, progress, is_best=False)
-    plot_log(run.log_path, run.folder / "curves.png")
+        plot_log(run.log_path, run.folder / "curves.png")
+        if stage.name == last_stage and progress.stage < len(stages):
+            return False
     save_weights(model.network, run.folder / "model.safetensors", {"recipe": model.recipe.name})
+    return True
 
 
 def _epoch(

@@ -92,7 +92,11 @@ def prepare_stage(model: TrainingModel, stage: Stage, steps_per_epoch: int) -> N
     model.from_activations = bool(stage.cached_variants)
     model.updates_head_statistics = stage.train in ("heads", "conv5")
     optimizer = keras.optimizers.AdamW(
-        learning_rate=learning_rate(stage, steps_per_epoch), weight_decay=recipe.weight_decay, clipnorm=10.0
+        learning_rate=learning_rate(stage, steps_per_epoch),
+        weight_decay=recipe.weight_decay,
+        clipnorm=10.0,
+        use_ema=recipe.weight_average > 0,
+        ema_momentum=recipe.weight_average,
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
     # The distribution's target is a softened label: Gao et al., Deep Label Distribution Learning, TIP 2017.

@@ -75,7 +75,8 @@ class Recipe:
     :func:`train.data.age_rarity`, 0 for not at all;
     ``consistency_weight``: above 0, a training batch holds every chip twice, as two augmented views,
     and their answers are asked to agree (:func:`train.model.disagreement`); ``validation_chips``: how
-    many validation chips an epoch is judged on, 0 for all.
+    many validation chips an epoch is judged on, 0 for all; ``weight_average``: above 0, the momentum of a running
+    mean of the weights over an epoch's steps, which the weights are set to at its end and go on from.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Recipe:
     validation_chips: int
     augmentation: Augmentation
     stages: tuple[Stage, ...]
+    weight_average: float = 0.0
 
     def __post_init__(self):
         filled = (dataclasses.replace(s, batch_size=s.batch_size or self.batch_size) for s in self.stages)

@@ -54,9 +54,8 @@ class Run:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         arrays = {f"model:{v.path}": keras.ops.convert_to_numpy(v.value) for v in model.variables}
-        optimizer = {
-            f"optimizer:{i}": keras.ops.convert_to_numpy(v.value) for i, v in enumerate(model.optimizer.variables)
-        }
+        moments = model.optimizer.variables if progress.epoch else []  # a new stage starts with its own
+        optimizer = {f"optimizer:{i}": keras.ops.convert_to_numpy(v.value) for i, v in enumerate(moments)}
         np.savez(partial / "variables.npz", **arrays, **optimizer)
         if is_best:
             np.savez(partial / "best.npz", **arrays)
