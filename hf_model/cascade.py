@@ -6,7 +6,7 @@ landmarks are the same within rounding (``tests/hf_model/test_cascade.py``).
 Source: Zhang et al., Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks, 2016.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -16,6 +16,7 @@ SCALE_FACTOR = 0.709
 SMALLEST_SIDE = 12  # pixels, of what the first network takes
 STRIDE = 2  # of the first network's answers, in pixels
 PATCHES_AT_ONCE = 256
+RESIZED_AT_ONCE = 32
 OVERLAPS_AT_ONCE = 512
 
 # From a batch to a network's outputs by name, as hf_model.graphs describes them.
@@ -109,7 +110,21 @@ def area_resized(planes: np.ndarray, scale: float) -> np.ndarray:
     """(3, H, W) float32 scaled down, each pixel the mean of the area it covers, as ``tf.image.resize(…, "area")``."""
     _, height, width = planes.shape
     rows, columns = area_weights(height, int(height * scale)), area_weights(width, int(width * scale))
-    return np.matmul(np.matmul(rows, planes), columns.T)
+    lower = np.empty((3, len(rows), width), np.float32)
+    for new, old in _bands(rows.shape):  # a few rows at a time: all others weigh nothing
+        np.matmul(rows[new, old], planes[:, old], out=lower[:, new])
+    smaller = np.empty((3, len(rows), len(columns)), np.float32)
+    for new, old in _bands(columns.shape):
+        smaller[:, :, new] = lower[:, :, old] @ columns[new, old].T
+    return smaller
+
+
+def _bands(shape: tuple[int, int]) -> Iterator[tuple[slice, slice]]:
+    """Which old pixels of a side some new ones cover, see :func:`area_weights`."""
+    new, old = shape
+    for start in range(0, new, RESIZED_AT_ONCE):
+        end = min(start + RESIZED_AT_ONCE, new)
+        yield slice(start, end), slice(max(start * old // new - 1, 0), min(-(-end * old // new) + 1, old))
 
 
 def area_weights(old: int, new: int) -> np.ndarray:

@@ -24,8 +24,8 @@ PRECISIONS = ("auto", "float32", "bfloat16", "int8")
 class GraphEngine(Engine):
     """What the engines share that run graphs (:mod:`hf_model.graphs`)."""
 
-    def open(self, path: pathlib.Path, precision: str) -> Forward:
-        """A graph as a function that several threads may call."""
+    def open(self, path: pathlib.Path, precision: str, threads: int | None) -> Forward:
+        """A graph as a function that several threads may call, each time on that many threads."""
         raise NotImplementedError
 
     def load(self, config: dict, folder: pathlib.Path) -> Forward:
@@ -36,12 +36,16 @@ class GraphEngine(Engine):
             ImportError: the graph has to be built, and the package for it is missing.
             FileNotFoundError: int8 without its activation ranges.
         """
-        run = self.open(network_file(config, folder, self.precision), self.precision)
+        run = self.open(network_file(config, folder, self.precision), self.precision, self.threads)
         return lambda batch: {name: flat(values) for name, values in run(batch).items()}
 
     def detector(self) -> Cascade:
-        """MTCNN's cascade in numpy around its networks; always in float32, for its scores are compared with limits."""
-        return Cascade(**{name: self.open(path, "float32") for name, path in detector_files().items()})
+        """MTCNN's cascade in numpy around its networks.
+
+        Always in float32, for its scores are compared with limits; and on one thread, for they are small, and several
+        photos are looked at beside each other.
+        """
+        return Cascade(**{name: self.open(path, "float32", 1) for name, path in detector_files().items()})
 
 
 class OnnxEngine(GraphEngine):
@@ -51,13 +55,13 @@ class OnnxEngine(GraphEngine):
     packages = ("onnxruntime",)
     precisions = ("float32", "int8")
 
-    def open(self, path: pathlib.Path, precision: str) -> Forward:
+    def open(self, path: pathlib.Path, precision: str, threads: int | None) -> Forward:
         try:
             import onnxruntime
         except ImportError as error:
             raise ImportError("engine='onnx' needs onnxruntime: pip install onnxruntime") from error
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self.threads or 0
+        options.intra_op_num_threads = threads or 0
         options.log_severity_level = 3
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         names = [output.name for output in session.get_outputs()]
@@ -82,13 +86,13 @@ class OpenVinoEngine(GraphEngine):
             raise ImportError("engine='openvino' needs openvino: pip install openvino") from error
         return openvino.Core()
 
-    def open(self, path: pathlib.Path, precision: str) -> Forward:
+    def open(self, path: pathlib.Path, precision: str, threads: int | None) -> Forward:
         settings: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
         }
-        if self.threads is not None:
-            settings["INFERENCE_NUM_THREADS"] = self.threads
+        if threads is not None:
+            settings["INFERENCE_NUM_THREADS"] = threads
         core = self.core()
         compiled = core.compile_model(core.read_model(str(path)), "CPU", settings)
         names = [output.get_any_name() for output in compiled.outputs]

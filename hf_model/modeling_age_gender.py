@@ -7,6 +7,7 @@ transformers 4.57 copies from a local folder only the files that this one import
 files of the package that are needed stand here.
 """
 
+from .ahead import calls_ahead  # noqa: F401
 from .alignment import cut  # noqa: F401
 from .architecture import build_model  # noqa: F401
 from .cascade import Cascade  # noqa: F401

@@ -5,6 +5,7 @@ The imports beyond the pipeline's own are for transformers 4.57, see ``modeling_
 
 from transformers import Pipeline
 
+from .ahead import calls_ahead  # noqa: F401
 from .alignment import cut  # noqa: F401
 from .architecture import build_model  # noqa: F401
 from .cascade import Cascade  # noqa: F401

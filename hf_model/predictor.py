@@ -2,11 +2,12 @@
 
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 import PIL.Image
 
+from .ahead import calls_ahead
 from .alignment import Square, cut
 from .detection import FaceDetector
 from .download import find_model, read_config
@@ -23,6 +24,7 @@ FACES = ("most_confident", "largest", "all", "none")
 # nothing padded. 32 takes more memory and gained a few per cent on one processor, and lost a tenth on another
 # (benchmarks/predictor.json).
 BATCH_SHAPES = (8, 4, 2, 1)
+MOST_LOOKERS = 4  # photos that are read and searched beside each other; each is in memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +57,7 @@ class AgeGenderPredictor:
         engine = engine or KerasEngine()
         self.config = config
         self.engine = str(engine)
+        self._lookers = min(engine.threads or os.cpu_count() or 1, MOST_LOOKERS)
         self.detector = FaceDetector(**config["detection"], engine=engine)
         self._forward = forward
 
@@ -201,11 +204,10 @@ class AgeGenderPredictor:
                 results[index].append(prediction)
             waiting.clear()
 
-        for index, image in enumerate(images):
+        for index, look in enumerate(self._looked_at(images, faces)):
             try:
-                upright = self.read(image)
+                upright, wanted, found = look()
                 results.append([])
-                wanted, found = self._find(upright, faces)
                 for face in wanted:
                     waiting.append((index, self._show(upright, face, found)))
                     if len(waiting) >= batch_size:  # inside a photo too: a crowd's memory is bounded
@@ -216,6 +218,18 @@ class AgeGenderPredictor:
                 results.append(error)
         answer_waiting()
         return results
+
+    def _looked_at(self, images: Iterable, faces: str) -> Iterator[Callable[[], tuple]]:
+        """For each image, in order, what gives or raises its picture, the faces asked for, and how many there are.
+
+        Of several images some are read and searched ahead, beside each other and beside the network.
+        """
+
+        def look(image) -> tuple:
+            upright = self.read(image)
+            return upright, *self._find(upright, faces)
+
+        return calls_ahead(look, images, self._lookers)
 
     def _predict(self, shown: list[Shown], batch_size: int) -> list[Prediction]:
         """The answers for faces, in their order."""
