@@ -73,6 +73,7 @@ test-bulk: $(VENV_BULK)/.ready
 # What bulk labelling survives: a release check, outside CI.
 faults: $(VENV_BULK)/.ready
 	$(VENV_BULK)/bin/python -m benchmarks.faults
+	$(VENV_BULK)/bin/python -m benchmarks.bulk
 
 lint: setup
 	$(BIN)/ruff check .

@@ -155,7 +155,7 @@ def main(argv: list[str] | None = None) -> None:
                                 "rows_that_differ": differences(rows_of(folder / "lost"), whole)}  # fmt: skip
         print(figures, flush=True)
         figures["hostile"] = hostile(folder)
-    write_report("faults", ("ray", "pyarrow", "tensorflow", "keras"), figures)
+    write_report("faults", ("ray", "pyarrow", "openvino"), figures)
 
 
 if __name__ == "__main__":
