@@ -13,6 +13,8 @@ _HOMES = {
     "Analysis": "prediction",
     "Prediction": "prediction",
     "InvalidImageError": "images",
+    "Explanation": "explain",
+    "FaceTracker": "tracking",
 }
 
 __all__ = list(_HOMES)

@@ -101,13 +101,15 @@ def run_model(folded: dict[str, tuple], x) -> dict:
         x: (N, S, S, 3) float32 preprocessed pictures.
 
     Returns:
-        What :func:`hf_model.architecture.build_model` says.
+        What :func:`hf_model.architecture.build_model` says, and of each head ``age_map`` and ``gender_map``, its
+        feature map after ReLU, (N, S/32, S/32, filters).
     """
     features = run_backbone(folded, x)
     outputs = {}
     for head, activation in zip(HEADS, (ops.relu, ops.sigmoid), strict=True):
         kernel, bias = folded[f"{head}_conv"]
-        y = ops.mean(ops.relu(ops.add(ops.conv(features, kernel, padding="same"), bias)), axis=(1, 2))
+        outputs[f"{head}_map"] = y = ops.relu(ops.add(ops.conv(features, kernel, padding="same"), bias))
+        y = ops.mean(y, axis=(1, 2))
         kernel, bias = folded[f"{head}_dense"]
         y = ops.relu(ops.matmul(y, kernel) + bias)
         if head == "age" and DISTRIBUTION in folded:

@@ -12,6 +12,7 @@ from .weights import read_tensors, refused
 
 GRAPHS = "onnx"  # the folder of a model repo that holds them
 STAMP = "built_from.json"  # beside them: the sha256 of the weights that each was built from
+HEADS_NAME = "heads.safetensors"  # beside them: the dense layers, which heat maps are made from
 RANGES = "activation_ranges.json"  # of a model folder: what int8 is built from, beside the weights
 FORMAT = 2  # of what is built here; a change builds all kept graphs anew
 BUILD = "python -m hf_model.engines --build"

@@ -1,9 +1,11 @@
 """Reading pictures: whatever a user hands over becomes upright RGB, or a clear error."""
 
+import base64
 import io
 import os
 import pathlib
 import warnings
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import PIL.Image
@@ -54,6 +56,39 @@ def describe(image) -> str:
     if isinstance(image, PIL.Image.Image):
         return f"{image.mode} image of {image.size[0]}×{image.size[1]} pixels"
     return f"{type(image).__name__} object"
+
+
+def from_base64(text: str) -> bytes:
+    """The bytes of a picture from base64 text or a data URI, as programs send it.
+
+    Raises:
+        InvalidImageError: it is neither.
+    """
+    source = describe(text)
+    content = text.strip()
+    if content[:5].lower() == "data:":
+        header, comma, content = content.partition(",")
+        if not comma or not header.lower().endswith(";base64"):
+            raise InvalidImageError(source, "is a data URI without base64 content")
+    try:
+        return base64.b64decode("".join(content.split()), validate=True)
+    except ValueError:
+        raise InvalidImageError(source, "is no base64 text; send the picture's bytes encoded in base64") from None
+
+
+def is_many(images) -> bool:
+    """Whether an input is a list, tuple or generator of pictures, and not one picture.
+
+    Raises:
+        InvalidImageError: it is neither.
+    """
+    if isinstance(images, (str, bytes, bytearray, memoryview, os.PathLike, np.ndarray, PIL.Image.Image)):
+        return False
+    if hasattr(images, "read"):
+        return False
+    if isinstance(images, Iterable) and not isinstance(images, Mapping):
+        return True
+    raise InvalidImageError(describe(images), "pass a path, bytes, a binary file, a PIL image or a uint8 array")
 
 
 def read_image(image, max_pixels: int) -> PIL.Image.Image:

@@ -15,6 +15,7 @@ from .configuration_age_gender import AgeGenderConfig
 from .detection import FaceDetector  # noqa: F401
 from .download import find_model  # noqa: F401
 from .engines import make_engine  # noqa: F401
+from .explain import Explanation  # noqa: F401
 from .faces import Face  # noqa: F401
 from .folding import run_model  # noqa: F401
 from .graph_files import network_file  # noqa: F401

@@ -12,6 +12,7 @@ from .cascade import Cascade  # noqa: F401
 from .detection import FaceDetector  # noqa: F401
 from .download import find_model  # noqa: F401
 from .engines import make_engine  # noqa: F401
+from .explain import Explanation  # noqa: F401
 from .faces import Face  # noqa: F401
 from .folding import run_model  # noqa: F401
 from .graph_files import network_file  # noqa: F401

@@ -6,6 +6,9 @@ import math
 import numpy as np
 import PIL.Image
 
+from .faces import Face
+from .quality import warnings_of
+
 
 @dataclasses.dataclass(frozen=True)
 class Prediction:
@@ -131,3 +134,37 @@ def age_interval(age: float, distribution: np.ndarray | None, calibration: dict 
         years = np.flatnonzero(inside)
         ends = [float(years[0]), float(years[-1])] if len(years) else [age, age]
     return min(ends[0], age), max(ends[1], age)
+
+
+def make_prediction(
+    outputs: dict[str, np.ndarray],
+    row: int,
+    config: dict,
+    face: Face | None,
+    photo: tuple[int, int],
+    quality: dict[str, float | None],
+) -> Prediction:
+    """The answer in one row of the network's outputs.
+
+    Args:
+        outputs: by name, see :data:`hf_model.keras_engine.Forward`.
+        row: which of them.
+        config: the content of ``config.json``.
+        face: as it was found in a photo of that width and height; None for a chip.
+        quality: its picture's measures.
+    """
+    age, female = float(outputs["age"][row]), float(outputs["gender"][row])
+    female_probability = calibrated(female, config.get("gender_calibration"))
+    distribution = outputs["age_distribution"][row] if "age_distribution" in outputs else None
+    return Prediction(
+        age=age,
+        age_interval=age_interval(age, distribution, config.get("age_interval")),
+        gender=decide_gender(female_probability, **config["decision"]),
+        female_probability=female_probability,
+        box=face.clipped(*photo) if face else None,
+        detection_score=face.score if face else None,
+        rotation=face.rotation if face else 0,
+        quality=quality,
+        warnings=warnings_of(quality, config.get("quality")),
+        age_distribution=distribution,
+    )

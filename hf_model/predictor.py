@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import PIL.Image
@@ -12,12 +12,13 @@ from .alignment import Square, cut
 from .detection import FaceDetector
 from .download import find_model, read_config
 from .engines import choose_engine, graph_wanted, make_engine
+from .explain import TARGETS, Explanation, heat_map, read_heads
 from .faces import Face, chip_square, overlaps
-from .images import InvalidImageError, describe, read_image
+from .images import InvalidImageError, is_many, read_image
 from .keras_engine import Engine, Forward, KerasEngine
-from .prediction import Analysis, Prediction, age_interval, calibrated, decide_gender
+from .prediction import Analysis, Prediction, make_prediction
 from .preprocessing import preprocess, resize
-from .quality import measure_quality, warnings_of
+from .quality import measure_quality
 
 FACES = ("most_confident", "largest", "all", "none")
 # A call's crops go through the network in batches of these shapes, the largest first, so that nothing is retraced and
@@ -48,15 +49,18 @@ class AgeGenderPredictor:
         >>> predictor("photo.jpg", faces="all")
     """
 
-    def __init__(self, config: dict, forward: Forward, engine: Engine | None = None):
+    def __init__(self, config: dict, forward: Forward, engine: Engine | None = None, folder=None):
         """Args:
         config: the content of ``config.json``.
         forward: the network, as an engine loads it.
         engine: who runs the detector's networks; by default Keras.
+        folder: the model's, where heat maps are wanted.
         """
         engine = engine or KerasEngine()
         self.config = config
         self.engine = str(engine)
+        self._folder = folder
+        self._heads: dict[str, np.ndarray] = {}
         self._lookers = min(engine.threads or os.cpu_count() or 1, MOST_LOOKERS)
         self.detector = FaceDetector(**config["detection"], engine=engine)
         self._forward = forward
@@ -98,7 +102,7 @@ class AgeGenderPredictor:
         folder = find_model(name_or_path, wanted, revision=revision, token=token, cache_dir=cache_dir)
         config = read_config(folder)
         made = made or choose_engine(config, folder, precision, threads)
-        return cls(config, made.load(config, folder), made)
+        return cls(config, made.load(config, folder), made, folder)
 
     def __call__(self, images, *, faces: str = "most_confident", batch_size: int = 32, on_error: str = "raise"):
         """Predicts for one photo, or for a list of photos.
@@ -125,7 +129,7 @@ class AgeGenderPredictor:
             raise ValueError(f"on_error={on_error!r}: pass 'raise' or 'return'.")
         if not isinstance(batch_size, int) or batch_size < 1:
             raise ValueError(f"batch_size={batch_size!r}: pass a whole number of at least 1.")
-        if _is_many(images):
+        if is_many(images):
             return self._predict_many(images, faces, batch_size, on_error)
         return self._predict_many([images], faces, batch_size, on_error)[0]
 
@@ -144,6 +148,42 @@ class AgeGenderPredictor:
         wanted, found = self._find(upright, faces)
         shown = [self._show(upright, face, found) for face in wanted]
         return Analysis(self._predict(shown, 32), [PIL.Image.fromarray(one.pixels) for one in shown], found)
+
+    def explain(self, image, *, target: str = "age", faces: str = "most_confident") -> list[Explanation]:
+        """Predicts for one photo as a call does, and shows for each face where the network looked.
+
+        Args:
+            image, faces: as in a call.
+            target: ``"age"`` or ``"gender"``, see :class:`hf_model.explain.Explanation`.
+
+        Raises:
+            InvalidImageError: a photo that cannot be used.
+            ValueError: an unknown option.
+        """
+        _check_faces(faces)
+        if target not in TARGETS:
+            raise ValueError(f"target={target!r}: pass one of {', '.join(map(repr, TARGETS))}.")
+        upright = self.read(image)
+        wanted, found = self._find(upright, faces)
+        shown = [self._show(upright, face, found) for face in wanted]
+        if not shown:
+            return []
+        outputs = self._run(np.stack([one.pixels for one in shown]), 32)
+        made = []
+        for row, one in enumerate(shown):
+            prediction = self._answer(outputs, row, one)
+            female = prediction.female_probability >= 0.5
+            heat = heat_map(outputs[f"{target}_map"][row], self.heads(), target, female, self.size)
+            made.append(Explanation(prediction, PIL.Image.fromarray(one.pixels), heat))
+        return made
+
+    def heads(self) -> dict[str, np.ndarray]:
+        """The dense layers that heat maps are made from, read at the first call."""
+        if self._folder is None:
+            raise ValueError("This predictor was not loaded from a model folder: use from_pretrained to explain.")
+        if not self._heads:
+            self._heads = read_heads(self._folder)
+        return self._heads
 
     def read(self, image) -> PIL.Image.Image:
         """The upright RGB picture as the predictor sees it; ``Prediction.box`` is in its pixels.
@@ -236,7 +276,10 @@ class AgeGenderPredictor:
         if not shown:
             return []
         outputs = self._run(np.stack([one.pixels for one in shown]), batch_size)
-        return [self._prediction(outputs, row, one) for row, one in enumerate(shown)]
+        return [self._answer(outputs, row, one) for row, one in enumerate(shown)]
+
+    def _answer(self, outputs: dict[str, np.ndarray], row: int, one: Shown) -> Prediction:
+        return make_prediction(outputs, row, self.config, one.face, one.photo, one.quality)
 
     def _run(self, pixels: np.ndarray, batch_size: int) -> dict[str, np.ndarray]:
         """(N, S, S, 3) uint8 through the network in fixed batch shapes; the outputs of N rows by name."""
@@ -249,36 +292,7 @@ class AgeGenderPredictor:
             start += shape
         return {name: np.concatenate([output[name] for output in outputs]) for name in outputs[0]}
 
-    def _prediction(self, outputs: dict[str, np.ndarray], row: int, shown: Shown) -> Prediction:
-        """The answer in one row of the network's outputs, for the face that it was shown."""
-        age, female = float(outputs["age"][row]), float(outputs["gender"][row])
-        female_probability = calibrated(female, self.config.get("gender_calibration"))
-        distribution = outputs["age_distribution"][row] if "age_distribution" in outputs else None
-        face = shown.face
-        return Prediction(
-            age=age,
-            age_interval=age_interval(age, distribution, self.config.get("age_interval")),
-            gender=decide_gender(female_probability, **self.config["decision"]),
-            female_probability=female_probability,
-            box=face.clipped(*shown.photo) if face else None,
-            detection_score=face.score if face else None,
-            rotation=face.rotation if face else 0,
-            quality=shown.quality,
-            warnings=warnings_of(shown.quality, self.config.get("quality")),
-            age_distribution=distribution,
-        )
-
 
 def _check_faces(faces: str) -> None:
     if faces not in FACES:
         raise ValueError(f"faces={faces!r}: pass one of {', '.join(map(repr, FACES))}.")
-
-
-def _is_many(images) -> bool:
-    if isinstance(images, (str, bytes, bytearray, memoryview, os.PathLike, np.ndarray, PIL.Image.Image)):
-        return False
-    if hasattr(images, "read"):
-        return False
-    if isinstance(images, Iterable) and not isinstance(images, Mapping):
-        return True
-    raise InvalidImageError(describe(images), "pass a path, bytes, a binary file, a PIL image or a uint8 array")

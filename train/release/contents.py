@@ -16,10 +16,13 @@ import sys
 import tempfile
 
 import huggingface_hub
+import safetensors.numpy
 from huggingface_hub.utils.sha import git_hash
 
 from hf_model import graph_files
 from hf_model.download import CONFIG_NAME, WEIGHTS_NAME
+from hf_model.explain import is_dense
+from hf_model.weights import read_tensors
 from train.config import read_config
 from train.files import file_sha256
 from train.release.card import render_card
@@ -138,6 +141,9 @@ def graphs(folder: pathlib.Path) -> dict[str, bytes | pathlib.Path]:
     paths = [graph_files.network_file(config, folder, precision) for precision in precisions]
     built_from = dict.fromkeys((path.name for path in paths), file_sha256(folder / WEIGHTS_NAME))
     files: dict[str, bytes | pathlib.Path] = {f"{graph_files.GRAPHS}/{path.name}": path for path in paths}
+    tensors = read_tensors(folder / WEIGHTS_NAME)
+    heads = {name: values for name, values in tensors.items() if is_dense(name)}
+    files[f"{graph_files.GRAPHS}/{graph_files.HEADS_NAME}"] = safetensors.numpy.save(heads)
     return files | {f"{graph_files.GRAPHS}/{graph_files.STAMP}": json.dumps(built_from, indent=2).encode()}
 
 

@@ -1,0 +1,94 @@
+"""Where the network looked: class activation maps of the two answers, at the price of one pass.
+
+Grad-CAM (Selvaraju et al., ICCV 2017) at the last convolution of each head. With A (H, W, K) the feature map after its
+ReLU and s the answer,
+
+    weight_k = mean over all places of ds / dA_k,        map = sum over k of weight_k A_k.
+
+After A come only pooling and small dense layers, so that the gradient is the few products below and the same at every
+place. For gender s is the logit of the side that is called and what speaks against it is cut off, as in the paper; for
+age s is the age in years and the map keeps its sign.
+"""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+import PIL.Image
+import safetensors
+
+from .download import WEIGHTS_NAME
+from .graph_files import GRAPHS, HEADS_NAME
+from .prediction import Prediction
+
+TARGETS = ("age", "gender")
+
+
+@dataclasses.dataclass(frozen=True)
+class Explanation:
+    """One face's answer with the map of what it rests on.
+
+    ``prediction``: the answer; ``crop``: what the network was shown, a square RGB picture; ``heatmap``: float32 of the
+    crop's size, for gender 0 to 1, the evidence for the side that is called, for age -1 (younger) to 1 (older).
+    """
+
+    prediction: Prediction
+    crop: PIL.Image.Image
+    heatmap: np.ndarray
+
+
+def read_heads(folder: pathlib.Path) -> dict[str, np.ndarray]:
+    """The dense layers of both heads by Keras variable path, float32, from a model folder's weights or beside its graphs.
+
+    Raises:
+        FileNotFoundError: it has neither.
+    """
+    for path in (folder / WEIGHTS_NAME, folder / GRAPHS / HEADS_NAME):
+        if path.is_file():
+            with safetensors.safe_open(path, framework="numpy") as file:
+                return {name: file.get_tensor(name).astype(np.float32) for name in file.keys() if is_dense(name)}  # noqa: SIM118
+    raise FileNotFoundError(
+        f"{folder} has neither {WEIGHTS_NAME} nor {GRAPHS}/{HEADS_NAME}, which a heat map is made from."
+    )
+
+
+def is_dense(name: str) -> bool:
+    """Whether a variable belongs to a dense layer of a head."""
+    return name.split("/")[0] in ("age_dense", "age_distribution", "age", "gender_dense", "gender")
+
+
+def gradient(pooled: np.ndarray, heads: dict[str, np.ndarray], target: str) -> np.ndarray:
+    """(K,): how the answer moves with each pooled feature.
+
+    Args:
+        pooled: (K,) means of the head's feature map.
+        heads: from :func:`read_heads`.
+        target: ``"age"``, in years, or ``"gender"``, the logit of "female".
+    """
+    sums = pooled @ heads[f"{target}_dense/kernel"] + heads[f"{target}_dense/bias"]
+    hidden = np.maximum(sums, 0)
+    if target == "age" and "age_distribution/kernel" in heads:
+        logits = hidden @ heads["age_distribution/kernel"] + heads["age_distribution/bias"]
+        probability = np.exp(logits - logits.max())
+        probability /= probability.sum()
+        years = heads["age/kernel"][:, 0]
+        of_hidden = heads["age_distribution/kernel"] @ (probability * (years - probability @ years))
+    else:
+        of_hidden = heads[f"{target}/kernel"][:, 0]
+    return heads[f"{target}_dense/kernel"] @ (of_hidden * (sums > 0))
+
+
+def heat_map(features: np.ndarray, heads: dict[str, np.ndarray], target: str, female: bool, size: int) -> np.ndarray:
+    """The map of one answer, (size, size) float32, see :class:`Explanation`.
+
+    Args:
+        features: (H, W, K), the head's feature map after its ReLU.
+        heads, target: as for :func:`gradient`.
+        female: for gender, the side that is called.
+        size: side of the picture that the network was shown.
+    """
+    small = features @ gradient(features.mean(axis=(0, 1)), heads, target)
+    if target == "gender":
+        small = np.maximum(small if female else -small, 0)
+    large = PIL.Image.fromarray(small.astype(np.float32)).resize((size, size), PIL.Image.Resampling.BILINEAR)
+    return np.asarray(large) / max(float(np.abs(large).max()), 1e-12)
