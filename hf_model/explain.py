@@ -91,4 +91,5 @@ def heat_map(features: np.ndarray, heads: dict[str, np.ndarray], target: str, fe
     if target == "gender":
         small = np.maximum(small if female else -small, 0)
     large = PIL.Image.fromarray(small.astype(np.float32)).resize((size, size), PIL.Image.Resampling.BILINEAR)
-    return np.asarray(large) / max(float(np.abs(large).max()), 1e-12)
+    values = np.asarray(large)
+    return values / max(float(np.abs(values).max()), 1e-12)

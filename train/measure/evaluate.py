@@ -20,6 +20,7 @@ from train.data import Chips, load_chips
 from train.files import file_sha256, write_whole
 from train.measure.adulthood import measure_adulthood
 from train.measure.answers import Answers, answers_of, with_intervals
+from train.measure.explanations import measure_explanations
 from train.measure.external import measure_external
 from train.measure.groups import AGE_BINS, age_levels, factors
 from train.measure.outputs import RawOutputs
@@ -173,6 +174,7 @@ def main(argv: list[str] | None = None) -> None:
         metrics["quality"] = {"limits": outputs.config["quality"]}
     metrics["robustness"] = measure_robustness(outputs, args.split, answers, args.limit_changed)
     metrics["engines"] = measure_precisions(args.model, args.cache, chips, args.split, answers)
+    metrics["explanation"] = measure_explanations(outputs.predictor, chips, args.limit_changed)
     metrics["external"] = dict(measure_external(outputs, folder) for folder in args.external)
     out = args.out or args.model / "metrics.json"
     write_whole(out, json.dumps(metrics, indent=1, ensure_ascii=False) + "\n")

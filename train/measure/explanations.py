@@ -1,0 +1,54 @@
+"""Whether heat maps are worth believing: what covering the hottest and the coldest fifth of a face does to the answer."""
+
+import numpy as np
+import PIL.Image
+
+from hf_model.changes import GREY
+from hf_model.explain import TARGETS
+from hf_model.predictor import AgeGenderPredictor
+from train.data import Chips
+from train.measure.answers import bootstrap
+from train.measure.calibrate import logits
+
+CHIPS = 200
+SHARE = 5  # one of so many pixels is covered
+
+
+def measure_explanations(predictor: AgeGenderPredictor, chips: Chips, limit: int | None = None) -> dict[str, dict]:
+    """The ``explanation`` section: for each target how far the answer moves on average, and the ratio of the two.
+
+    Args:
+        chips: of a split, of which a random 200, or ``limit``, are covered.
+
+    Returns:
+        ``{"age": {"hottest", "coldest", "ratio"}, "gender": ...}`` with intervals; age in years, gender in logits.
+    """
+    rows = np.random.default_rng(0).permutation(len(chips))[: limit or CHIPS]
+    return {target: _moved(predictor, chips.images[np.sort(rows)], target) for target in TARGETS}
+
+
+def _moved(predictor: AgeGenderPredictor, images: np.ndarray, target: str) -> dict[str, dict]:
+    covered: list[np.ndarray] = []
+    for image in images:
+        (explained,) = predictor.explain(image, target=target, faces="none")
+        heat = np.abs(explained.heatmap)
+        pixels = np.asarray(explained.crop)
+        order = np.argsort(heat, axis=None, kind="stable")
+        covered.append(pixels)
+        for chosen in (order[-heat.size // SHARE :], order[: heat.size // SHARE]):
+            hidden = pixels.copy()
+            hidden.reshape(-1, 3)[chosen] = GREY
+            covered.append(hidden)
+    answers = [faces[0] for faces in predictor([PIL.Image.fromarray(picture) for picture in covered], faces="none")]
+    if target == "age":
+        values = np.array([answer.age for answer in answers])
+    else:
+        values = logits(np.array([answer.female_probability for answer in answers]))
+    plain, hottest, coldest = values.reshape(-1, 3).T
+    moved = {"hottest": np.abs(hottest - plain), "coldest": np.abs(coldest - plain)}
+
+    def figures(rows: np.ndarray) -> dict[str, float]:
+        means = {name: float(change[rows].mean()) for name, change in moved.items()}
+        return means | {"ratio": means["hottest"] / max(means["coldest"], 1e-9)}
+
+    return bootstrap(figures, len(plain))
