@@ -12,7 +12,7 @@ from collections.abc import Callable
 from train.measure.ablate import RESULTS
 from train.run import read_history
 
-BENCHMARK = pathlib.Path(__file__).parents[2] / "benchmarks" / "training.json"
+BENCHMARKS = pathlib.Path(__file__).parents[2] / "benchmarks"
 MARKERS = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- /figures -->)", re.DOTALL)
 MEASURES = (
     ("age_mae", "age: mean absolute error, years", "years"),
@@ -107,7 +107,7 @@ def ablations(metrics: dict) -> str:
 
 def saved(metrics: dict) -> str:
     """What caching, folding and bfloat16 save."""
-    bench = json.loads(BENCHMARK.read_text(encoding="utf-8"))
+    bench = _bench("training")
     epochs, steps = bench["stage_2_epoch_s"], bench["end_to_end_step_s"]
     return (
         f"| {bench['size']} px, batches of {bench['batch_size']}, {bench['backend']} | straightforward | as built | times as fast |\n"
@@ -119,6 +119,68 @@ def saved(metrics: dict) -> str:
         f"| an epoch of stage 2 on {bench['chips']} chips, from pictures / from cached activations "
         f"| {epochs['pictures']:.1f} s | {epochs['cached']:.1f} s | {bench['cached_times_faster']:.2f} × |\n\n"
         f"Filling the cache took {bench['caching_once_s']:.1f} s.\n"
+    )
+
+
+def _bench(name: str) -> dict:
+    return json.loads((BENCHMARKS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def engines(metrics: dict) -> str:
+    """How fast each engine is, the network alone and photos end to end."""
+    forward, photos = _bench("engines"), _bench("photos")
+    rows = [
+        "| engine/precision | network alone, faces a second | × ONNX Runtime float32 | of the processor's own speed |",
+        "|---|---|---|---|",
+    ]
+    for name, side in forward["engines"].items():
+        share = show(side["share_of_processor"], "share")
+        rows.append(f"| {name} | {side['per_second']:.0f} | {side['times_base']:.2f} | {share} |")
+    rows += [
+        "",
+        "| photos end to end, a second | 448 px | × 0.1.0 | 12 megapixels | × 0.1.0 |",
+        "|---|---|---|---|---|",
+    ]
+    small, large = (photos[key]["sides"] for key in ("photos_448", "photos_12_megapixels"))
+    for name in small:
+        cells = [f"{s[name][key]:.2f}" for s in (small, large) for key in ("per_second", "times_version_010")]
+        rows.append(f"| {name} | {' | '.join(cells)} |")
+    machine = forward["machine"]
+    return "\n".join(rows) + (
+        f"\n\nOne run on {machine['cores']} cores of {machine['processor']} ({', '.join(machine['instructions'])}); "
+        "`make bench` repeats it.\n"
+    )
+
+
+def peers(metrics: dict) -> str:
+    """Accuracy and speed beside another package."""
+    bench = _bench("peers")
+    rows = ["| the same pictures | side | age error, years | gender | missed | a second |", "|---|---|---|---|---|---|"]
+    for title, sides in bench["sets"].items():
+        for name, side in sides.items():
+            error, gender = show(side["age_error"]["value"], "years"), show(side["gender"]["value"], "share")
+            rows.append(f"| {title} | {name} | {error} | {gender} | {side['missed']} | {side['per_second']:.1f} |")
+    return "\n".join(rows) + (
+        f"\n\n{bench['peer']} was trained on data that its authors do not tell. Of photos of another dataset the error is "
+        "the distance to the labelled bin. Paired differences with intervals: `benchmarks/peers.json`.\n"
+    )
+
+
+def bulk(metrics: dict) -> str:
+    """What labelling in bulk costs, and survives."""
+    bench, faults = _bench("bulk"), _bench("faults")
+    rates = ", ".join(f"{name}: {rate:.1f}" for name, rate in bench["pictures_per_second"].items())
+    hours = ", ".join(
+        f"{hours:.1f} hours on {cores} cores" for cores, hours in bench["a_million_pictures"]["hours"].items()
+    )
+    memory = " and ".join(f"{gb:.2f} GB for {count}" for count, gb in bench["memory_gb"].items())
+    killed, lost, hostile = faults["killed"], faults["node_lost"], faults["hostile"]
+    return (
+        f"Measured, pictures a second: {rates}. Peak memory of everything: {memory} pictures. A million pictures would take "
+        f"{hours} ({bench['a_million_pictures']['assumption']}). Killed {killed['kills']} times at random moments and started "
+        f"again: {killed['rows_that_differ']} of {killed['rows']} rows differ from an unbroken run; with one of three nodes "
+        f"lost: {lost['rows_that_differ']}. Of {hostile['pictures']} pictures with {hostile['unusable']} unusable ones every "
+        f"one is a row, {hostile['reasons']} different reasons told. `make faults` repeats it.\n"
     )
 
 
@@ -166,7 +228,8 @@ def interval(metrics: dict) -> str:
 
 
 BLOCKS: dict[str, Callable[[dict], str]] = {
-    block.__name__: block for block in (overall, course, ablations, saved, relu, crop, band, interval)
+    block.__name__: block
+    for block in (overall, course, ablations, saved, engines, peers, bulk, relu, crop, band, interval)
 }
 
 
