@@ -17,6 +17,7 @@ import numpy as np
 import PIL.Image
 import safetensors
 
+from .alignment import Square
 from .download import WEIGHTS_NAME
 from .graph_files import GRAPHS, HEADS_NAME
 from .prediction import Prediction
@@ -29,12 +30,14 @@ class Explanation:
     """One face's answer with the map of what it rests on.
 
     ``prediction``: the answer; ``crop``: what the network was shown, a square RGB picture; ``heatmap``: float32 of the
-    crop's size, for gender 0 to 1, the evidence for the side that is called, for age -1 (younger) to 1 (older).
+    crop's size, for gender 0 to 1, the evidence for the side that is called, for age -1 (younger) to 1 (older);
+    ``square``: where the crop lies on the upright photo, None for a chip.
     """
 
     prediction: Prediction
     crop: PIL.Image.Image
     heatmap: np.ndarray
+    square: Square | None = None
 
 
 def read_heads(folder: pathlib.Path) -> dict[str, np.ndarray]:

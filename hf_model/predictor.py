@@ -174,7 +174,7 @@ class AgeGenderPredictor:
             prediction = self._answer(outputs, row, one)
             female = prediction.female_probability >= 0.5
             heat = heat_map(outputs[f"{target}_map"][row], self.heads(), target, female, self.size)
-            made.append(Explanation(prediction, PIL.Image.fromarray(one.pixels), heat))
+            made.append(Explanation(prediction, PIL.Image.fromarray(one.pixels), heat, self._square(one.face)))
         return made
 
     def heads(self) -> dict[str, np.ndarray]:

@@ -6,19 +6,44 @@ import re
 import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
+from charts import distribution
 
 LARGEST_SIDE = 2048  # pixels of the photo as it is sent back; WebP, which Gradio sends, ends at 16,383
+WIDE = 1.5  # times the median range: an answer that wide says little
+# Which passages of the card's limitations come first for which answer.
+CONCERNS = (
+    (lambda face: face["age"] < 13, ("child", "young")),
+    (lambda face: face["age"] >= 60, ("old", "60", "70")),
+    (lambda face: face["gender"] == "uncertain", ("uncertain", "gender")),
+    (lambda face: (face.get("quality") or {}).get("face_size", 999) < 48, ("small", "pixel", "resolution")),
+    (lambda face: bool(face.get("warnings")), ("blur", "light", "picture")),
+)
 COLOURS = ("#0b6e4f", "#1d4ed8", "#b45309", "#7e22ce", "#be123c", "#0e7490")
 
 
-def draw_faces(image: PIL.Image.Image, faces: list[dict]) -> PIL.Image.Image:
-    """A copy of the photo, no larger than the page needs, with every face boxed and numbered from 1."""
-    scale = min(LARGEST_SIDE / max(image.size), 1.0)
-    drawn = image.resize([max(round(side * scale), 1) for side in image.size], reducing_gap=2.0)
+def shown_size(size: tuple[int, int]) -> tuple[tuple[int, int], float]:
+    """How large a photo of that size is shown, and the scale."""
+    scale = min(LARGEST_SIDE / max(size), 1.0)
+    return (max(round(size[0] * scale), 1), max(round(size[1] * scale), 1)), scale
+
+
+def draw_faces(
+    image: PIL.Image.Image, faces: list[dict], photo: tuple[int, int] | None = None, numbers: list[int] | None = None
+) -> PIL.Image.Image:
+    """A copy of the photo, no larger than the page needs, with every face boxed and numbered.
+
+    Args:
+        image: the photo, or what is shown in its place.
+        faces: prediction dicts.
+        photo: the photo's width and height, in whose pixels the boxes are; by default the image's.
+        numbers: of the faces; by default from 1.
+    """
+    size, scale = shown_size(photo or image.size)
+    drawn = image.resize(size, reducing_gap=2.0)
     pen = PIL.ImageDraw.Draw(drawn)
     unit = max(min(drawn.size) // 160, 2)
     font = PIL.ImageFont.load_default(size=unit * 8)
-    for number, face in enumerate(faces, start=1):
+    for number, face in zip(numbers or range(1, len(faces) + 1), faces, strict=True):
         colour = COLOURS[(number - 1) % len(COLOURS)]
         box = {side: round(value * scale) for side, value in face["box"].items()}
         corners = (box["xmin"], box["ymin"], box["xmax"], box["ymax"])
@@ -61,11 +86,55 @@ def _panel(number: int, face: dict, decision: dict, metrics: dict | None) -> str
     if face.get("rotation"):
         notes.insert(0, f"The photo was turned by {face['rotation']}° to the left to find this face.")
     warned = "".join(f'<p class="warning">{html.escape(note)}</p>' for note in notes)
+    weak = weaknesses(face, metrics)
+    doubt = f'<p class="warning">Give this little weight: {html.escape("; ".join(weak))}.</p>' if weak else ""
+    curve = (
+        distribution(face["age_distribution"], face["age"], face["age_interval"])
+        if face.get("age_distribution")
+        else ""
+    )
     return (
-        f'<section class="face" style="border-color:{colour}" aria-label="Face {number}">'
-        f"<h3>Face {number}</h3><p><b>Age:</b> {age}</p><p><b>Gender:</b> {sentence}</p>{_bar(female, decision)}"
+        f'<section class="face{" weak" if weak else ""}" style="border-color:{"#71717a" if weak else colour}" '
+        f'aria-label="Face {number}">'
+        f"<h3>Face {number}</h3>{doubt}<p><b>Age:</b> {age}</p>{curve}<p><b>Gender:</b> {sentence}</p>{_bar(female, decision)}"
         f"{warned}{_error_note(face['age'], metrics)}</section>"
     )
+
+
+def weaknesses(face: dict, metrics: dict | None) -> list[str]:
+    """Why an answer should be given little weight, in a few words each."""
+    reasons = []
+    median = ((metrics or {}).get("age_interval_width") or {}).get("median")
+    if face["age_interval"] and median and face["age_interval"][1] - face["age_interval"][0] > WIDE * median:
+        reasons.append("the range of ages is very wide")
+    if face["gender"] == "uncertain":
+        reasons.append("the gender is close to a coin toss")
+    if face.get("warnings"):
+        reasons.append("the picture is poor")
+    return reasons
+
+
+def beside_answer(faces: list[dict], card: str) -> str:
+    """What to keep in mind, from the card's limitations: first what concerns these answers."""
+    points = [line.strip("- ").strip() for line in _points(card_section(card, "Limitations"))]
+    wanted = [words for test, words in CONCERNS if any(test(face) for face in faces)]
+    first = [point for point in points if any(word in point.lower() for words in wanted for word in words)]
+    rest = [point for point in points if point not in first]
+    if not points:
+        return ""
+    items = "".join(f"<li>{_inline(point)}</li>" for point in [*first, *rest])
+    return f"<h3>Keep in mind</h3><ul>{items}</ul>"
+
+
+def _points(text: str) -> list[str]:
+    """The list items of a passage in Markdown, each on one line."""
+    return [" ".join(item.split()) for item in re.split(r"^- ", text, flags=re.MULTILINE)[1:]]
+
+
+def _inline(text: str) -> str:
+    """A line of Markdown as HTML: bold, code and links' texts."""
+    text = re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", html.escape(text))
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", re.sub(r"\*\*([^*]+)\*\*", r"<b>\1</b>", text))
 
 
 def _bar(female: float, decision: dict) -> str:

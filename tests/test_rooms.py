@@ -15,7 +15,10 @@ ALLOWED = {
         "hf_model", "dataset_script", "train", "keras", "numpy", "PIL", "datasets", "evaluate", "huggingface_hub",
         "safetensors", "matplotlib", "tensorboard", "imagehash", "tensorflow", "jax", "torch", "jinja2", "onnxruntime",
     },
-    "space": {"gradio", "huggingface_hub", "PIL", "numpy", "model", "presentation"},
+    "space": {
+        "gradio", "huggingface_hub", "PIL", "numpy", "matplotlib", "model", "presentation", "demo", "charts", "components",
+        "estimate", "poke", "live", "programs",
+    },
 }  # fmt: skip
 DOORS = ("configuration_", "modeling_", "pipeline_")
 OPTIONAL = {"onnx", "onnxruntime", "openvino", "joblib", "pillow_heif", "ray", "pyarrow", "datasets"}

@@ -31,7 +31,7 @@ METRICS_NAME = "metrics.json"
 CARD_NAME = "README.md"
 # What a published repo may hold. A file of another name in the folder stops the release.
 MODEL_FILES = (CONFIG_NAME, WEIGHTS_NAME, METRICS_NAME, graph_files.RANGES, "LICENSE-WEIGHTS.md", "*.py")
-SPACE_FILES = ("app.py", "model.py", "presentation.py", "requirements.txt", CARD_NAME, "examples/*")
+SPACE_FILES = ("*.py", "requirements.txt", CARD_NAME, "examples/*")
 DATASET_FILES = ("data/*.parquet", "skipped.csv", CARD_NAME)
 SCRIPT_FILES = ("utkface.py", "duplicate_groups.csv", CARD_NAME)
 IGNORED_FOLDERS = {"__pycache__"}

@@ -1,0 +1,146 @@
+"""What the page's tabs and endpoints ask: one loaded model, answers within a time, errors as sentences."""
+
+import concurrent.futures
+import dataclasses
+import importlib
+import os
+import traceback
+from collections.abc import Callable
+
+import numpy as np
+import PIL.Image
+from charts import heat_over, laid_back
+from model import find_model_folder, load_predictor, read_card, read_metrics
+from presentation import draw_faces, shown_size
+
+REQUEST_SECONDS = int(os.environ.get("REQUEST_SECONDS", "30"))
+CONCURRENCY = 2  # a Space on CPU basic has two cores
+TARGETS = ("age", "gender")
+OLD_CODE = (
+    "The pulled model's code is version {version}, which has no {what}: publish it anew with this Space's version."
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Face:
+    """One face of an answer: the prediction as a dict, what the model saw, and the maps of both answers by target."""
+
+    prediction: dict
+    crop: PIL.Image.Image
+    maps: dict[str, np.ndarray]
+    square: object | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """One photo's answer: the photo, its faces in order, and how many there were."""
+
+    photo: PIL.Image.Image
+    faces: list[Face]
+    found: int
+
+    @property
+    def predictions(self) -> list[dict]:
+        return [face.prediction for face in self.faces]
+
+    def annotated(self) -> PIL.Image.Image:
+        """The photo with every face boxed and numbered."""
+        return draw_faces(self.photo, self.predictions)
+
+    def explained(self, target: str) -> PIL.Image.Image:
+        """The photo with the maps of its faces laid back over them, boxed and numbered."""
+        size, scale = shown_size(self.photo.size)
+        heat = np.zeros((size[1], size[0]), np.float32)
+        for face in self.faces:
+            if face.square is not None and target in face.maps:
+                over = laid_back(face.maps[target], face.square, size, scale)
+                heat = np.where(np.abs(over) > np.abs(heat), over, heat)
+        small = self.photo.resize(size, reducing_gap=2.0)
+        return draw_faces(heat_over(small, heat, target), self.predictions, self.photo.size)
+
+
+class Demo:
+    """The page's functions around one model, loaded and warmed.
+
+    A model that cannot be had is no crash: ``problem`` says why, and the page shows it.
+    """
+
+    def __init__(self):
+        self.predictor, self.card, self.metrics, self.problem = None, "", None, None
+        self.pool = concurrent.futures.ThreadPoolExecutor(CONCURRENCY, "predict")
+        try:
+            folder = find_model_folder()
+            self.predictor = load_predictor(folder)
+            self.predictor.warm_up()
+            self.card = read_card(folder)
+            self.metrics = read_metrics(folder)
+        except Exception as error:  # no network, no such repo, half a download, other weights, ...
+            traceback.print_exc()
+            self.problem = f"The model could not be loaded: {error}"
+
+    @property
+    def explains(self) -> bool:
+        """Whether the pulled code can show where the network looked."""
+        return hasattr(self.predictor, "explain")
+
+    def part(self, module: str):
+        """A module of the pulled model repo.
+
+        Raises:
+            ValueError: its code is too old to have it.
+        """
+        try:
+            return importlib.import_module(f"hf_model.{module}")
+        except ImportError:
+            version = (self.predictor.config if self.predictor else {}).get("model_version", "unknown")
+            raise ValueError(OLD_CODE.format(version=version, what=module)) from None
+
+    def within_time(self, call: Callable, *arguments):
+        """What a call gives, on one of a few threads.
+
+        Raises:
+            ValueError: a sentence for the visitor: no model, a bad photo, or the page is busy.
+        """
+        if self.problem:
+            raise ValueError(self.problem)
+        try:
+            return self.pool.submit(call, *arguments).result(REQUEST_SECONDS)
+        except TimeoutError:
+            raise ValueError(
+                f"This took longer than {REQUEST_SECONDS} seconds: the page is busy. Please try again in a minute."
+            ) from None
+
+    def answer(self, photo, all_faces: bool, targets: tuple[str, ...] = ()) -> Answer:
+        """The faces of a photo (a file's path or bytes), with the maps of the targets asked for."""
+        if not self.problem and not photo:
+            raise ValueError("Please choose a photo first.")
+        return self.within_time(self._analyse, photo, all_faces, targets)
+
+    def read(self, photo) -> PIL.Image.Image:
+        """The upright picture, or a sentence of what is wrong with it."""
+        try:
+            return self.predictor.read(photo)
+        except ValueError as error:  # InvalidImageError of the pulled code
+            raise ValueError(f"This file cannot be used: {getattr(error, 'reason', error)}.") from error
+
+    def _analyse(self, photo, all_faces: bool, targets: tuple[str, ...]) -> Answer:
+        image = self.read(photo)
+        which = "all" if all_faces else "most_confident"
+        analysis = self.predictor.analyse(image, faces=which)
+        maps: list[dict] = [{} for _ in analysis.predictions]
+        squares: list = [None] * len(maps)
+        if self.explains and analysis.predictions:
+            for target in targets:
+                for place, explained in enumerate(self.predictor.explain(image, target=target, faces=which)):
+                    maps[place][target], squares[place] = explained.heatmap, explained.square
+        dicts = [_as_dict(prediction) for prediction in analysis.predictions]
+        rows = zip(dicts, analysis.crops, maps, squares, strict=True)
+        return Answer(image, [Face(*row) for row in rows], analysis.found)
+
+
+def _as_dict(prediction) -> dict:
+    """A prediction with its distribution, where the pulled code has one."""
+    try:
+        return prediction.to_dict(distribution=True)
+    except TypeError:
+        return prediction.to_dict()
