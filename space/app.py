@@ -6,6 +6,7 @@ import pathlib
 import sys
 
 import gradio as gr
+from components import Page
 from demo import CONCURRENCY, Demo
 from estimate import build_estimate
 from live import build_live
@@ -15,23 +16,29 @@ from programs import build_programs
 
 FILE_LIFETIME = int(os.environ.get("FILE_LIFETIME_SECONDS", "300"))
 WAITING = 32
-EXAMPLES = [(pathlib.Path(__file__).with_name("examples") / "astronaut.jpg", "Eileen Collins (NASA)")]
+FOLDER = pathlib.Path(__file__).with_name("examples")
+EXAMPLES = [  # Eileen Collins, by NASA, in the public domain; the others are made from the first
+    (FOLDER / "astronaut.jpg", "Eileen Collins (NASA)"),
+    (FOLDER / "pair.jpg", "two faces, one far away"),
+    (FOLDER / "poor.jpg", "a poor photo"),
+]
 CSS = """
 .face { border-left: 6px solid; padding: 0.2rem 1rem; margin: 0.8rem 0; }
 .face h3 { margin: 0.2rem 0; } .face p { margin: 0.3rem 0; }
-.warning { border-left: 3px solid #b45309; padding-left: 0.6rem; } .small { font-size: 0.85em; }
+.warning, .doubt { border-left: 3px solid #b45309; padding-left: 0.6rem; } .small { font-size: 0.85em; }
 .note { font-size: 1.1em; padding: 0.8rem; }
 .bar { position: relative; height: 16px; border-radius: 8px; margin-top: 0.5rem;
        background: linear-gradient(to right, #9fb8e8, #e4e4e7, #e8b89f); }
 .band { position: absolute; top: 0; bottom: 0; background: #71717a; opacity: 0.55; }
 .mark { position: absolute; top: -4px; width: 4px; height: 24px; background: #111827; outline: 1px solid white; }
 .weak { color: var(--body-text-color-subdued); } .weak .mark { opacity: 0.5; }
-.maps { display: flex; flex-wrap: wrap; gap: 0.6rem; } .picture { margin: 0; width: 164px; }
+.maps { display: flex; flex-wrap: wrap; gap: 0.6rem; } .picture { margin: 0; width: 132px; }
 .picture img { width: 100%; border-radius: 6px; } .picture figcaption { font-size: 0.85em; } .live { max-width: 100%; }
 .chart { width: 100%; max-width: 420px; } .chart text { font-size: 11px; fill: currentColor; text-anchor: middle; }
 .curve { fill: none; stroke: #1d4ed8; stroke-width: 2; } .curve.other { stroke: #7e22ce; stroke-dasharray: 5 4; }
 .dark .curve { stroke: #93c5fd; } .dark .curve.other { stroke: #d8b4fe; }
 .range { fill: #3b82f6; opacity: 0.18; } .mean { stroke: currentColor; stroke-width: 1.5; stroke-dasharray: 2 3; }
+button[role="tab"].selected { color: #1d4ed8; } .dark button[role="tab"].selected { color: #bfdbfe; }
 .ends { display: flex; justify-content: space-between; font-size: 0.8em; }
 """
 DISCLAIMER = """## Before you start
@@ -49,7 +56,7 @@ age checks, hiring, policing or identification. No photo is kept: files are dele
 def build(demo: Demo) -> gr.Blocks:
     """The page."""
     cleaning = (min(60, FILE_LIFETIME), FILE_LIFETIME)
-    with gr.Blocks(title="Age and perceived gender", analytics_enabled=False, delete_cache=cleaning) as page:
+    with Page(title="Age and perceived gender", analytics_enabled=False, delete_cache=cleaning) as page:
         gr.Markdown("# Age and perceived gender from a face photo")
         if demo.problem:
             gr.HTML(message(demo.problem))

@@ -88,7 +88,7 @@ def build_estimate(demo: Demo, examples: list) -> gr.State:
     with gr.Accordion("What the model saw, and the answer as data", open=False):
         crops = ShownCrops(label="Crops given to the model", columns=4, height="auto")
         faces = gr.JSON(label="Predictions")
-    for title in ("Limitations", "Bias", "Out-of-scope use"):
+    for title in ("Bias", "Out-of-scope use"):
         text = card_section(demo.card, title)
         if text:
             gr.Markdown(f"## {title}\n\n{text}")

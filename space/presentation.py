@@ -87,7 +87,7 @@ def _panel(number: int, face: dict, decision: dict, metrics: dict | None) -> str
         notes.insert(0, f"The photo was turned by {face['rotation']}° to the left to find this face.")
     warned = "".join(f'<p class="warning">{html.escape(note)}</p>' for note in notes)
     weak = weaknesses(face, metrics)
-    doubt = f'<p class="warning">Give this little weight: {html.escape("; ".join(weak))}.</p>' if weak else ""
+    doubt = f'<p class="doubt">Give this little weight: {html.escape("; ".join(weak))}.</p>' if weak else ""
     curve = (
         distribution(face["age_distribution"], face["age"], face["age_interval"])
         if face.get("age_distribution")
@@ -123,7 +123,7 @@ def beside_answer(faces: list[dict], card: str) -> str:
     if not points:
         return ""
     items = "".join(f"<li>{_inline(point)}</li>" for point in [*first, *rest])
-    return f"<h3>Keep in mind</h3><ul>{items}</ul>"
+    return f"<h2>Limitations</h2><ul>{items}</ul>"
 
 
 def _points(text: str) -> list[str]:

@@ -1,5 +1,7 @@
 """For programs: the endpoints ``/predict`` and ``/explain``, and two tools for agents (MCP)."""
 
+import json
+
 import gradio as gr
 import numpy as np
 from components import Photo, ShownPhoto
@@ -40,8 +42,8 @@ def build_programs(demo: Demo) -> None:
             raise refuse(error) from error
         return np.asarray(answer.explained(target)), _plain(answer.predictions)
 
-    def predict_face(photo_base64: str, all_faces: bool = False) -> list[dict]:
-        """Guesses age and perceived gender of the faces in a photo.
+    def predict_face(photo_base64: str, all_faces: bool = False) -> str:
+        """Guesses age and perceived gender of the faces in a photo; the answer is JSON, a list with an object a face.
 
         The age is a guess, off by four to five years on average and by far more for some people; age_interval holds the
         labelled age for four in five faces. "gender" is how strangers would label the picture, not who a person is;
@@ -51,10 +53,10 @@ def build_programs(demo: Demo) -> None:
             photo_base64: the photo as base64 text or a data URI, at most 20 MB.
             all_faces: all faces, not only the clearest one.
         """
-        return _plain(_answer(photo_base64, all_faces).predictions)
+        return json.dumps(_plain(_answer(photo_base64, all_faces).predictions))
 
-    def explain_face(photo_base64: str, target: str = "age", all_faces: bool = False) -> list[dict]:
-        """Shows where the network looked when it guessed a face's age or perceived gender.
+    def explain_face(photo_base64: str, target: str = "age", all_faces: bool = False) -> str:
+        """Shows where the network looked when it guessed a face's age or perceived gender; the answer is JSON.
 
         For each face a 7 by 7 grid over the aligned face, from the top left: for age from -1 (made it younger) to 1 (older),
         for gender from 0 to 1 (spoke for the side that was called). It does not show why a place counts, nor that the
@@ -68,10 +70,8 @@ def build_programs(demo: Demo) -> None:
         if target not in TARGETS:
             raise refuse(ValueError(f"target={target!r}: pass one of {', '.join(TARGETS)}."))
         answer = _answer(photo_base64, all_faces, (target,))
-        return [
-            {"prediction": prediction, "heat": _grid(face.maps[target])}
-            for prediction, face in zip(_plain(answer.predictions), answer.faces, strict=True)
-        ]
+        pairs = zip(_plain(answer.predictions), answer.faces, strict=True)
+        return json.dumps([{"prediction": one, "heat": _grid(face.maps[target])} for one, face in pairs])
 
     def _answer(photo_base64: str, all_faces: bool, targets: tuple[str, ...] = ()):
         try:

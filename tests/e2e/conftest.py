@@ -21,17 +21,25 @@ def space(root, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def browser():
-    """Debian's Chromium, headless."""
+def launch():
+    """Starts Debian's Chromium, headless, with more arguments."""
     from playwright.sync_api import sync_playwright
 
     executable = shutil.which("chromium")
     if executable is None:
         pytest.skip("chromium is not installed: apt-get install chromium")
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-        yield running
-        running.close()
+        yield lambda *arguments: playwright.chromium.launch(
+            executable_path=executable, args=["--no-sandbox", *arguments]
+        )
+
+
+@pytest.fixture(scope="session")
+def browser(launch):
+    """A browser for most tests."""
+    running = launch()
+    yield running
+    running.close()
 
 
 @pytest.fixture

@@ -13,3 +13,11 @@ def space_url(root, tmp_path_factory):
         environment.pop(name, None)
     with running_space(root, environment) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def fastest(root):
+    """The committed model on the engine that the page uses."""
+    from hf_model import AgeGenderPredictor
+
+    return AgeGenderPredictor.from_pretrained(root / "hf_model", engine="auto")
