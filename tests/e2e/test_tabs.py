@@ -98,9 +98,8 @@ def test_the_camera_keeps_one_number_and_a_steady_age(launch, space, camera, scr
     page.goto(space[0])
     page.locator("#accept").click(timeout=WAIT)
     open_tab(page, "Live")
-    page.locator("#camera button").first.click(timeout=WAIT)
-    page.wait_for_timeout(1500)
-    page.locator("#camera button[aria-label*='ecord'], #camera button:has-text('Record')").first.click(timeout=WAIT)
+    page.get_by_text("Click to Access Webcam").click(timeout=WAIT)
+    page.locator("#camera button[aria-label='capture photo']").click(timeout=WAIT)
     live = page.locator("#live")
     expect(live).to_contain_text("Face 1", timeout=WAIT)
     page.wait_for_timeout(3000)  # the mean over frames has settled
