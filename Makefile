@@ -95,6 +95,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.bench_against
 	$(BIN)/python -m benchmarks.bench_engines
 	$(BIN)/python -m benchmarks.bench_photos
+	$(BIN)/python -m benchmarks.bench_page
 	$(BIN)/python -m benchmarks.soak
 	$(BIN)/python -m benchmarks.load_space
 	$(BIN)/python -m benchmarks.bench_training

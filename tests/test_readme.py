@@ -33,6 +33,8 @@ def place(root, astronaut, tmp_path_factory):
     for name in ("photo", "group", "a", "b"):
         astronaut.save(folder / f"{name}.jpg")
     astronaut.crop((160, 50, 290, 180)).save(folder / "chip.jpg")
+    frames = [astronaut.crop((step, 0, step + 400, 400)).resize((300, 300)) for step in (0, 8, 16)]
+    frames[0].save(folder / "video.gif", save_all=True, append_images=frames[1:])
     (folder / "photos").mkdir()
     astronaut.save(folder / "photos" / "astronaut.jpg")
     (folder / "UTKFace").mkdir()

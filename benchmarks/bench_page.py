@@ -1,0 +1,133 @@
+"""How soon the page answers, in a real browser: `python -m benchmarks.bench_page` (wants chromium and the extra e2e).
+
+A slider of the tab "Poke it" moved many times, and a camera that shows the astronaut moving in the tab "Live": seconds
+until the new answer stands on the page, medians and 95th percentiles, also as multiples of one forward pass of the
+network on the same engine, measured in the same run. Written to ``benchmarks/page.json``.
+"""
+
+import argparse
+import io
+import os
+import pathlib
+import re
+import shutil
+import statistics
+import tempfile
+import time
+
+import numpy as np
+import PIL.Image
+
+from benchmarks.common import write_report
+from tests.support import running_space
+
+SLIDERS = ("blur", "brightness", "jpeg", "tilt", "cover_eyes", "pixels")
+
+
+def forward_pass(repeats: int = 15) -> float:
+    """Seconds of one face through the network, on the page's engine."""
+    from hf_model import AgeGenderPredictor
+
+    predictor = AgeGenderPredictor.from_pretrained("hf_model", engine="auto")
+    batch = np.zeros((1, predictor.size, predictor.size, 3), np.float32)
+    taken = []
+    for _ in range(repeats + 2):
+        start = time.perf_counter()
+        predictor._forward(batch)
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken[2:])
+
+
+def camera_file(folder: pathlib.Path) -> pathlib.Path:
+    """A video of the astronaut moving, as Chromium's fake camera plays it."""
+    import skimage.data
+
+    astronaut = PIL.Image.fromarray(skimage.data.astronaut())
+    path = folder / "camera.mjpeg"
+    with path.open("wb") as file:
+        for step in range(60):
+            left, buffer = 30 + abs(step - 30), io.BytesIO()
+            astronaut.crop((left, 0, left + 400, 300)).resize((640, 480)).save(buffer, "JPEG", quality=92)
+            file.write(buffer.getvalue())
+    return path
+
+
+def poked(page, moves: int) -> list[float]:
+    """Seconds from a slider's move to its answer on the page."""
+    page.locator("#example").click()
+    page.locator("#words").get_by_text("Face 1").first.wait_for(timeout=60_000)
+    page.get_by_role("tab", name="Poke it").click()
+    page.locator("#fragile").get_by_text("Most fragile").wait_for(timeout=60_000)
+    taken = []
+    for move in range(moves):
+        slider = page.locator(f"#poke-{SLIDERS[move % len(SLIDERS)]} input[type=range]")
+        before = page.locator("#poked").inner_html()
+        slider.focus()
+        start = time.perf_counter()
+        page.keyboard.press("ArrowRight" if move % 2 == 0 or move < len(SLIDERS) else "ArrowLeft")
+        while page.locator("#poked").inner_html() == before and time.perf_counter() - start < 20:
+            page.wait_for_timeout(5)
+        taken.append(time.perf_counter() - start)
+        page.wait_for_timeout(400)
+    return taken
+
+
+def lived(page, seconds: float) -> tuple[list[float], set[str], list[int]]:
+    """Seconds between new pictures in the live tab, the faces' numbers, and the ages told."""
+    page.get_by_role("tab", name="Live").click()
+    page.get_by_text("Click to Access Webcam").click(timeout=60_000)
+    page.locator("#camera button[aria-label='capture photo']").click(timeout=60_000)
+    page.locator("#live").get_by_text("Face 1").first.wait_for(timeout=60_000)
+    page.wait_for_timeout(3000)
+    picture, last, since = None, time.perf_counter(), []
+    numbers, ages, end = set(), [], time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        shown = page.evaluate("document.querySelector('#live img.live')?.src")
+        if shown != picture:
+            since.append(time.perf_counter() - last)
+            picture, last = shown, time.perf_counter()
+            text = page.locator("#live").inner_text()
+            numbers |= set(re.findall(r"Face (\d+)", text))
+            ages += [int(age) for age in re.findall(r"about (\d+) years", text)]
+        page.wait_for_timeout(10)
+    return since[1:], numbers, ages
+
+
+def figures_of(taken: list[float], forward: float) -> dict:
+    p95 = float(np.percentile(taken, 95))
+    return {"n": len(taken), "median_s": round(statistics.median(taken), 3), "p95_s": round(p95, 3),
+            "p95_forward_passes": round(p95 / forward, 1)}  # fmt: skip
+
+
+def main(argv: list[str] | None = None) -> None:
+    from playwright.sync_api import sync_playwright
+
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.bench_page", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("--moves", type=int, default=60)
+    parser.add_argument("--seconds", type=float, default=20.0)
+    args = parser.parse_args(argv)
+    forward = forward_pass()
+    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+        folder = pathlib.Path(name)
+        arguments = ["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
+                     f"--use-file-for-fake-video-capture={camera_file(folder)}"]  # fmt: skip
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
+        with running_space(pathlib.Path.cwd(), {**os.environ, "HF_HUB_OFFLINE": "1", "GRADIO_TEMP_DIR": name}) as url:
+            page = browser.new_context(permissions=["camera"], viewport={"width": 1280, "height": 900}).new_page()
+            page.goto(url)
+            page.locator("#accept").click(timeout=60_000)
+            moves = poked(page, args.moves)
+            frames, numbers, ages = lived(page, args.seconds)
+        browser.close()
+    figures = {
+        "forward_pass_s": round(forward, 4),
+        "poke": figures_of(moves, forward),
+        "live": figures_of(frames, forward) | {"numbers": sorted(numbers), "ages": [min(ages), max(ages)]},
+    }
+    write_report("page", ("gradio", "openvino", "numpy", "pillow"), figures)
+
+
+if __name__ == "__main__":
+    main()
