@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import io
 import json
 import os
 import pathlib
@@ -113,23 +114,52 @@ def need_onnx() -> None:
         raise ImportError("Building the graph needs the package onnx once: pip install onnx")
 
 
+def read_detector_weights(path: pathlib.Path) -> list:
+    """The arrays of one of MTCNN's networks, in the order of its layers.
+
+    Decompressed here: joblib, given the path as the package gives it, leaves the file open, and Python 3.13 prints a
+    traceback about that at its end.
+
+    Raises:
+        ImportError: a package is missing that ``mtcnn`` brings.
+    """
+    try:
+        import joblib
+        import lz4.frame
+    except ImportError as error:
+        raise ImportError(
+            f"Reading MTCNN's weights needs {error.name}, which mtcnn brings: pip install mtcnn"
+        ) from error
+    return joblib.load(io.BytesIO(lz4.frame.decompress(path.read_bytes())))
+
+
+def packaged_weights() -> dict[str, pathlib.Path]:
+    """The files of the weights of MTCNN's three networks in the installed package: ``pnet``, ``rnet`` and ``onet``.
+
+    Raises:
+        ImportError: ``mtcnn`` is not installed.
+    """
+    found = importlib.util.find_spec("mtcnn")  # found, not imported: that loads TensorFlow
+    if found is None or found.origin is None:
+        raise ImportError("Finding faces needs the weights in the package mtcnn: pip install mtcnn")
+    folder = pathlib.Path(found.origin).parent / "assets" / "weights"
+    return {name: folder / f"{name}.lz4" for name in ("pnet", "rnet", "onet")}
+
+
 def detector_files() -> dict[str, pathlib.Path]:
     """The graphs of MTCNN's three networks, built from the installed package's weights at first.
 
     Raises:
         ImportError: ``mtcnn`` is not installed; or they have to be built, and ``onnx`` is missing.
     """
-    found = importlib.util.find_spec("mtcnn")  # found, not imported: that loads TensorFlow
-    if found is None or found.origin is None:
-        raise ImportError("Finding faces needs the weights in the package mtcnn: pip install mtcnn")
-    package = pathlib.Path(found.origin).parent
-    files = [package / "assets" / "weights" / f"{name}.lz4" for name in ("pnet", "rnet", "onet")]
-    key = hashlib.sha256(json.dumps([FORMAT, *map(digest, files)]).encode()).hexdigest()
+    files = packaged_weights()
+    key = hashlib.sha256(json.dumps([FORMAT, *map(digest, files.values())]).encode()).hexdigest()
     paths = {name: kept(key, f"{name}.onnx") for name in ("proposal", "refine", "output")}
     if not all(path.is_file() for path in paths.values()):
         need_onnx()
         from .graphs import detector_graphs
 
-        for name, content in detector_graphs(package).items():
+        weights = {name: read_detector_weights(path) for name, path in files.items()}
+        for name, content in detector_graphs(weights).items():
             write_whole(paths[name], content)
     return paths

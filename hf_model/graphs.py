@@ -4,8 +4,6 @@ ONNX Runtime and OpenVINO read the same graphs. BatchNorm is folded into the con
 (:mod:`hf_model.folding`); pictures and feature maps are channels-last at the graph's doors, as Keras has them.
 """
 
-import pathlib
-
 import numpy as np
 
 try:
@@ -259,26 +257,14 @@ def patch_graph(weights: list[np.ndarray], size: int, pools: str) -> bytes:
     return graph.model({"pixels": ["N", size, size, 3]}, {name: ["N", widths[name]] for name in [*names, "faces"]})
 
 
-def detector_graphs(folder: pathlib.Path) -> dict[str, bytes]:
-    """MTCNN's three networks, from the ``mtcnn`` package's files: ``proposal``, ``refine`` and ``output``.
+def detector_graphs(weights: dict[str, list[np.ndarray]]) -> dict[str, bytes]:
+    """MTCNN's three networks: ``proposal``, ``refine`` and ``output``.
 
     Args:
-        folder: of the installed package; it is not imported, for that loads TensorFlow.
-
-    Raises:
-        ImportError: ``joblib``, with which the package reads its weights, is missing.
+        weights: of ``pnet``, ``rnet`` and ``onet``, as :func:`hf_model.graph_files.read_detector_weights` gives them.
     """
-    try:
-        import joblib
-    except ImportError as error:
-        raise ImportError("Reading MTCNN's weights needs joblib, which mtcnn brings: pip install mtcnn") from error
-
-    def weights(name: str) -> list[np.ndarray]:
-        with open(folder / "assets" / "weights" / f"{name}.lz4", "rb") as file:
-            return joblib.load(file)
-
     return {
-        "proposal": proposal_graph(weights("pnet")),
-        "refine": patch_graph(weights("rnet"), 24, "sv-"),
-        "output": patch_graph(weights("onet"), 48, "svh-"),
+        "proposal": proposal_graph(weights["pnet"]),
+        "refine": patch_graph(weights["rnet"], 24, "sv-"),
+        "output": patch_graph(weights["onet"], 48, "svh-"),
     }

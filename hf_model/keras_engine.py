@@ -9,6 +9,7 @@ import numpy as np
 
 from .cascade import Cascade
 from .download import WEIGHTS_NAME
+from .graph_files import packaged_weights, read_detector_weights
 
 # From (N, S, S, 3) float32 network input to the outputs by name, each with N rows: "age" (N,) in years and
 # "gender" (N,), the probability of "female"; where the model has it, "age_distribution" (N, years); from a graph
@@ -106,7 +107,11 @@ class PackagedDetector:
     def __init__(self):
         import tensorflow
         from mtcnn import MTCNN
+        from mtcnn.stages import stage_onet, stage_pnet, stage_rnet
 
+        files = packaged_weights()
+        for module in (stage_pnet, stage_rnet, stage_onet):
+            module.load_weights = lambda name: read_detector_weights(files[name.removesuffix(".lz4")])
         pictures = tensorflow.TensorSpec((None, None, None, 3), tensorflow.float32)
 
         def compiled(network):

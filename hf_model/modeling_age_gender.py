@@ -57,6 +57,10 @@ class AgeGenderModel(PreTrainedModel):
             config = AgeGenderConfig.from_pretrained(name_or_path, **options)
         return cls(config, AgeGenderPredictor.from_pretrained(name_or_path, **options))
 
+    def __call__(self, images, **options):
+        """What the predictor answers, see :meth:`hf_model.predictor.AgeGenderPredictor.__call__`."""
+        return self.predictor(images, **options)
+
     @classmethod
     def register_for_auto_class(cls, auto_class="AutoModel"):
         cls._auto_class = auto_class

@@ -1,7 +1,9 @@
-"""The custom task "age-gender-estimation" for ``transformers.pipeline``: a thin door on the predictor.
+"""The custom task of ``transformers.pipeline``, under the name that the Hub prints, "image-classification": a thin door.
 
 The imports beyond the pipeline's own are for transformers 4.57, see ``modeling_age_gender.py``.
 """
+
+import warnings
 
 from transformers import Pipeline
 
@@ -24,6 +26,7 @@ from .predictor import AgeGenderPredictor  # noqa: F401
 from .preprocessing import preprocess  # noqa: F401
 from .quality import measure_quality  # noqa: F401
 from .quantized import QuantizedGraph  # noqa: F401
+from .web_pictures import is_stream, picture_of
 from .weights import load_weights  # noqa: F401
 
 
@@ -42,42 +45,62 @@ class AgeGenderPipeline(Pipeline):
     _load_feature_extractor = False
     _load_tokenizer = False
 
-    def __call__(self, images, *, faces=None, on_error=None, batch_size=None, **kwargs):
+    def __call__(self, images=None, *, faces=None, on_error=None, batch_size=None, **kwargs):
         """Predicts for one photo (a list of dicts) or several (a list of such lists).
 
         Args:
-            images: what :class:`AgeGenderPredictor` takes; also a generator or a ``datasets`` column,
-                for which a generator of results is returned.
+            images: what :class:`AgeGenderPredictor` takes; a web address, base64 text or data URI; a dict with one of
+                these; a list of them; or a generator, a ``KeyDataset`` or a ``datasets`` column, for which a generator of
+                results is returned. A keyword ``inputs`` is the same.
             faces, on_error, batch_size: as for the predictor; the defaults can be given to
                 ``pipeline(...)``.
+            **kwargs: ``top_k`` and ``function_to_apply``, which callers of image classification pass, mean nothing here;
+                a warning says so. Others are refused.
         """
+        images = kwargs.pop("inputs", images)
+        _say_ignored(kwargs)
         if kwargs:
             raise TypeError(f"Unknown options {sorted(kwargs)}; there are faces, on_error and batch_size.")
         given = {"faces": faces, "on_error": on_error, "batch_size": batch_size}
         options = {**self._forward_params, **{key: value for key, value in given.items() if value is not None}}
         options.setdefault("batch_size", self._batch_size or 32)
         if isinstance(images, (list, tuple)):
-            return [self.postprocess(item) for item in self.model.predictor(list(images), **options)]
-        if _is_stream(images):
+            return self._answers(images, options)
+        if is_stream(images):
             return self._stream(images, options)
-        return self.postprocess(self.model.predictor(images, **options))
+        return self._answers([images], options | {"on_error": options.get("on_error", "raise")})[0]
+
+    def _answers(self, images, options) -> list:
+        """Results for several inputs; with ``on_error="return"`` an error is in its input's place."""
+        pictures = []
+        for image in images:
+            try:
+                pictures.append(picture_of(image))
+            except ValueError as error:
+                if options.get("on_error", "raise") == "raise":
+                    raise
+                pictures.append(error)
+        good = [picture for picture in pictures if not isinstance(picture, Exception)]
+        answers = iter(self.model.predictor(good, **options) if good else [])
+        return [self.postprocess(item if isinstance(item, Exception) else next(answers)) for item in pictures]
 
     def _stream(self, images, options):
         chunk = []
-        for image in images:
+        for image in _one_by_one(images):
             chunk.append(image)
             if len(chunk) == options["batch_size"]:
-                yield from map(self.postprocess, self.model.predictor(chunk, **options))
+                yield from self._answers(chunk, options)
                 chunk = []
         if chunk:
-            yield from map(self.postprocess, self.model.predictor(chunk, **options))
+            yield from self._answers(chunk, options)
 
     def _sanitize_parameters(self, faces=None, on_error=None, **kwargs):
+        _say_ignored(kwargs)
         given = {"faces": faces, "on_error": on_error}
         return {}, {key: value for key, value in given.items() if value is not None}, {}
 
     def preprocess(self, image):
-        return {"image": image}
+        return {"image": picture_of(image)}
 
     def _forward(self, inputs, **options):
         return self.model.predictor(inputs["image"], **options)
@@ -92,10 +115,18 @@ class AgeGenderPipeline(Pipeline):
         return [face.to_dict() for face in result]
 
 
-def _is_stream(images) -> bool:
-    """Whether ``images`` is a generator or a column of a dataset, and not one picture."""
-    if isinstance(images, (str, bytes, bytearray, memoryview)) or hasattr(images, "read"):
-        return False
-    return hasattr(images, "__next__") or (
-        hasattr(images, "__iter__") and type(images).__module__.startswith("datasets")
-    )
+def _say_ignored(options: dict) -> None:
+    """Takes out what callers of image classification pass and what has no meaning for this model, and says so."""
+    ignored = [name for name in ("top_k", "function_to_apply") if options.pop(name, None) is not None]
+    if ignored:
+        warnings.warn(
+            f"{' and '.join(ignored)}: no meaning for this model, which answers with an age and a probability a face.",
+            stacklevel=3,
+        )
+
+
+def _one_by_one(images):
+    """The items of whatever gives some: a generator, a column, or a dataset that knows only places."""
+    if hasattr(images, "__iter__"):
+        return iter(images)
+    return (images[place] for place in range(len(images)))

@@ -21,7 +21,7 @@ ALLOWED = {
     },
 }  # fmt: skip
 DOORS = ("configuration_", "modeling_", "pipeline_")
-OPTIONAL = {"onnx", "onnxruntime", "openvino", "joblib", "pillow_heif", "ray", "pyarrow", "datasets"}
+OPTIONAL = {"onnx", "onnxruntime", "openvino", "joblib", "lz4", "pillow_heif", "ray", "pyarrow", "datasets"}
 
 
 def imports(tree: ast.AST):

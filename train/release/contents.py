@@ -30,7 +30,10 @@ from train.release.card import render_card
 METRICS_NAME = "metrics.json"
 CARD_NAME = "README.md"
 # What a published repo may hold. A file of another name in the folder stops the release.
-MODEL_FILES = (CONFIG_NAME, WEIGHTS_NAME, METRICS_NAME, graph_files.RANGES, "LICENSE-WEIGHTS.md", "*.py")
+MODEL_FILES = (
+    CONFIG_NAME, WEIGHTS_NAME, METRICS_NAME, graph_files.RANGES, "LICENSE-WEIGHTS.md", "requirements.txt", "notebook.ipynb",
+    "*.py", "plots/*.png",
+)  # fmt: skip
 SPACE_FILES = ("*.py", "requirements.txt", CARD_NAME, "examples/*")
 DATASET_FILES = ("data/*.parquet", "skipped.csv", CARD_NAME)
 SCRIPT_FILES = ("utkface.py", "duplicate_groups.csv", CARD_NAME)
@@ -129,7 +132,10 @@ def model_release(
     """
     files = list_files(folder, MODEL_FILES)
     text = check_model(folder, version, card or folder.parent / "MODEL_CARD.md")
-    files[CARD_NAME] = text.replace("user/repo", repo).encode()
+    files[CARD_NAME] = text.replace("user/repo", repo).replace("(hf_model/plots/", "(plots/").encode()
+    if "notebook.ipynb" in files:
+        notebook = (folder / "notebook.ipynb").read_text(encoding="utf-8")
+        files["notebook.ipynb"] = notebook.replace("user/repo", repo).encode()
     files |= graphs(folder)
     return Release("model", repo, version, files, tag=f"v{version}")
 

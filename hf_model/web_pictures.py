@@ -1,0 +1,94 @@
+"""What a pipeline of transformers takes beyond the predictor's inputs: web addresses, base64, dicts. Bounded, unlike its own.
+
+The predictor itself fetches nothing.
+"""
+
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+
+import numpy as np
+import PIL.Image
+
+from .images import InvalidImageError, describe, from_base64
+
+MOST_BYTES = 20_000_000
+MOST_SECONDS = 10.0
+MOST_REDIRECTS = 3
+KEYS = ("image", "images", "inputs", "url", "path", "bytes")  # of a dict with a picture, the first that is there
+LEAST_BASE64 = 64  # characters: a shorter text that is no file is a mistyped name
+
+
+class _FewRedirects(urllib.request.HTTPRedirectHandler):
+    max_redirections = MOST_REDIRECTS
+
+
+def fetch(address: str) -> bytes:
+    """The bytes at a web address: at most 20 MB, in 10 seconds, behind at most 3 redirects.
+
+    Raises:
+        InvalidImageError: it cannot be had so.
+    """
+    source, end = describe(address), time.monotonic() + MOST_SECONDS
+    request = urllib.request.Request(address, headers={"User-Agent": "age-gender-face"})
+    try:
+        with urllib.request.build_opener(_FewRedirects).open(request, timeout=MOST_SECONDS) as response:
+            content = bytearray()
+            while piece := response.read1(1 << 16):
+                content += piece
+                if len(content) > MOST_BYTES:
+                    raise InvalidImageError(source, f"is larger than {MOST_BYTES // 1_000_000} MB")
+                if time.monotonic() > end:
+                    raise InvalidImageError(source, f"took longer than {MOST_SECONDS:.0f} seconds")
+            return bytes(content)
+    except InvalidImageError:
+        raise
+    except urllib.error.HTTPError as error:
+        reason = "has too many redirects" if "redirect" in str(error.reason) else f"answered {error.code}"
+        raise InvalidImageError(source, reason) from None
+    except (OSError, ValueError) as error:
+        raise InvalidImageError(source, f"could not be fetched ({getattr(error, 'reason', error)})") from None
+
+
+def picture_of(value):
+    """What the predictor is given for an input of a pipeline.
+
+    Raises:
+        InvalidImageError: an address that cannot be fetched, a broken data URI, or a dict without a picture.
+    """
+    if isinstance(value, Mapping):
+        key = next((key for key in KEYS if value.get(key) is not None), None)
+        if key is None:
+            raise InvalidImageError(describe(value), f"is a dict without a picture; it wants one of {', '.join(KEYS)}")
+        return picture_of(value[key])
+    if not isinstance(value, str):
+        return value
+    if value[:7].lower() == "http://" or value[:8].lower() == "https://":
+        return fetch(value)
+    if value[:5].lower() == "data:":
+        return from_base64(value)
+    if len(value) >= LEAST_BASE64 and not _is_file(value):
+        return from_base64(value)
+    return value
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return os.path.exists(name)
+    except (OSError, ValueError):
+        return False
+
+
+def is_stream(images) -> bool:
+    """Whether ``images`` gives pictures one after another, as generators and datasets' columns do, and is not one picture."""
+    if isinstance(images, (str, bytes, bytearray, memoryview, Mapping, np.ndarray, PIL.Image.Image)) or hasattr(
+        images, "read"
+    ):
+        return False
+    return (
+        hasattr(images, "__next__")
+        or (hasattr(images, "__len__") and hasattr(images, "__getitem__"))
+        or hasattr(images, "__iter__")
+    )
