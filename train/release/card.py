@@ -9,6 +9,7 @@ import argparse
 import json
 import pathlib
 import sys
+from collections.abc import Collection
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
@@ -35,8 +36,13 @@ def children(metrics: dict) -> dict[str, float]:
     return {"gender_accuracy": sum(figure["value"] * figure["n"] for figure in young) / total}
 
 
-def render_card(metrics: dict, config: dict) -> str:
-    """The text of MODEL_CARD.md."""
+def plots_in(folder: pathlib.Path) -> set[str]:
+    """The names of a model folder's plots."""
+    return {path.stem for path in (folder / "plots").glob("*.png")}
+
+
+def render_card(metrics: dict, config: dict, plots: Collection[str] = ()) -> str:
+    """The text of MODEL_CARD.md, which shows the plots that there are."""
     results = [
         EvalResult(
             task_type="image-classification",
@@ -52,6 +58,22 @@ def render_card(metrics: dict, config: dict) -> str:
             ("gender_accuracy", "accuracy", "Gender accuracy"),
             ("gender_auc", "roc_auc", "Gender AUC"),
         )
+    ]
+    results += [
+        EvalResult(
+            task_type="image-classification",
+            dataset_type=name,
+            dataset_name=f"{name}, photos end to end",
+            metric_type=kind,
+            metric_name=title,
+            metric_value=figures[key]["value"],
+        )
+        for name, figures in (metrics.get("external") or {}).items()
+        for key, kind, title in (
+            ("gender_10plus", "accuracy", "Gender accuracy at 10 and older"),
+            ("bin_distance", "mae", "Distance to the labelled age bin (years)"),
+        )
+        if key in figures
     ]
     data = ModelCardData(
         library_name="transformers",
@@ -82,6 +104,7 @@ def render_card(metrics: dict, config: dict) -> str:
             history=read_history(),
             measures=MEASURES,
             show=show,
+            plots=plots,
             children=children(metrics),
             worst={factor: extreme(groups[factor], max) for factor in ("age", "race", "gender")},
             gender_worst=extreme(groups["race × gender"], min, "gender_accuracy", "share"),
@@ -97,7 +120,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--check", action="store_true", help="write nothing; fail where a file is stale")
     args = parser.parse_args(argv)
     metrics = json.loads((args.model / "metrics.json").read_text(encoding="utf-8"))
-    texts = {pathlib.Path("MODEL_CARD.md"): render_card(metrics, read_config(args.model / "config.json"))}
+    texts = {
+        pathlib.Path("MODEL_CARD.md"): render_card(
+            metrics, read_config(args.model / "config.json"), plots_in(args.model)
+        )
+    }
     for readme in (pathlib.Path("README.md"), pathlib.Path("train/README.md")):
         texts[readme] = render_figures(readme.read_text(encoding="utf-8"), metrics)
     stale = [path for path, text in texts.items() if not path.exists() or path.read_text(encoding="utf-8") != text]

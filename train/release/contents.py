@@ -25,7 +25,7 @@ from hf_model.explain import is_dense
 from hf_model.weights import read_tensors
 from train.config import read_config
 from train.files import file_sha256
-from train.release.card import render_card
+from train.release.card import plots_in, render_card
 
 METRICS_NAME = "metrics.json"
 CARD_NAME = "README.md"
@@ -174,7 +174,7 @@ def check_model(folder: pathlib.Path, version: str, card: pathlib.Path) -> str:
         raise ReleaseError(
             f"{folder / METRICS_NAME} was measured on other weights than {folder / WEIGHTS_NAME}: run `make evaluate`."
         )
-    text = render_card(metrics, config)
+    text = render_card(metrics, config, plots_in(folder))
     if not card.is_file() or card.read_text(encoding="utf-8") != text:
         raise ReleaseError(f"{card} is not what metrics.json gives: run `make card` and commit it.")
     check_predicts_alone(folder)

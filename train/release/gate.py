@@ -9,6 +9,11 @@ HIGHER_IS_WORSE = {"age_mae": True, "gender_accuracy": False}
 TEST_OF = {
     "38f6782e53a16a5e5c3a5826a7c3365c69e58c7fbf974619ab761cebe8d6db2a": "acb3b0a93d05b344a2e969258e252c3cc1bdf4a5663df1dd3f55479098c2f930",
 }
+# Sections with figures of several sets or engines, and the figures of each that are compared.
+ELSEWHERE = {
+    "external": {"bin_distance": True, "gender_10plus": False},
+    "engines": HIGHER_IS_WORSE,
+}
 FACTORS = ("age", "gender", "race", "race × gender")
 
 
@@ -26,8 +31,8 @@ class Comparison:
 def compare(published: dict, new: dict) -> list[Comparison]:
     """Compares two ``metrics.json`` measured on the same test faces.
 
-    Overall MAE and gender accuracy, and of each factor the worst group's. A figure is worse when it
-    lies beyond the published one's 95 % interval.
+    Overall MAE and gender accuracy, and of each factor the worst group's; other data's and each engine's figures where
+    both have them. A figure is worse when it lies beyond the published one's 95 % interval.
 
     Args:
         published, new: the contents of ``metrics.json``.
@@ -49,6 +54,14 @@ def compare(published: dict, new: dict) -> list[Comparison]:
             if len(worst) == 2:
                 title = f"{metric}, worst {factor} ({worst[0][0]} → {worst[1][0]})"
                 rows.append(_row(title, worst[0][1], worst[1][1], higher_is_worse))
+    for section, measures in ELSEWHERE.items():
+        for name in published.get(section) or {}:
+            before, now = published[section][name], (new.get(section) or {}).get(name, {})
+            rows += [
+                _row(f"{section} {name}: {measure}", before[measure], now[measure], higher_is_worse)
+                for measure, higher_is_worse in measures.items()
+                if measure in before and measure in now
+            ]
     return rows
 
 
