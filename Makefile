@@ -9,7 +9,7 @@ VENV_PEERS := .venv-peers
 MODEL ?= hf_model
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: setup demo test test-jax test-transformers test-compat test-bulk faults e2e lint format data bench bench-peers train ablate evaluate card publish
+.PHONY: setup demo test test-jax test-transformers test-compat test-bulk faults e2e lint format data bench bench-peers picture train ablate evaluate card publish
 
 setup: $(VENV)/.ready
 
@@ -100,6 +100,10 @@ bench: setup
 	$(BIN)/python -m benchmarks.load_space
 	$(BIN)/python -m benchmarks.bench_training
 	$(if $(DATA_DIR),$(BIN)/python -m benchmarks.bench_dataset $(DATA_DIR))
+
+# The picture of the page in the README: wants Debian's chromium.
+picture: $(VENV)/.ready-e2e
+	$(BIN)/python -m benchmarks.picture
 
 # make bench-peers DATA_DIR=... [EXTERNAL=FOLDER]: beside a package on PyPI, which has an environment of its own
 bench-peers: setup $(VENV_PEERS)/.ready

@@ -34,7 +34,7 @@ MODEL_FILES = (
     CONFIG_NAME, WEIGHTS_NAME, METRICS_NAME, graph_files.RANGES, "LICENSE-WEIGHTS.md", "requirements.txt", "notebook.ipynb",
     "*.py", "plots/*.png",
 )  # fmt: skip
-SPACE_FILES = ("*.py", "requirements.txt", CARD_NAME, "examples/*")
+SPACE_FILES = ("*.py", "requirements.txt", "picture.png", CARD_NAME, "examples/*")
 DATASET_FILES = ("data/*.parquet", "skipped.csv", CARD_NAME)
 SCRIPT_FILES = ("utkface.py", "duplicate_groups.csv", CARD_NAME)
 IGNORED_FOLDERS = {"__pycache__"}

@@ -333,6 +333,27 @@ def with_metrics(metrics, version="0.1.0"):
     return release({**SMALL, "metrics.json": json.dumps(metrics).encode()}, version)
 
 
+def test_the_gate_compares_other_data_and_engines_where_both_have_them():
+    def elsewhere(accuracy, distance, mae):
+        def figure(value, width):
+            return {"value": value, "low": value - width, "high": value + width, "n": 270}
+
+        return {
+            "external": {"photos": {"gender_10plus": figure(accuracy, 0.04), "bin_distance": figure(distance, 0.5)}},
+            "engines": {"openvino/int8": {"age_mae": figure(mae, 0.2), "gender_accuracy": figure(0.93, 0.01)}},
+        }
+
+    before = figures() | elsewhere(0.85, 4.0, 5.0)
+    assert not any(row.worse for row in compare(before, figures() | elsewhere(0.84, 4.2, 5.1)))
+    worse = [row.name for row in compare(before, figures() | elsewhere(0.80, 4.6, 5.5)) if row.worse]
+    assert worse == [
+        "external photos: bin_distance",
+        "external photos: gender_10plus",
+        "engines openvino/int8: age_mae",
+    ]
+    assert len(compare(before, figures())) == len(compare(figures(), figures()))
+
+
 def test_a_worse_model_is_stopped_unless_a_reason_is_given(hub, api, capsys):
     first = with_metrics(figures())
     assert gate(api, first, None) is None
