@@ -46,6 +46,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     args = parse_arguments(argv)
     # After the arguments, so that --help and mistakes answer at once.
+    import keras
+
     import hf_model
     from train.config import read_config
     from train.data import AGES, load_chips
@@ -79,12 +81,13 @@ def main(argv: list[str] | None = None) -> None:
     if args.init_from:
         fresh = start_from(model.network, args.init_from)
         print(f"From {args.init_from}; beginning anew: {', '.join(fresh) or 'nothing'}")
+    began = {variable.path: keras.ops.convert_to_numpy(variable.value) for variable in model.network.variables}
     run.folder.mkdir(parents=True, exist_ok=True)
     if args.init_from and not args.resume:
         remember_before(run.folder, args.init_from, model_folder / "model.safetensors")
     facts = {"heads": heads, "data_fingerprint": fingerprint, "n": {name: len(split) for name, split in chips.items()}}
     write_description(args, recipe, run.folder, facts)
-    if fit(model, chips, run, run.folder / "activations", devices, args.last_stage):
+    if fit(model, chips, run, run.folder / "activations", devices, args.last_stage, began if args.init_from else None):
         print(f"Wrote {run.folder / 'model.safetensors'}")
     else:
         print(f"Stopped after stage {args.last_stage!r}; --resume goes on.")

@@ -22,12 +22,14 @@ def fit(
     cache: pathlib.Path,
     devices: int = 1,
     last_stage: str | None = None,
+    start: dict[str, np.ndarray] | None = None,
 ) -> bool:
     """Trains through all stages of the model's recipe, from where the run folder stands.
 
     Args:
         devices: over how many :func:`train.devices.use_devices` spread the model.
         last_stage: stop after the stage of that name.
+        start: the trained weights that the run began from, by path, if it did.
 
     Returns:
         Whether the recipe is at its end, and the weights are written.
@@ -56,12 +58,21 @@ def fit(
         if stage.keep == "best" and run.checkpoint():
             run.restore(model, "best.npz")
         progress = Progress(stage=progress.stage + 1)
+        if start and progress.stage == len(stages):
+            blend(model, start, model.recipe.start_share)
         run.save(model, progress, is_best=False)
         plot_log(run.log_path, run.folder / "curves.png")
         if stage.name == last_stage and progress.stage < len(stages):
             return False
     save_weights(model.network, run.folder / "model.safetensors", {"recipe": model.recipe.name})
     return True
+
+
+def blend(model: TrainingModel, start: dict[str, np.ndarray], share: float) -> None:
+    """Moves the network's variables by that share of the way back to where they started."""
+    for variable in model.network.variables:
+        now = keras.ops.convert_to_numpy(variable.value)
+        variable.assign(share * start[variable.path] + (1 - share) * now)
 
 
 def _epoch(
