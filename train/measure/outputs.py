@@ -116,7 +116,8 @@ class RawOutputs:
                 if picture is not None:
                     waiting.append(picture)
                 if waiting and (picture is None or len(waiting) == BATCH):
-                    for picture_answered, found in zip(waiting, self._answers(waiting, faces), strict=True):
+                    answers = self.predictor(waiting, faces=faces)
+                    for picture_answered, found in zip(waiting, answers, strict=True):
                         number[row] = len(found)
                         if found:
                             best = found[0]
@@ -134,11 +135,6 @@ class RawOutputs:
                     waiting = []
         print(f"{part}: {count} pictures in {time.monotonic() - start:.0f} s", flush=True)
         return Raw(age, female, distribution, box, number, central, quality)
-
-    def _answers(self, pictures: list, faces: str) -> list:
-        if faces == "none":
-            return self.predictor(pictures, faces="none")
-        return [self.predictor(picture, faces=faces) for picture in pictures]
 
     def _is_central(self, photo, found: list) -> bool:
         """Whether the first face is the one nearest to the middle of a photo."""
