@@ -58,8 +58,8 @@ def fit(
         if stage.keep == "best" and run.checkpoint():
             run.restore(model, "best.npz")
         progress = Progress(stage=progress.stage + 1)
-        if start and progress.stage == len(stages):
-            blend(model, start, model.recipe.start_share)
+        if start and stage.start_share:
+            blend(model, start, stage.start_share)
         run.save(model, progress, is_best=False)
         plot_log(run.log_path, run.folder / "curves.png")
         if stage.name == last_stage and progress.stage < len(stages):

@@ -25,7 +25,8 @@ class Stage:
     ``cached_variants``: how many augmented variants of the frozen part's activations are kept on
     disk and cycled through by epoch, 0 to compute them anew; ``patience``: epochs without a better
     validation gender AUC before the stage ends; ``keep``: which epoch goes on, ``"best"`` by that
-    AUC, or ``"last"``.
+    AUC, or ``"last"``; ``start_share``: of a run that begins from trained weights (``--init-from``), the share of these in
+    the weights that the stage ends with (Wortsman et al., Robust Fine-tuning of Zero-shot Models, CVPR 2022).
     """
 
     name: str
@@ -43,6 +44,7 @@ class Stage:
     parts: int = 1
     patience: int = 3
     keep: str = "best"
+    start_share: float = 0.0
 
     @property
     def validation_size(self) -> int:
@@ -76,9 +78,7 @@ class Recipe:
     ``consistency_weight``: above 0, a training batch holds every chip twice, as two augmented views,
     and their answers are asked to agree (:func:`train.model.disagreement`); ``validation_chips``: how
     many validation chips an epoch is judged on, 0 for all; ``weight_average``: above 0, the momentum of a running
-    mean of the weights over an epoch's steps, which the weights are set to at its end and go on from; ``start_share``:
-    of a run that begins from trained weights (``--init-from``), the share of these in the weights that it ends with
-    (Wortsman et al., Robust Fine-tuning of Zero-shot Models, CVPR 2022).
+    mean of the weights over an epoch's steps, which the weights are set to at its end and go on from.
     """
 
     name: str
@@ -99,7 +99,6 @@ class Recipe:
     augmentation: Augmentation
     stages: tuple[Stage, ...]
     weight_average: float = 0.0
-    start_share: float = 0.0
 
     def __post_init__(self):
         filled = (dataclasses.replace(s, batch_size=s.batch_size or self.batch_size) for s in self.stages)
