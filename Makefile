@@ -9,7 +9,7 @@ VENV_PEERS := .venv-peers
 MODEL ?= hf_model
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: setup demo test test-jax test-transformers test-compat test-bulk faults e2e lint format data bench bench-peers picture train ablate evaluate card publish
+.PHONY: setup demo test test-jax test-transformers test-compat test-bulk test-jobs faults e2e lint format data bench bench-peers picture train ablate evaluate card publish
 
 setup: $(VENV)/.ready
 
@@ -46,11 +46,15 @@ demo: setup
 	$(BIN)/python space/app.py
 
 test: setup
-	$(BIN)/python -m pytest tests --ignore=tests/jax --ignore=tests/transformers_door --ignore=tests/compat --ignore=tests/e2e --ignore=tests/bulk
+	$(BIN)/python -m pytest tests --ignore=tests/jax --ignore=tests/transformers_door --ignore=tests/compat --ignore=tests/e2e --ignore=tests/bulk --ignore=tests/jobs
 
 # Training on JAX, on the CPU: compiling takes its time.
 test-jax: setup
 	$(BIN)/python -m pytest tests/jax
+
+# The job on a rented GPU, on the processor against the local Hub: a release check, outside CI.
+test-jobs: setup
+	$(BIN)/python -m pytest tests/jobs
 
 # The page in a real browser: wants Debian's chromium (apt-get install chromium).
 e2e: $(VENV)/.ready-e2e
