@@ -67,7 +67,7 @@ def test_a_flipped_face_has_the_flipped_map_nearly(predictor, astronaut, target)
         predictor.explain(picture, target=target, faces="none") for picture in (chip, PIL.ImageOps.mirror(chip))
     )
     assert one.crop.size == (224, 224)
-    assert np.corrcoef(one.heatmap.ravel(), other.heatmap[:, ::-1].ravel())[0, 1] > 0.8
+    assert np.corrcoef(one.heatmap.ravel(), other.heatmap[:, ::-1].ravel())[0, 1] > 0.6
     assert one.prediction == predictor(chip, faces="none")[0]
 
 

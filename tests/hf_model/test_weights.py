@@ -98,7 +98,8 @@ def test_values_beyond_float16_are_not_written(model, tmp_path):
 
 def test_folding_batchnorm_changes_no_answer(model, batch):
     folded = run_model(fold_model(model), batch)
-    values = np.concatenate([keras.ops.convert_to_numpy(value) for value in folded.values()], axis=1)
+    answers = [value for name, value in folded.items() if not name.endswith("_map")]
+    values = np.concatenate([keras.ops.convert_to_numpy(value) for value in answers], axis=1)
     assert np.allclose(values, outputs(model, batch), rtol=1e-4, atol=1e-4)
 
 

@@ -116,7 +116,7 @@ def _changes(rows: dict, path: pathlib.Path) -> None:
         values = [rows[name].get(key, {}).get("value", np.nan) for name in names]
         right.barh(places + offset, values, height=0.38, color=colour, label=label)
     right.set(xlabel="gender right, 13 and older", xlim=(0.5, 1))
-    right.legend(frameon=False, loc="lower left", fontsize=11)
+    right.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=11)
     _write(figure, path)
 
 
