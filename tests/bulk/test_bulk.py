@@ -50,7 +50,7 @@ def test_every_picture_is_a_row_and_says_what_the_predictor_says(once, photos, p
         assert len(row["faces"]) == len(expected)
         for face, other in zip(row["faces"], expected, strict=True):
             assert face["box"] == other["box"]
-            assert face["age"] == pytest.approx(other["age"], abs=0.05)
+            assert face["age"] == pytest.approx(other["age"], abs=0.5)  # "auto" may compute in bfloat16
             assert face["quality"]["face_size"] == pytest.approx(other["quality"]["face_size"], rel=0.01)
     assert (result["pictures"], result["without_face"]) == (50, 1)
     assert result["unusable"] == {"not a picture in a known format": 1}
