@@ -45,11 +45,11 @@ def test_the_last_layer_is_written_and_read_as_the_years(tmp_path):
 
 
 def test_a_run_may_begin_at_a_later_stage(capsys):
-    recipe = load_recipe("next").starting_at("whole")
+    recipe = load_recipe("best").starting_at("whole")
     assert [stage.name for stage in recipe.stages] == ["whole"]
     assert recipe.label_conflicts == "keep"
     with pytest.raises(ValueError, match="its stages are heads, conv5"):
-        load_recipe("next").starting_at("nothing")
+        load_recipe("best").starting_at("nothing")
     with pytest.raises(SystemExit):
         parse_arguments(["--first-stage", "whole", "--data", "x"])
     assert "--init-from" in capsys.readouterr().err

@@ -41,8 +41,8 @@ def plots_in(folder: pathlib.Path) -> set[str]:
     return {path.stem for path in (folder / "plots").glob("*.png")}
 
 
-def render_card(metrics: dict, config: dict, plots: Collection[str] = ()) -> str:
-    """The text of MODEL_CARD.md, which shows the plots that there are."""
+def results_of(metrics: dict) -> list[EvalResult]:
+    """The figures of the card's ``model-index``: UTKFace's, and those of other data."""
     results = [
         EvalResult(
             task_type="image-classification",
@@ -75,6 +75,11 @@ def render_card(metrics: dict, config: dict, plots: Collection[str] = ()) -> str
         )
         if key in figures
     ]
+    return results
+
+
+def render_card(metrics: dict, config: dict, plots: Collection[str] = ()) -> str:
+    """The text of MODEL_CARD.md, which shows the plots that there are."""
     data = ModelCardData(
         library_name="transformers",
         pipeline_tag="image-classification",
@@ -85,7 +90,7 @@ def render_card(metrics: dict, config: dict, plots: Collection[str] = ()) -> str
         metrics=["mae", "accuracy", "roc_auc"],
         tags=["age-estimation", "gender-classification", "face", "resnet50", "keras", "tensorflow", "openvino", "onnx"],
         model_name="age-gender-resnet50",
-        eval_results=results,
+        eval_results=results_of(metrics),
     )
     groups = metrics["groups"]
     return str(

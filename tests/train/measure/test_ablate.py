@@ -3,6 +3,7 @@ import json
 import pytest
 
 from train.measure import ablate
+from train.recipe import load_recipe
 from train.smoke import smoke_chips
 
 SMALL = """
@@ -54,7 +55,7 @@ def test_variants_are_trained_once_and_again_only_when_they_change(tmp_path, mon
     (tmp_path / "a.toml").write_text(SMALL)
     arguments = ["--data", "x", "--variants", str(tmp_path / "a.toml"), "--out", str(tmp_path / "r.json")]
     ablate.main(arguments)
-    assert asked == [(1.0, 20), (0.0, 20)]
+    assert asked == [(load_recipe("best").soft_age_weight, 20), (0.0, 20)]
     (tmp_path / "a.toml").write_text(SMALL.replace("= 0.0", "= 0.5"))
     ablate.main(arguments)
     assert asked[2:] == [(0.5, 20)]
