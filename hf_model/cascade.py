@@ -16,7 +16,8 @@ SCALE_FACTOR = 0.709
 SMALLEST_SIDE = 12  # pixels, of what the first network takes
 STRIDE = 2  # of the first network's answers, in pixels
 PATCHES_AT_ONCE = 256
-RESIZED_AT_ONCE = 32
+# Far below what makes numpy's OpenBLAS start threads: those go on turning for a while, in the network's way.
+MULTIPLIED_AT_ONCE = 120_000
 OVERLAPS_AT_ONCE = 512
 
 # From a batch to a network's outputs by name, as hf_model.graphs describes them.
@@ -109,32 +110,29 @@ def pyramid(smallest: int, min_face_size: int) -> list[float]:
 def area_resized(planes: np.ndarray, scale: float) -> np.ndarray:
     """(3, H, W) float32 scaled down, each pixel the mean of the area it covers, as ``tf.image.resize(…, "area")``."""
     _, height, width = planes.shape
-    rows, columns = area_weights(height, int(height * scale)), area_weights(width, int(width * scale))
-    lower = np.empty((3, len(rows), width), np.float32)
-    for new, old in _bands(rows.shape):  # a few rows at a time: all others weigh nothing
-        np.matmul(rows[new, old], planes[:, old], out=lower[:, new])
-    smaller = np.empty((3, len(rows), len(columns)), np.float32)
-    for new, old in _bands(columns.shape):
-        smaller[:, :, new] = lower[:, :, old] @ columns[new, old].T
+    lower = np.empty((3, int(height * scale), width), np.float32)
+    for new, old, weights in bands(height, lower.shape[1], width):
+        np.matmul(weights, planes[:, old], out=lower[:, new])
+    smaller = np.empty((*lower.shape[:2], int(width * scale)), np.float32)
+    for new, old, weights in bands(width, smaller.shape[2], smaller.shape[1]):
+        np.matmul(lower[:, :, old], weights.T, out=smaller[:, :, new])
     return smaller
 
 
-def _bands(shape: tuple[int, int]) -> Iterator[tuple[slice, slice]]:
-    """Which old pixels of a side some new ones cover, see :func:`area_weights`."""
-    new, old = shape
-    for start in range(0, new, RESIZED_AT_ONCE):
-        end = min(start + RESIZED_AT_ONCE, new)
-        yield slice(start, end), slice(max(start * old // new - 1, 0), min(-(-end * old // new) + 1, old))
+def bands(old: int, new: int, across: int) -> Iterator[tuple[slice, slice, np.ndarray]]:
+    """How a side of ``old`` pixels shrinks to ``new``: some new ones, the old ones they cover, and how much of each.
 
-
-def area_weights(old: int, new: int) -> np.ndarray:
-    """(new, old) float32: how much of each old pixel of a side a new one covers, rows that sum to 1."""
+    A new pixel's weights, (new, old) float32, sum to 1. Only so many at once that multiplying ``across`` pixels by them is
+    work for one thread.
+    """
     scale = np.float32(old / new)
-    starts = np.arange(new, dtype=np.float32) * scale
-    ends = np.arange(1, new + 1, dtype=np.float32) * scale
-    pixels = np.arange(old, dtype=np.float32)
-    covered = np.minimum(pixels + 1, ends[:, None]) - np.maximum(pixels, starts[:, None])
-    return np.maximum(covered, 0) / scale
+    step = max(int((MULTIPLIED_AT_ONCE / (scale * across)) ** 0.5), 1)
+    for first in range(0, new, step):
+        last = min(first + step, new)
+        low, high = max(first * old // new - 1, 0), min(-(-last * old // new) + 1, old)
+        starts, pixels = np.arange(first, last + 1, dtype=np.float32) * scale, np.arange(low, high, dtype=np.float32)
+        covered = np.minimum(pixels + 1, starts[1:, None]) - np.maximum(pixels, starts[:-1, None])
+        yield slice(first, last), slice(low, high), np.maximum(covered, 0) / scale
 
 
 def patches(picture: np.ndarray, boxes: np.ndarray, size: int) -> np.ndarray:

@@ -89,6 +89,7 @@ class OpenVinoEngine(GraphEngine):
     def open(self, path: pathlib.Path, precision: str, threads: int | None) -> Forward:
         settings: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
+            "ENABLE_CPU_PINNING": False,  # or all single threads, and all processes, share the first core
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
         }
         if threads is not None:

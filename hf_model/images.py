@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+import PIL.ExifTags
 import PIL.Image
 import PIL.ImageOps
 
@@ -110,7 +111,8 @@ def read_image(image, max_pixels: int) -> PIL.Image.Image:
     if isinstance(image, np.ndarray):
         return _from_array(image, source, max_pixels)
     if isinstance(image, PIL.Image.Image):
-        return _upright_rgb(image, source, max_pixels)
+        upright = _upright_rgb(image, source, max_pixels)
+        return upright.copy() if upright is image else upright
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata and large files
         file = _binary_file(image, source)
@@ -187,15 +189,17 @@ def _upright_rgb(image: PIL.Image.Image, source: str, max_pixels: int) -> PIL.Im
         if getattr(image, "is_animated", False):
             image.seek(0)
         image.load()
-        image = PIL.ImageOps.exif_transpose(image)
+        if image.getexif().get(PIL.ExifTags.Base.Orientation, 1) != 1:
+            image = PIL.ImageOps.exif_transpose(image)
         return _to_rgb(image)
     except Exception as error:  # as in read_image
         raise InvalidImageError(source, f"broken or incomplete picture ({error})") from None
 
 
 def _to_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
+    """In RGB; itself, where it is so already: a copy of 12 megapixels costs half as much as decoding them."""
     if image.mode == "RGB":
-        return image.copy()
+        return image
     if image.mode.startswith("I"):  # 16-bit greyscale, in Pillow's several names for it
         values = np.asarray(image).astype(np.int64)
         shift = 8 if values.max() > 255 else 0
