@@ -18,6 +18,7 @@ from huggingface_hub.utils import tqdm
 from .download import WEIGHTS_NAME, find_model, read_config
 from .engines import ENGINES, PRECISIONS, choose_engine, make_engine
 from .labelling import Labeller
+from .labelling import label_dataset as label_dataset
 from .predictor import FACES
 from .report import write_report
 from .shards import Shards, finished, schema

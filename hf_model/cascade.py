@@ -6,7 +6,8 @@ landmarks are the same within rounding (``tests/hf_model/test_cascade.py``).
 Source: Zhang et al., Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks, 2016.
 """
 
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -16,8 +17,8 @@ SCALE_FACTOR = 0.709
 SMALLEST_SIDE = 12  # pixels, of what the first network takes
 STRIDE = 2  # of the first network's answers, in pixels
 PATCHES_AT_ONCE = 256
-# Far below what makes numpy's OpenBLAS start threads: those go on turning for a while, in the network's way.
-MULTIPLIED_AT_ONCE = 120_000
+# Below what makes numpy's OpenBLAS start threads (4 × 65,536): those go on turning for a while, in the network's way.
+MULTIPLIED_AT_ONCE = 150_000
 OVERLAPS_AT_ONCE = 512
 
 # From a batch to a network's outputs by name, as hf_model.graphs describes them.
@@ -70,16 +71,16 @@ class Cascade:
 
     def _proposed(self, picture: np.ndarray, min_face_size: int, threshold: float) -> tuple[np.ndarray, np.ndarray]:
         """What the first network takes for faces: squares (N, 4) and scores (N,)."""
-        planes = np.ascontiguousarray(picture.transpose(2, 0, 1))
-        found = [self._level(planes, scale, threshold) for scale in pyramid(min(planes.shape[1:]), min_face_size)]
+        turned = np.ascontiguousarray(picture.transpose(0, 2, 1))
+        found = [self._level(turned, scale, threshold) for scale in pyramid(min(picture.shape[:2]), min_face_size)]
         boxes = np.concatenate([level[0] for level in found]) if found else np.empty((0, 4))
         scores = np.concatenate([level[1] for level in found]) if found else np.empty(0)
         keep = suppressed(boxes, scores, 0.7)
         return squared(boxes[keep]), scores[keep]
 
-    def _level(self, planes: np.ndarray, scale: float, threshold: float) -> tuple[np.ndarray, np.ndarray]:
-        """Boxes and scores of one level of the pyramid, in pixels of the picture."""
-        outputs = self.proposal(area_resized(planes, scale)[None])
+    def _level(self, turned: np.ndarray, scale: float, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+        """Boxes and scores of one level of the pyramid of a picture (H, 3, W), in its pixels."""
+        outputs = self.proposal(area_resized(turned, scale)[None])
         probabilities = outputs["faces"][0, 1]
         rows, columns = np.nonzero(probabilities > threshold)
         scores = probabilities[rows, columns].astype(float)
@@ -90,10 +91,13 @@ class Cascade:
 
     def _judged(self, network: Network, picture: np.ndarray, boxes: np.ndarray, size: int) -> dict[str, np.ndarray]:
         """A network's answers on what lies in boxes (N, 4), some hundred at once."""
-        parts = [
-            network(patches(picture, boxes[start : start + PATCHES_AT_ONCE], size))
-            for start in range(0, len(boxes), PATCHES_AT_ONCE)
-        ]
+        parts = []
+        for start in range(0, len(boxes), PATCHES_AT_ONCE):
+            batch = patches(picture, boxes[start : start + PATCHES_AT_ONCE], size)
+            # Of few sizes: an engine prepares itself anew for each, which takes longer than some rows too many.
+            more = -len(batch) % 16 if len(batch) > 4 else 0
+            outputs = network(np.concatenate([batch, np.repeat(batch[-1:], more, axis=0)]) if more else batch)
+            parts.append({name: values[: len(batch)] for name, values in outputs.items()})
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
@@ -107,19 +111,22 @@ def pyramid(smallest: int, min_face_size: int) -> list[float]:
     return [scale for scale in scales if int(smallest * scale) >= SMALLEST_SIDE]
 
 
-def area_resized(planes: np.ndarray, scale: float) -> np.ndarray:
-    """(3, H, W) float32 scaled down, each pixel the mean of the area it covers, as ``tf.image.resize(…, "area")``."""
-    _, height, width = planes.shape
-    lower = np.empty((3, int(height * scale), width), np.float32)
-    for new, old, weights in bands(height, lower.shape[1], width):
-        np.matmul(weights, planes[:, old], out=lower[:, new])
-    smaller = np.empty((*lower.shape[:2], int(width * scale)), np.float32)
-    for new, old, weights in bands(width, smaller.shape[2], smaller.shape[1]):
-        np.matmul(lower[:, :, old], weights.T, out=smaller[:, :, new])
-    return smaller
+def area_resized(rows: np.ndarray, scale: float) -> np.ndarray:
+    """(H, 3, W) float32 scaled down to (3, h, w), each pixel the mean of the area it covers: ``tf.image.resize(…, "area")``."""
+    height, _, width = rows.shape
+    high, wide = int(height * scale), int(width * scale)
+    lower = np.empty((high, 3 * width), np.float32)
+    for new, old, weights in bands(height, high, 3 * width):
+        np.matmul(weights, rows[old].reshape(-1, 3 * width), out=lower[new])
+    lower = lower.reshape(3 * high, width)
+    smaller = np.empty((3 * high, wide), np.float32)
+    for new, old, weights in bands(width, wide, 3 * high):
+        np.matmul(lower[:, old], weights.T, out=smaller[:, new])
+    return np.ascontiguousarray(smaller.reshape(high, 3, wide).transpose(1, 0, 2))
 
 
-def bands(old: int, new: int, across: int) -> Iterator[tuple[slice, slice, np.ndarray]]:
+@functools.lru_cache(maxsize=256)  # photos of one size share them; some ten kilobytes each
+def bands(old: int, new: int, across: int) -> tuple[tuple[slice, slice, np.ndarray], ...]:
     """How a side of ``old`` pixels shrinks to ``new``: some new ones, the old ones they cover, and how much of each.
 
     A new pixel's weights, (new, old) float32, sum to 1. Only so many at once that multiplying ``across`` pixels by them is
@@ -127,12 +134,14 @@ def bands(old: int, new: int, across: int) -> Iterator[tuple[slice, slice, np.nd
     """
     scale = np.float32(old / new)
     step = max(int((MULTIPLIED_AT_ONCE / (scale * across)) ** 0.5), 1)
+    made = []
     for first in range(0, new, step):
         last = min(first + step, new)
         low, high = max(first * old // new - 1, 0), min(-(-last * old // new) + 1, old)
         starts, pixels = np.arange(first, last + 1, dtype=np.float32) * scale, np.arange(low, high, dtype=np.float32)
         covered = np.minimum(pixels + 1, starts[1:, None]) - np.maximum(pixels, starts[:-1, None])
-        yield slice(first, last), slice(low, high), np.maximum(covered, 0) / scale
+        made.append((slice(first, last), slice(low, high), np.maximum(covered, 0) / scale))
+    return tuple(made)
 
 
 def patches(picture: np.ndarray, boxes: np.ndarray, size: int) -> np.ndarray:
@@ -160,11 +169,17 @@ def patches(picture: np.ndarray, boxes: np.ndarray, size: int) -> np.ndarray:
     def row(y: np.ndarray) -> np.ndarray:
         """The pixels of rows ``y`` (N, size), read between the columns."""
         start = y[:, :, None] * width
-        first = pixels[start + left[:, None, :]]
-        return first + (pixels[start + right[:, None, :]] - first) * across[:, None, :, None]
+        first = pixels.take(start + left[:, None, :], axis=0)
+        second = pixels.take(start + right[:, None, :], axis=0)
+        second -= first
+        second *= across[:, None, :, None]
+        second += first
+        return second
 
-    upper = row(top)
-    values = upper + (row(bottom) - upper) * down[:, :, None, None]
+    upper, values = row(top), row(bottom)
+    values -= upper
+    values *= down[:, :, None, None]
+    values += upper
     values[~(inside_y[:, :, None] & inside_x[:, None, :])] = 0
     return values
 

@@ -87,6 +87,9 @@ class OpenVinoEngine(GraphEngine):
         return openvino.Core()
 
     def open(self, path: pathlib.Path, precision: str, threads: int | None) -> Forward:
+        core = self.core()
+        import openvino
+
         settings: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "ENABLE_CPU_PINNING": False,  # or all single threads, and all processes, share the first core
@@ -94,7 +97,6 @@ class OpenVinoEngine(GraphEngine):
         }
         if threads is not None:
             settings["INFERENCE_NUM_THREADS"] = threads
-        core = self.core()
         compiled = core.compile_model(core.read_model(str(path)), "CPU", settings)
         names = [output.get_any_name() for output in compiled.outputs]
         of_thread = threading.local()
@@ -102,7 +104,8 @@ class OpenVinoEngine(GraphEngine):
         def run(batch: np.ndarray) -> dict[str, np.ndarray]:
             if not hasattr(of_thread, "request"):  # a request is for one thread at a time
                 of_thread.request = compiled.create_infer_request()
-            of_thread.request.infer([batch], share_inputs=True)
+            of_thread.request.set_input_tensor(openvino.Tensor(np.ascontiguousarray(batch), shared_memory=True))
+            of_thread.request.infer()
             return {name: of_thread.request.get_output_tensor(index).data.copy() for index, name in enumerate(names)}
 
         return run

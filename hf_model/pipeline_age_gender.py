@@ -3,6 +3,7 @@
 The imports beyond the pipeline's own are for transformers 4.57, see ``modeling_age_gender.py``.
 """
 
+import importlib.util
 import warnings
 
 from transformers import Pipeline
@@ -28,6 +29,13 @@ from .quality import measure_quality  # noqa: F401
 from .quantized import QuantizedGraph  # noqa: F401
 from .web_pictures import is_stream, picture_of
 from .weights import load_weights  # noqa: F401
+
+# Else transformers fails later, with a NameError.
+if importlib.util.find_spec("torch") is None:
+    raise ImportError(
+        "transformers.pipeline needs PyTorch, which is not installed: pip install torch. The door that needs neither: "
+        "hf_model.AgeGenderPredictor.from_pretrained(...), see the model card."
+    )
 
 
 class AgeGenderPipeline(Pipeline):

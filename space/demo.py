@@ -3,6 +3,7 @@
 import concurrent.futures
 import dataclasses
 import importlib
+import importlib.util
 import os
 import traceback
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import PIL.Image
 from charts import heat_over, laid_back
-from model import find_model_folder, load_predictor, read_card, read_metrics
+from model import chosen_model, find_model_folder, load_predictor, page_version, read_card, read_metrics
 from presentation import draw_faces, shown_size
 
 REQUEST_SECONDS = int(os.environ.get("REQUEST_SECONDS", "30"))
@@ -19,6 +20,7 @@ TARGETS = ("age", "gender")
 OLD_CODE = (
     "The pulled model's code is version {version}, which has no {what}: publish it anew with this Space's version."
 )
+PARTS = {"explain": "heat maps", "changes": "tab “Poke it”", "tracking": "tab “Live”"}  # modules, and what wants them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +85,11 @@ class Demo:
         """Whether the pulled code can show where the network looked."""
         return hasattr(self.predictor, "explain")
 
+    @property
+    def model_version(self) -> str:
+        """The version of the pulled model repo."""
+        return (self.predictor.config if self.predictor else {}).get("model_version", "unknown")
+
     def part(self, module: str):
         """A module of the pulled model repo.
 
@@ -92,8 +99,19 @@ class Demo:
         try:
             return importlib.import_module(f"hf_model.{module}")
         except ImportError:
-            version = (self.predictor.config if self.predictor else {}).get("model_version", "unknown")
-            raise ValueError(OLD_CODE.format(version=version, what=module)) from None
+            raise ValueError(OLD_CODE.format(version=self.model_version, what=module)) from None
+
+    def versions(self) -> str:
+        """A line for the page's foot: its version and the model's, and what the model's code is too old for."""
+        page, (repo, revision) = page_version(), chosen_model()
+        line = f"Page {page or 'of this checkout'} · model {repo or 'of this checkout'}{f' at {revision}' if revision else ''}"
+        missing = [title for module, title in PARTS.items() if importlib.util.find_spec(f"hf_model.{module}") is None]
+        if self.problem:
+            return line
+        line += f", version {self.model_version}"
+        return (
+            f"{line}. {OLD_CODE.format(version=self.model_version, what=' and no '.join(missing))}" if missing else line
+        )
 
     def within_time(self, call: Callable, *arguments):
         """What a call gives, on one of a few threads.

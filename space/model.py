@@ -23,15 +23,30 @@ def chosen_model() -> tuple[str | None, str | None]:
     return models[0], data.get("model_revision")
 
 
+def page_version() -> str | None:
+    """The version that this Space was published with; None in a checkout."""
+    if not FRONT_MATTER.is_file():
+        return None
+    text = FRONT_MATTER.read_text(encoding="utf-8")
+    return huggingface_hub.SpaceCard(text, ignore_metadata_errors=True).data.get("space_version")
+
+
 def find_model_folder() -> pathlib.Path:
     """The folder of the model repo: the chosen one from the Hub or the filled cache, else the local ``hf_model/``.
 
     Raises:
         FileNotFoundError: no model is chosen and there is no local folder.
+        PermissionError: the model is gated, and the Space has no token that may have it.
     """
     repo, revision = chosen_model()
     if repo:
-        return pathlib.Path(huggingface_hub.snapshot_download(repo, revision=revision))
+        try:
+            return pathlib.Path(huggingface_hub.snapshot_download(repo, revision=revision))
+        except huggingface_hub.errors.GatedRepoError:
+            raise PermissionError(
+                f"{repo} is gated. Set the Space's secret HF_TOKEN to a read token of a user who accepted its terms, then "
+                "restart the Space."
+            ) from None
     if not LOCAL.is_dir():
         raise FileNotFoundError(
             "Set the Space variable MODEL_ID to the model's repo, such as 'user/age-gender-resnet50'."

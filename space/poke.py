@@ -52,7 +52,8 @@ def poke(demo: Demo, moved: str, crop: np.ndarray, values: list[float]) -> str:
     changes = demo.part("changes")
     face = PIL.Image.fromarray(crop)
     _, title, low, high, _, _ = next(slider for slider in SLIDERS if slider[0] == moved)
-    strengths = sorted({*np.linspace(low, high, STEPS).tolist(), float(values[[s[0] for s in SLIDERS].index(moved)])})
+    place = float(values[[slider[0] for slider in SLIDERS].index(moved)])
+    strengths = sorted({*np.linspace(low, high, STEPS).tolist(), place})
     altered = change(changes, face, values)
     row = [change(changes, face, at(values, moved, strength)) for strength in strengths]
     answers = [found[0] for found in demo.predictor([face, *row], faces="none")]
@@ -66,9 +67,8 @@ def poke(demo: Demo, moved: str, crop: np.ndarray, values: list[float]) -> str:
             figure(shown, "Older orange, younger blue", f"{name}: map of the age"),
         ]
     first, along = answers[0], answers[1:]
-    here = along[strengths.index(float(values[[s[0] for s in SLIDERS].index(moved)]))]
-    chart = along_slider(title, strengths, [a.age for a in along], [a.female_probability for a in along],
-                         float(values[[s[0] for s in SLIDERS].index(moved)]))  # fmt: skip
+    here = along[strengths.index(place)]
+    chart = along_slider(title, strengths, [a.age for a in along], [a.female_probability for a in along], place)
     moved_by = (
         f"<p><b>Moved:</b> {here.age - first.age:+.1f} years, probability of “female” "
         f"{100 * (here.female_probability - first.female_probability):+.0f} points.</p>"

@@ -65,6 +65,8 @@ class Repo:
         self.tags: dict[str, str] = {}
         self.branches: dict[str, str] = {}
         self.lfs: dict[str, bytes] = {}
+        self.gated: str | bool = False
+        self.accepted: set[str] = set()  # users who took the terms of a gated repo
         self.commit("main", {".gitattributes": Blob(b"*.safetensors filter=lfs\n")}, "initial commit")
 
     def commit(self, branch: str, files: dict[str, Blob], message: str) -> str:
@@ -238,12 +240,20 @@ class HubServer:
         oid, files = self._tree(repo, revision or "main")
         answer = {
             "_id": "1", "id": name, "modelId": name, "author": name.split("/")[0], "sha": oid, "private": repo.private,
-            "gated": False, "disabled": False, "downloads": 0, "likes": 0, "tags": [], "lastModified": CREATED,
+            "gated": repo.gated, "disabled": False, "downloads": 0, "likes": 0, "tags": [], "lastModified": CREATED,
             "createdAt": CREATED, "siblings": [{"rfilename": path} for path in files],
         }  # fmt: skip
         if kind == "spaces":
             answer["sdk"] = "gradio"
         return web.json_response(answer)
+
+    def settings(self, request, body, user, kind, name):
+        repo = self._repo(kind, name, user, write=True)
+        wanted = json.loads(body)
+        repo.gated = wanted.get("gated", repo.gated)
+        if "visibility" in wanted:
+            repo.private = wanted["visibility"] == "private"
+        return web.json_response({"gated": repo.gated, "visibility": "private" if repo.private else "public"})
 
     def preupload(self, request, body, user, kind, name, revision):
         repo = self._repo(kind, name, user, write=True)
@@ -366,6 +376,8 @@ class HubServer:
 
     def resolve(self, request, body, user, name, revision, path, kind="models/"):
         repo = self._repo((kind or "models/").rstrip("/"), name, user)
+        if repo.gated and not (user and (user.name == name.split("/")[0] or user.name in repo.accepted)):
+            raise HubError(403 if user else 401, f"Access to model {name} is restricted.", "GatedRepo")
         oid, files = self._tree(repo, revision)
         if path not in files:
             raise HubError(404, f"Entry not found: {path}", "EntryNotFound")
@@ -406,6 +418,7 @@ _ROUTES = [
     ("GET", r"api/whoami-v2", HubServer.whoami),
     ("POST", r"api/repos/create", HubServer.create),
     ("POST", r"api/validate-yaml", HubServer.validate_yaml),
+    ("PUT", rf"{_API}/settings", HubServer.settings),
     ("POST", rf"{_API}/preupload/(?P<revision>.+)", HubServer.preupload),
     ("POST", rf"{_API}/commit/(?P<revision>.+)", HubServer.commit),
     ("POST", rf"{_API}/tag/(?P<revision>.+)", HubServer.tag),

@@ -88,7 +88,8 @@ def render_card(metrics: dict, config: dict, plots: Collection[str] = ()) -> str
         license_link="LICENSE-WEIGHTS.md",
         datasets=["utkface"],
         metrics=["mae", "accuracy", "roc_auc"],
-        tags=["age-estimation", "gender-classification", "face", "resnet50", "keras", "tensorflow", "openvino", "onnx"],
+        # Not "keras": for that tag the Hub prints keras.saving.load_model("hf://..."), which this repo does not serve.
+        tags=["age-estimation", "gender-classification", "face", "resnet50", "tensorflow", "openvino", "onnx"],
         model_name="age-gender-resnet50",
         eval_results=results_of(metrics),
     )

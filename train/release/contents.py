@@ -37,6 +37,27 @@ MODEL_FILES = (
 SPACE_FILES = ("*.py", "requirements.txt", "picture.png", CARD_NAME, "examples/*")
 DATASET_FILES = ("data/*.parquet", "skipped.csv", CARD_NAME)
 SCRIPT_FILES = ("utkface.py", "duplicate_groups.csv", CARD_NAME)
+# What a gated repo asks, in the front matter's own words (Hub documentation, "Gated models").
+TERMS = {
+    "extra_gated_heading": "The weights are for research and teaching only",
+    "extra_gated_prompt": (
+        "They were trained on UTKFace, which is for non-commercial research only (LICENSE-WEIGHTS.md). Use them on photos of "
+        "people who agree to it, and never to decide anything about anyone: not for age checks, hiring, policing or "
+        "identification."
+    ),
+    "extra_gated_fields": {
+        "What I use it for": "text",
+        "I use the weights for non-commercial research or teaching only": "checkbox",
+        "I have read the card's bias and limitations": "checkbox",
+    },
+    "extra_gated_button_content": "Accept the terms",
+}
+PICTURE = "picture.png"
+GATED_AFTER = "Educational only."
+GATED_SPACE = (
+    "\n\n**It needs a token:** the model {model_repo} is gated, so set the Space's secret `HF_TOKEN` to a read token of a user who "
+    "accepted its terms. Without it the page says so.\n\n"
+)
 IGNORED_FOLDERS = {"__pycache__"}
 IGNORED_SUFFIXES = {".pyi"}  # Gradio writes one beside the app's code
 # Predicts from a copy of the folder alone, in a process that knows nothing of the project.
@@ -123,21 +144,37 @@ def list_files(folder: pathlib.Path, allowed: tuple[str, ...]) -> dict[str, byte
 
 
 def model_release(
-    repo: str, version: str, folder: pathlib.Path = pathlib.Path("hf_model"), card: pathlib.Path | None = None
+    repo: str,
+    version: str,
+    folder: pathlib.Path = pathlib.Path("hf_model"),
+    card: pathlib.Path | None = None,
+    gated: bool = False,
 ) -> Release:
     """The model repo's content: the folder, and the card as README.md.
+
+    Args:
+        gated: the card asks whoever wants the files to accept the weights' terms (the repo's settings gate them).
 
     Raises:
         ReleaseError: the parts do not belong together, see :func:`check_model`.
     """
     files = list_files(folder, MODEL_FILES)
     text = check_model(folder, version, card or folder.parent / "MODEL_CARD.md")
-    files[CARD_NAME] = text.replace("user/repo", repo).replace("(hf_model/plots/", "(plots/").encode()
+    text = text.replace("user/repo", repo).replace("(hf_model/plots/", "(plots/")
+    files[CARD_NAME] = (with_terms(text) if gated else text).encode()
     if "notebook.ipynb" in files:
         notebook = (folder / "notebook.ipynb").read_text(encoding="utf-8")
         files["notebook.ipynb"] = notebook.replace("user/repo", repo).encode()
     files |= graphs(folder)
     return Release("model", repo, version, files, tag=f"v{version}")
+
+
+def with_terms(card: str) -> str:
+    """A model card whose front matter states the weights' terms to those who ask for the files of a gated repo."""
+    made = huggingface_hub.ModelCard(card)
+    for name, value in TERMS.items():
+        made.data[name] = value
+    return str(made)
 
 
 def graphs(folder: pathlib.Path) -> dict[str, bytes | pathlib.Path]:
@@ -201,13 +238,32 @@ def check_predicts_alone(folder: pathlib.Path) -> None:
 
 
 def space_release(
-    repo: str, version: str, model_repo: str, model_revision: str, folder: pathlib.Path = pathlib.Path("space")
+    repo: str,
+    version: str,
+    model_repo: str,
+    model_revision: str,
+    folder: pathlib.Path = pathlib.Path("space"),
+    endpoint: str = "https://huggingface.co",
+    gated: bool = False,
 ) -> Release:
-    """The Space's content, its front matter naming the model repo and the revision that it shows."""
+    """The Space's content, its front matter naming the model repo and the revision that it shows.
+
+    Args:
+        endpoint: of the Hub, for the address of the picture that links to the Space show.
+        gated: the model is, so that the Space needs a token, and its card says so.
+    """
     files = list_files(folder, SPACE_FILES)
     card = huggingface_hub.SpaceCard((folder / CARD_NAME).read_text(encoding="utf-8"))
     card.data["models"] = [model_repo]
     card.data["model_revision"] = model_revision
+    card.data["space_version"] = version
+    if gated:
+        card.text = card.text.replace(GATED_AFTER, GATED_AFTER + GATED_SPACE.format(model_repo=model_repo), 1)
+    else:
+        card.data["preload_from_hub"] = [model_repo]  # into the Space's image, so that no start waits for it
+    card.data["datasets"] = [f"{model_repo.split('/')[0]}/utkface"]
+    if PICTURE in files:
+        card.data["thumbnail"] = f"{endpoint}/spaces/{repo}/resolve/main/{PICTURE}"
     card.text = card.text.replace("user/space", repo)
     files[CARD_NAME] = str(card).encode()
     return Release("space", repo, version, files, tag=f"v{version}")

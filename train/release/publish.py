@@ -278,9 +278,20 @@ def _read(content: bytes | pathlib.Path) -> bytes:
 def publish_model(api: HfApi, args: argparse.Namespace) -> None:
     """Checks and pushes ``hf_model/``."""
     with step("Checking the model folder"):
-        release = model_release(args.repo, args.version, args.model)
+        release = model_release(args.repo, args.version, args.model, gated=args.gated)
     reason = gate(api, release, args.allow_regression)
+    if args.gated and not args.dry_run:
+        close_gate(api, release, args.private)
     push(api, release, private=args.private, dry_run=args.dry_run, reason=reason)
+
+
+def close_gate(api: HfApi, release: Release, private: bool) -> None:
+    """Makes whoever wants a repo's files accept its terms first; before the files are there, for the card alone gates nothing."""
+    token = api.token if isinstance(api.token, str) else None
+    with step(f"Gating model {release.repo}", token):
+        api.create_repo(release.repo, repo_type=release.kind, private=private, exist_ok=True)
+        if not api.repo_info(release.repo, repo_type=release.kind).gated:  # who approves by hand goes on doing so
+            api.update_repo_settings(release.repo, repo_type=release.kind, gated="auto")
 
 
 def publish_space(api: HfApi, args: argparse.Namespace) -> None:
@@ -288,11 +299,12 @@ def publish_space(api: HfApi, args: argparse.Namespace) -> None:
     revision = f"v{args.version}"
     repo = args.space_repo or args.repo
     model_repo = args.model_repo or args.repo
-    with step("Checking the Space folder"):
-        release = space_release(repo, args.version, model_repo, revision, args.space)
+    gated = args.gated
     if not args.dry_run:
         with step(f"Looking for {revision} of model {model_repo}", api.token if isinstance(api.token, str) else None):
-            api.repo_info(model_repo, revision=revision)
+            gated = bool(api.repo_info(model_repo, revision=revision).gated)
+    with step("Checking the Space folder"):
+        release = space_release(repo, args.version, model_repo, revision, args.space, api.endpoint, gated)
     push(api, release, private=args.private, dry_run=args.dry_run)
 
 
@@ -325,6 +337,9 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--version", required=True, help="X.Y.Z; the tag becomes vX.Y.Z")
     parser.add_argument("--private", action="store_true", help="create model and Space as private repos")
+    parser.add_argument(
+        "--gated", action="store_true", help="whoever wants the model's files has to accept the weights' terms first"
+    )
     parser.add_argument("--dry-run", action="store_true", help="say what would happen, touch nothing")
     parser.add_argument(
         "--allow-regression", metavar="REASON", help="publish figures that got worse; goes into the commit"
