@@ -9,7 +9,7 @@ VENV_PEERS := .venv-peers
 MODEL ?= hf_model
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: setup demo test test-jax test-transformers test-compat test-bulk test-jobs faults e2e lint format data bench bench-peers picture train ablate evaluate card publish
+.PHONY: setup demo test test-jax test-transformers test-compat test-bulk test-jobs test-313 faults e2e lint format data bench bench-peers picture train ablate evaluate card publish
 
 setup: $(VENV)/.ready
 
@@ -56,6 +56,10 @@ test-jax: setup
 test-jobs: setup
 	$(BIN)/python -m pytest tests/jobs
 
+# `make test` with Python 3.13 on Debian 13, in a temporary root: a release check, outside CI, that wants to be root.
+test-313:
+	tests/debian13.sh
+
 # The page in a real browser: wants Debian's chromium (apt-get install chromium).
 e2e: $(VENV)/.ready-e2e
 	$(BIN)/python -m pytest tests/e2e
@@ -74,10 +78,12 @@ test-compat: $(VENV_COMPAT)/.ready
 test-bulk: $(VENV_BULK)/.ready
 	$(VENV_BULK)/bin/python -m pytest --show-capture=no tests/bulk
 
-# What bulk labelling survives: a release check, outside CI.
-faults: $(VENV_BULK)/.ready
+# Kills, lost nodes, hostile pictures, ten thousand pictures, load, soak: a release check, outside CI.
+faults: setup $(VENV_BULK)/.ready
 	$(VENV_BULK)/bin/python -m benchmarks.faults
 	$(VENV_BULK)/bin/python -m benchmarks.bulk
+	$(BIN)/python -m benchmarks.soak
+	$(BIN)/python -m benchmarks.load_space
 
 lint: setup
 	$(BIN)/ruff check .
@@ -99,9 +105,8 @@ bench: setup
 	$(BIN)/python -m benchmarks.bench_against
 	$(BIN)/python -m benchmarks.bench_engines
 	$(BIN)/python -m benchmarks.bench_photos
+	$(BIN)/python -m benchmarks.bench_profile
 	$(BIN)/python -m benchmarks.bench_page
-	$(BIN)/python -m benchmarks.soak
-	$(BIN)/python -m benchmarks.load_space
 	$(BIN)/python -m benchmarks.bench_training
 	$(if $(DATA_DIR),$(BIN)/python -m benchmarks.bench_dataset $(DATA_DIR))
 

@@ -1,11 +1,12 @@
 """Reading pictures: whatever a user hands over becomes upright RGB, or a clear error."""
 
 import base64
+import contextlib
 import io
 import os
 import pathlib
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import PIL.ExifTags
@@ -113,8 +114,7 @@ def read_image(image, max_pixels: int) -> PIL.Image.Image:
     if isinstance(image, PIL.Image.Image):
         upright = _upright_rgb(image, source, max_pixels)
         return upright.copy() if upright is image else upright
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata and large files
+    with _quiet():
         file = _binary_file(image, source)
         try:
             with PIL.Image.open(file) as opened:
@@ -131,6 +131,42 @@ def read_image(image, max_pixels: int) -> PIL.Image.Image:
             ) from None
         except Exception as error:  # Pillow's decoders raise many kinds; each means: not a whole picture
             raise InvalidImageError(source, f"broken or incomplete picture ({error})") from None
+
+
+def read_reduced(image, max_pixels: int, least_side: int) -> tuple[PIL.Image.Image, tuple[int, int]]:
+    """A picture as :func:`read_image` reads it, or smaller, where its decoder reads a smaller one faster, as JPEG's does.
+
+    Args:
+        image: the input.
+        max_pixels: as for :func:`read_image`, of the whole picture.
+        least_side: its longer side keeps at least so many pixels.
+
+    Returns:
+        The picture, and the size of the whole one, upright.
+
+    Raises:
+        InvalidImageError: as :func:`read_image` does.
+    """
+    if isinstance(image, (str, os.PathLike, bytes)):
+        source = describe(image)
+        with contextlib.suppress(Exception), _quiet(), PIL.Image.open(_binary_file(image, source)) as opened:
+            width, height = opened.size
+            _check_size(width, height, source, max_pixels)
+            factor = next((factor for factor in (8, 4, 2) if max(width, height) >= factor * least_side), 1)
+            if factor > 1 and opened.draft("RGB", (width // factor, height // factor)):
+                upright = _upright_rgb(opened, source, max_pixels)
+                turned = (upright.width > upright.height) != (width > height)
+                return upright, (height, width) if turned else (width, height)
+    upright = read_image(image, max_pixels)  # and says what is wrong with it
+    return upright, upright.size
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Pillow's remarks on odd metadata and large files."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _binary_file(image, source: str) -> io.BytesIO:

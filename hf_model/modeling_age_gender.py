@@ -22,6 +22,7 @@ from .graph_files import network_file  # noqa: F401
 from .graphs import network_graph  # noqa: F401
 from .images import read_image  # noqa: F401
 from .keras_engine import KerasEngine  # noqa: F401
+from .looking import Looker  # noqa: F401
 from .prediction import Prediction  # noqa: F401
 from .predictor import AgeGenderPredictor
 from .preprocessing import preprocess  # noqa: F401

@@ -1,6 +1,5 @@
 """The predictor: photos in, predictions out. Needs neither PyTorch nor transformers."""
 
-import dataclasses
 import os
 from collections.abc import Callable, Iterable, Iterator
 
@@ -8,17 +7,16 @@ import numpy as np
 import PIL.Image
 
 from .ahead import calls_ahead
-from .alignment import Square, cut
 from .detection import FaceDetector
 from .download import find_model, read_config
 from .engines import choose_engine, graph_wanted, make_engine
 from .explain import TARGETS, Explanation, heat_map, read_heads
-from .faces import Face, chip_square, overlaps
+from .faces import Face
 from .images import InvalidImageError, is_many, read_image
 from .keras_engine import Engine, Forward, KerasEngine
+from .looking import Looker, Shown, View
 from .prediction import Analysis, Prediction, make_prediction
-from .preprocessing import preprocess, resize
-from .quality import measure_quality
+from .preprocessing import preprocess
 
 FACES = ("most_confident", "largest", "all", "none")
 # A call's crops go through the network in batches of these shapes, the largest first, so that nothing is retraced and
@@ -26,16 +24,6 @@ FACES = ("most_confident", "largest", "all", "none")
 # (benchmarks/predictor.json).
 BATCH_SHAPES = (8, 4, 2, 1)
 MOST_LOOKERS = 4  # photos that are read and searched beside each other; each is in memory
-
-
-@dataclasses.dataclass(frozen=True)
-class Shown:
-    """A face as the network is shown it: ``pixels`` (S, S, 3) uint8, and its picture's measures."""
-
-    face: Face | None
-    pixels: np.ndarray
-    photo: tuple[int, int]
-    quality: dict[str, float | None]
 
 
 class AgeGenderPredictor:
@@ -63,6 +51,7 @@ class AgeGenderPredictor:
         self._heads: dict[str, np.ndarray] = {}
         self._lookers = min(engine.threads or os.cpu_count() or 1, MOST_LOOKERS)
         self.detector = FaceDetector(**config["detection"], engine=engine)
+        self._looker = Looker(config, self.detector)
         self._forward = forward
 
     @classmethod
@@ -144,10 +133,9 @@ class AgeGenderPredictor:
             ValueError: an unknown option.
         """
         _check_faces(faces)
-        upright = self.read(image)
-        wanted, found = self._find(upright, faces)
-        shown = [self._show(upright, face, found) for face in wanted]
-        return Analysis(self._predict(shown, 32), [PIL.Image.fromarray(one.pixels) for one in shown], found)
+        view = self._looker.look(image, faces)
+        shown = [self._looker.show(view, face) for face in view.faces]
+        return Analysis(self._predict(shown, 32), [PIL.Image.fromarray(one.pixels) for one in shown], view.found)
 
     def explain(self, image, *, target: str = "age", faces: str = "most_confident") -> list[Explanation]:
         """Predicts for one photo as a call does, and shows for each face where the network looked.
@@ -163,9 +151,8 @@ class AgeGenderPredictor:
         _check_faces(faces)
         if target not in TARGETS:
             raise ValueError(f"target={target!r}: pass one of {', '.join(map(repr, TARGETS))}.")
-        upright = self.read(image)
-        wanted, found = self._find(upright, faces)
-        shown = [self._show(upright, face, found) for face in wanted]
+        view = self._looker.look(image, faces)
+        shown = [self._looker.show(view, face) for face in view.faces]
         if not shown:
             return []
         outputs = self._run(np.stack([one.pixels for one in shown]), 32)
@@ -174,7 +161,7 @@ class AgeGenderPredictor:
             prediction = self._answer(outputs, row, one)
             female = prediction.female_probability >= 0.5
             heat = heat_map(outputs[f"{target}_map"][row], self.heads(), target, female, self.size)
-            made.append(Explanation(prediction, PIL.Image.fromarray(one.pixels), heat, self._square(one.face)))
+            made.append(Explanation(prediction, PIL.Image.fromarray(one.pixels), heat, self._looker.square(one.face)))
         return made
 
     def heads(self) -> dict[str, np.ndarray]:
@@ -199,8 +186,8 @@ class AgeGenderPredictor:
         Raises:
             InvalidImageError: a photo that cannot be used.
         """
-        upright = self.read(image)
-        return [(face, self._crop(upright, self._square(face))) for face in self._find(upright, faces)[0]]
+        view = self._looker.look(image, faces)
+        return [(face, self._looker.crop(view, face)) for face in view.faces]
 
     def warm_up(self) -> None:
         """Loads the detector and runs everything once, so that the first answer does not wait."""
@@ -212,27 +199,6 @@ class AgeGenderPredictor:
     def size(self) -> int:
         """Side of the network's input in pixels."""
         return self.config["input"]["size"]
-
-    def _find(self, image: PIL.Image.Image, faces: str) -> tuple[list[Face | None], int]:
-        """The faces asked for, None for a picture that is one, and how many the photo has."""
-        if faces == "none":
-            return [None], 1
-        found = [face for face in self.detector(image) if overlaps(image, face, self.config["crop"])]
-        if faces == "largest":
-            found.sort(key=lambda face: -face.size)
-        return [*(found if faces == "all" else found[:1])], len(found)
-
-    def _square(self, face: Face | None) -> Square | None:
-        return chip_square(face, self.config["crop"]) if face else None
-
-    def _crop(self, image: PIL.Image.Image, square: Square | None) -> PIL.Image.Image:
-        """The square upright picture of a face, as large as the chips of the training; a chip as it is."""
-        return cut(image, square, self.config["crop"].get("size", self.size)) if square else image
-
-    def _show(self, image: PIL.Image.Image, face: Face | None, found: int) -> Shown:
-        square = self._square(face)
-        pixels = resize(self._crop(image, square), self.size, self.config["input"]["resample"])
-        return Shown(face, pixels, image.size, measure_quality(pixels, face, square, image.size, found))
 
     def _predict_many(self, images: Iterable, faces: str, batch_size: int, on_error: str) -> list:
         results: list = []
@@ -246,10 +212,10 @@ class AgeGenderPredictor:
 
         for index, look in enumerate(self._looked_at(images, faces)):
             try:
-                upright, wanted, found = look()
+                view = look()
                 results.append([])
-                for face in wanted:
-                    waiting.append((index, self._show(upright, face, found)))
+                for face in view.faces:
+                    waiting.append((index, self._looker.show(view, face)))
                     if len(waiting) >= batch_size:  # inside a photo too: a crowd's memory is bounded
                         answer_waiting()
             except InvalidImageError as error:
@@ -259,17 +225,12 @@ class AgeGenderPredictor:
         answer_waiting()
         return results
 
-    def _looked_at(self, images: Iterable, faces: str) -> Iterator[Callable[[], tuple]]:
-        """For each image, in order, what gives or raises its picture, the faces asked for, and how many there are.
+    def _looked_at(self, images: Iterable, faces: str) -> Iterator[Callable[[], View]]:
+        """For each image, in order, what gives or raises its picture and the faces asked for.
 
         Of several images some are read and searched ahead, beside each other and beside the network.
         """
-
-        def look(image) -> tuple:
-            upright = self.read(image)
-            return upright, *self._find(upright, faces)
-
-        return calls_ahead(look, images, self._lookers)
+        return calls_ahead(lambda image: self._looker.look(image, faces), images, self._lookers)
 
     def _predict(self, shown: list[Shown], batch_size: int) -> list[Prediction]:
         """The answers for faces, in their order."""

@@ -26,7 +26,7 @@ SHIPPED = pathlib.Path(__file__).with_name("shipped")
 FILES = ("run.json", "log.csv")
 BEFORE = "before"
 # What decides how fast a processor multiplies, and in which type, where several go by one name.
-INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+INSTRUCTIONS = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
 
 
 @dataclasses.dataclass

@@ -5,7 +5,7 @@ import PIL.Image
 import pytest
 
 from hf_model import images
-from hf_model.images import InvalidImageError, read_image
+from hf_model.images import InvalidImageError, read_image, read_reduced
 
 LIMIT = 1_000_000
 
@@ -159,3 +159,40 @@ def test_the_input_array_is_not_changed():
     before = array.copy()
     read_image(array, LIMIT)
     assert np.array_equal(array, before)
+
+
+def test_a_large_jpeg_is_read_smaller_upright_and_the_whole_size_is_told(tmp_path):
+    picture = PIL.Image.linear_gradient("L").resize((3000, 2000)).convert("RGB")
+    orientation = PIL.Image.Exif()
+    orientation[0x0112] = 6  # a quarter turn
+    picture.save(tmp_path / "large.jpg", exif=orientation)
+    whole = read_image(tmp_path / "large.jpg", 10_000_000)
+    for given in (tmp_path / "large.jpg", (tmp_path / "large.jpg").read_bytes()):
+        small, size = read_reduced(given, 10_000_000, 700)
+        assert small.size == (500, 750)
+        assert size == whole.size == (2000, 3000)
+        assert np.abs(np.asarray(small).astype(int) - np.asarray(whole.reduce(4))).max() <= 4
+    picture.save(tmp_path / "large.png")
+    for given, least in (
+        (tmp_path / "large.png", 700),
+        (tmp_path / "large.jpg", 1600),
+        (io.BytesIO(b""), 700),
+        (whole, 1),
+    ):
+        if isinstance(given, io.BytesIO):
+            with pytest.raises(InvalidImageError, match="is empty"):
+                read_reduced(given, 10_000_000, least)
+        else:
+            assert read_reduced(given, 10_000_000, least)[0].size == read_image(given, 10_000_000).size
+
+
+@pytest.mark.parametrize(
+    ("data", "limit", "reason"), [(b"\xff\xd8 no picture", 10_000_000, "known format"), (None, 1000, "over the limit")]
+)
+def test_what_cannot_be_read_smaller_is_refused_as_ever(data, limit, reason):
+    if data is None:
+        buffer = io.BytesIO()
+        PIL.Image.new("RGB", (400, 300)).save(buffer, "JPEG")
+        data = buffer.getvalue()
+    with pytest.raises(InvalidImageError, match=reason):
+        read_reduced(data, limit, 10)

@@ -8,6 +8,7 @@ import PIL.Image
 import pytest
 
 from hf_model import AgeGenderPredictor, InvalidImageError
+from hf_model.images import read_image
 from hf_model.prediction import decide_gender
 from hf_model.preprocessing import preprocess
 from tests.support import last_json, run_script
@@ -66,6 +67,30 @@ def test_the_box_is_in_pixels_of_the_photo_whatever_its_size(predictor, astronau
         assert abs(large.box[corner] / 4 - value) <= 12
     # The face is the same, but 110 pixels of it are not 440: the answer may move with the sharpness.
     assert abs(large.age - small.age) < 8
+
+
+def test_a_large_photos_face_is_cut_from_a_smaller_reading_where_it_stays_large(
+    predictor, astronaut, tmp_path, monkeypatch
+):
+    near = astronaut.crop((100, 0, 400, 300)).resize((3000, 3000), PIL.Image.Resampling.BICUBIC)
+    far = PIL.Image.new("RGB", (3000, 3000), "gray")
+    far.paste(astronaut.resize((700, 700)), (1000, 1000))
+    read = []
+    monkeypatch.setattr(
+        "hf_model.looking.read_image", lambda image, limit: read.append(image) or read_image(image, limit)
+    )
+    for picture, whole in ((near, False), (far, True)):
+        path = tmp_path / "photo.jpg"
+        picture.save(path, quality=95)
+        read.clear()
+        (face,) = predictor(path)
+        assert (path in read) == whole  # the far face would be too small on a smaller reading
+        (expected,) = predictor(PIL.Image.open(path))
+        assert abs(face.age - expected.age) < (0.01 if whole else 1.0)
+        assert max(abs(face.box[side] - expected.box[side]) for side in face.box) <= (0 if whole else 12)
+        assert predictor.analyse(path).predictions == [face]
+        ((_, crop),) = predictor.crops(path)
+        assert crop.size[0] == crop.size[1] >= 200
 
 
 def test_a_chip_needs_no_detector(predictor, astronaut):

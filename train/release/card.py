@@ -131,7 +131,7 @@ def main(argv: list[str] | None = None) -> None:
             metrics, read_config(args.model / "config.json"), plots_in(args.model)
         )
     }
-    for readme in (pathlib.Path("README.md"), pathlib.Path("train/README.md")):
+    for readme in map(pathlib.Path, ("README.md", "train/README.md", "benchmarks/README.md")):
         texts[readme] = render_figures(readme.read_text(encoding="utf-8"), metrics)
     stale = [path for path, text in texts.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if args.check:

@@ -152,6 +152,40 @@ def engines(metrics: dict) -> str:
     )
 
 
+def profile(metrics: dict) -> str:
+    """Where a single photo's time goes, by engine."""
+    bench = _bench("profile")
+    sides = [(size, side) for size, sides in bench["photos"].items() for side in sides.values()]
+    cells = [f"{size}, {side['runs']}" for size, side in sides]
+    rows = [f"| milliseconds a photo, one at a time | {' | '.join(cells)} |", f"|---|{'---|' * len(sides)}"]
+    for part in sides[0][1]["ms"]:
+        cells = [f"{side['ms'][part]:.1f}" for _, side in sides]
+        rows.append(f"| {part} | {' | '.join(cells)} |")
+    cells = [f"{side['whole_ms']:.1f}" for _, side in sides]
+    rows.append(f"| all | {' | '.join(cells)} |")
+    least = ", ".join(f"{ms:.1f} in {name}" for name, ms in bench["resnet50_at_the_processors_speed_ms"].items())
+    return (
+        "\n".join(rows)
+        + f"\n\nResNet50's multiplications at the processor's own speed would take, in milliseconds: {least}.\n"
+    )
+
+
+def page(metrics: dict) -> str:
+    """How soon the page answers, and what it bears."""
+    bench, load = _bench("page"), _bench("space")
+    poke, live = bench["poke"], bench["live"]
+    live_frames = ", ".join(f"{count} {outcome}" for outcome, count in load["live_frames"].items())
+    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in load["outcomes"].items())
+    return (
+        f"A slider moved: the new answer after {poke['median_s']:.2f} s ({poke['p95_s']:.2f} s at the 95th percentile, "
+        f"{poke['p95_forward_passes']:.0f} forward passes of the network). A camera's frame: after {live['median_s']:.2f} s "
+        f"({live['p95_s']:.2f} s, {live['p95_forward_passes']:.0f} passes); one face moving had the numbers "
+        f"{', '.join(live['numbers'])} and ages from {live['ages'][0]} to {live['ages'][1]}. {load['clients']} visitors at once, half of "
+        f"them before a camera: photos {outcomes}; frames {live_frames}; memory grew by "
+        f"{load['memory_grown_in_second_round_mb']:.0f} MB in the second round.\n"
+    )
+
+
 def peers(metrics: dict) -> str:
     """Accuracy and speed beside another package."""
     bench = _bench("peers")
@@ -229,7 +263,7 @@ def interval(metrics: dict) -> str:
 
 BLOCKS: dict[str, Callable[[dict], str]] = {
     block.__name__: block
-    for block in (overall, course, ablations, saved, engines, peers, bulk, relu, crop, band, interval)
+    for block in (overall, course, ablations, saved, engines, profile, page, peers, bulk, relu, crop, band, interval)
 }
 
 
