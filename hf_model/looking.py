@@ -1,6 +1,7 @@
 """From an input to the faces that are asked for: the picture read no larger than it has to be, the detector, the squares."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import PIL.Image
@@ -20,7 +21,7 @@ class View:
 
     picture: PIL.Image.Image
     size: tuple[int, int]
-    faces: list[Face | None]
+    faces: Sequence[Face | None]
     found: int
 
 
@@ -58,12 +59,13 @@ class Looker:
         if least and faces != "none":
             small, size = read_reduced(image, limit, max(self.detector.working_size, self.detector.looks.fine_size))
             wanted, found = self._find(small, faces)
-            if small.size == size or all(self.square(face).side >= least for face in wanted):
+            if small.size == size or all(chip_square(face, self.config["crop"]).side >= least for face in wanted):
                 times = max(size) / max(small.size)
                 return View(small, size, [face.enlarged(times) for face in wanted], found)
         upright = read_image(image, limit)
-        wanted, found = ([None], 1) if faces == "none" else self._find(upright, faces)
-        return View(upright, upright.size, wanted, found)
+        if faces == "none":
+            return View(upright, upright.size, [None], 1)
+        return View(upright, upright.size, *self._find(upright, faces))
 
     def _find(self, image: PIL.Image.Image, faces: str) -> tuple[list[Face], int]:
         """The faces asked for, and how many there are."""
@@ -82,7 +84,7 @@ class Looker:
             return view.picture
         drawn = face.enlarged(max(view.picture.size) / max(view.size))
         size = self.config["crop"].get("size", self.config["input"]["size"])
-        return cut(view.picture, self.square(drawn), size)
+        return cut(view.picture, chip_square(drawn, self.config["crop"]), size)
 
     def show(self, view: View, face: Face | None) -> Shown:
         """A face as the network is shown it."""

@@ -16,6 +16,9 @@ from train.curate.build_dataset import write_parquet
 from train.jobs import launch
 
 SCRIPT = pathlib.Path(launch.__file__).with_name("train_on_hub.py")
+UV = pathlib.Path(sys.executable).with_name("uv")
+# As the Hub's job does, in an environment that uv makes from the script's head; else in this one.
+RUN_SCRIPT = [str(UV), "run", "--quiet", "--script", str(SCRIPT)] if UV.is_file() else [sys.executable, str(SCRIPT)]
 
 
 @pytest.fixture
@@ -55,7 +58,7 @@ def test_a_job_pushes_after_every_stage_and_the_next_one_goes_on(hub, api, root,
 
     def job(work: str) -> subprocess.CompletedProcess:
         arguments = ["--repo", "user/model", "--data", "user/utkface", "--recipe", "seed", "--backbone-weights", "none"]
-        command = [sys.executable, str(SCRIPT), *arguments, "--smoke", "--work", str(tmp_path / work)]
+        command = [*RUN_SCRIPT, *arguments, "--smoke", "--work", str(tmp_path / work)]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=tmp_path)
 
     commits = []
