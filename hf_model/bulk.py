@@ -89,7 +89,8 @@ def start_ray(address: str, workers: int) -> None:
     package = pathlib.Path(__file__).resolve().parent
     try:
         if address == "local":
-            ray.init(num_cpus=max(workers, 1), include_dashboard=False, log_to_driver=False, configure_logging=False,
+            # "local" and not nothing: a cluster that once was on this machine, or still is, is none of ours.
+            ray.init("local", num_cpus=max(workers, 1), include_dashboard=False, log_to_driver=False, configure_logging=False,
                      runtime_env={"env_vars": {"PYTHONPATH": str(package.parent)}})  # fmt: skip
         else:
             ray.init(address=address, log_to_driver=False, runtime_env={"py_modules": [str(package)]})

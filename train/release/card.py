@@ -15,7 +15,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from train.config import read_config
 from train.recipe import load_recipe
-from train.release.figures import EXTERNAL_MEASURES, MEASURES, render_figures, show
+from train.release.figures import BENCHMARKS, EXTERNAL_MEASURES, MEASURES, peers, render_figures, show
 from train.run import read_history
 
 TEMPLATE = pathlib.Path(__file__).with_name("card_template.md")
@@ -111,6 +111,7 @@ def render_card(metrics: dict, config: dict, plots: Collection[str] = ()) -> str
             measures=MEASURES,
             show=show,
             plots=plots,
+            peers=peers(metrics) if (BENCHMARKS / "peers.json").is_file() else "",
             children=children(metrics),
             worst={factor: extreme(groups[factor], max) for factor in ("age", "race", "gender")},
             gender_worst=extreme(groups["race × gender"], min, "gender_accuracy", "share"),
