@@ -17,10 +17,10 @@ import pathlib
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 import uuid
+from collections.abc import Iterator
 
+import httpx
 import numpy as np
 import PIL.Image
 
@@ -57,41 +57,44 @@ def ask(client, photo: pathlib.Path) -> tuple[str, object]:
 
 
 class Camera:
-    """A visitor of the tab "Live": frames by the requests that the page makes, one after another in one session."""
+    """A visitor of the tab "Live": a stream of frames in one session, by the requests that the page makes."""
 
     def __init__(self, url: str):
         self.url, self.session = f"{url}/gradio_api", uuid.uuid4().hex
-        with urllib.request.urlopen(f"{url}/config") as answer:
-            events = json.load(answer)["dependencies"]
+        self.client = httpx.Client(timeout=300)
+        events = self.client.get(f"{url}/config").json()["dependencies"]
         self.event = next(e["id"] for e in events if any(target[1] == "stream" for target in e["targets"]))
         buffer = io.BytesIO()
         astronaut().resize((480, 480)).save(buffer, "JPEG")
         self.picture = "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
-    def ask(self) -> tuple[str, object]:
-        """("answer", the number of faces), ("refused", text) or ("failed", text) for one frame."""
+    def ask(self, frames: int) -> Iterator[tuple[str, object]]:
+        """("answer", the number of faces), ("refused", text) or ("failed", text) for each of some frames."""
         body = {"data": [{"url": self.picture, "path": None, "meta": {"_type": "gradio.FileData"}}, None],
                 "fn_index": self.event, "session_hash": self.session}  # fmt: skip
-        headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(f"{self.url}/queue/join", json.dumps(body).encode(), headers)
         try:
-            with urllib.request.urlopen(request, timeout=300) as answer:
-                answer.read()
-            with urllib.request.urlopen(f"{self.url}/queue/data?session_hash={self.session}", timeout=300) as stream:
-                for line in stream:
-                    told = json.loads(line[5:]) if line.startswith(b"data:") else {}
-                    if told.get("msg") == "process_completed":
-                        return self.judged(told)
-        except urllib.error.HTTPError as error:
-            text = error.read().decode()
-            return ("refused" if "ueue is full" in text else "failed"), text
-        except OSError as error:
-            return "failed", str(error)
-        return "failed", "no answer"
+            joined = self.client.post(f"{self.url}/queue/join", json=body)
+            if joined.status_code != 200:
+                yield ("refused" if "ueue is full" in joined.text else "failed"), joined.text
+                return
+            stream = f"{self.url}/stream/{joined.json()['event_id']}"
+            with self.client.stream("GET", f"{self.url}/queue/data", params={"session_hash": self.session}) as told:
+                for line in told.iter_lines():
+                    message = json.loads(line[5:]) if line.startswith("data:") else {}
+                    if message.get("msg") not in ("process_streaming", "process_completed"):
+                        continue
+                    yield self.judged(message)
+                    frames -= 1
+                    if not frames or message["msg"] == "process_completed":
+                        self.client.post(f"{stream}/close")
+                        return
+                    self.client.post(stream, json=body)
+        except httpx.HTTPError as error:
+            yield "failed", repr(error)
 
     def judged(self, told: dict) -> tuple[str, object]:
         text = json.dumps(told["output"])
-        if told["success"] and "Face 1" in text:
+        if told.get("success", True) and "Face 1" in text:
             return "answer", text.count("Face ")
         return ("refused" if "busy" in text or "ueue is full" in text else "failed"), text[:500]
 
@@ -134,14 +137,13 @@ def main(argv: list[str] | None = None) -> None:
         outcomes, times, live, live_times = collections.Counter(), [], collections.Counter(), []
 
         def watch() -> None:
-            camera = Camera(url)
-            for _ in range(args.requests):
-                start = time.perf_counter()
-                outcome = camera.ask()
+            start = time.perf_counter()
+            for outcome in Camera(url).ask(args.requests):
                 live_times.append(time.perf_counter() - start)
                 live[outcome[0]] += 1
                 if outcome[0] == "failed":
                     print(outcome, file=sys.stderr)
+                start = time.perf_counter()
 
         def visit(seed: int) -> None:
             if seed % 2:

@@ -11,6 +11,8 @@ from demo import Demo
 from presentation import draw_faces, message
 
 EVERY = 0.5  # seconds between frames
+STREAMS = 8  # visitors before a camera at once; their frames share the threads of Demo.within_time
+STREAM_SECONDS = 120  # of computing, after which a visitor presses the button again
 STILL_SECONDS = 60.0  # without movement, after which it stops
 MOVES_FROM = 3.0  # mean change of the brightness, of 255, that counts as movement
 LONGEST_SIDE = 640
@@ -86,7 +88,8 @@ def build_live(demo: Demo) -> None:
         [shown, state],
         stream_every=EVERY,
         concurrency_id="live",
-        concurrency_limit=2,
+        concurrency_limit=STREAMS,
+        time_limit=STREAM_SECONDS,
         api_visibility="private",
         show_progress="hidden",
     )
