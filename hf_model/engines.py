@@ -76,20 +76,23 @@ class OpenVinoEngine(GraphEngine):
     precisions = ("float32", "bfloat16", "int8")
 
     def best_precision(self) -> str:
-        return "bfloat16" if "BF16" in self.core().get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "float32"
+        return (
+            "bfloat16"
+            if "BF16" in self.package().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+            else "float32"
+        )
 
-    def core(self):
-        """OpenVINO's runtime."""
+    def package(self):
+        """OpenVINO."""
         try:
             import openvino
         except ImportError as error:
             raise ImportError("engine='openvino' needs openvino: pip install openvino") from error
-        return openvino.Core()
+        return openvino
 
     def open(self, path: pathlib.Path, precision: str, threads: int | None) -> Forward:
-        core = self.core()
-        import openvino
-
+        openvino = self.package()
+        core = openvino.Core()
         settings: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "ENABLE_CPU_PINNING": False,  # or all single threads, and all processes, share the first core

@@ -6,8 +6,10 @@ ReLU and s the answer,
     weight_k = mean over all places of ds / dA_k,        map = sum over k of weight_k A_k.
 
 After A come only pooling and small dense layers, so that the gradient is the few products below and the same at every
-place. For gender s is the logit of the side that is called and what speaks against it is cut off, as in the paper; for
-age s is the age in years and the map keeps its sign.
+place. For gender s is the logit of the side that is called and what speaks against it is cut off, as in the paper. For age
+there are two answers to explain, older and younger, so that there are two sums, over the features that make the face older
+and over those that make it younger; shown is the larger of the two at each place, the younger one below 0. Their
+difference, one sum over all k, hides where both are strong: covering its hottest fifth moved the age less.
 """
 
 import dataclasses
@@ -90,9 +92,17 @@ def heat_map(features: np.ndarray, heads: dict[str, np.ndarray], target: str, fe
         female: for gender, the side that is called.
         size: side of the picture that the network was shown.
     """
-    small = features @ gradient(features.mean(axis=(0, 1)), heads, target)
+    weights = gradient(features.mean(axis=(0, 1)), heads, target)
     if target == "gender":
-        small = np.maximum(small if female else -small, 0)
-    large = PIL.Image.fromarray(small.astype(np.float32)).resize((size, size), PIL.Image.Resampling.BILINEAR)
-    values = np.asarray(large)
+        small = features @ (weights if female else -weights)
+        values = enlarged(np.maximum(small, 0), size)
+    else:
+        older, younger = (enlarged(features @ np.maximum(side, 0), size) for side in (weights, -weights))
+        values = np.where(older >= younger, older, -younger)
     return values / max(float(np.abs(values).max()), 1e-12)
+
+
+def enlarged(small: np.ndarray, size: int) -> np.ndarray:
+    """A map (H, W) as (size, size) float32, read bilinearly."""
+    image = PIL.Image.fromarray(small.astype(np.float32))
+    return np.asarray(image.resize((size, size), PIL.Image.Resampling.BILINEAR))

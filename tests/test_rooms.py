@@ -17,7 +17,7 @@ ALLOWED = {
     },
     "space": {
         "gradio", "huggingface_hub", "PIL", "numpy", "matplotlib", "model", "presentation", "demo", "charts", "components",
-        "estimate", "poke", "live", "programs",
+        "estimate", "poke", "live", "look", "programs",
     },
 }  # fmt: skip
 DOORS = ("configuration_", "modeling_", "pipeline_")

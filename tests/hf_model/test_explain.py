@@ -53,6 +53,12 @@ def test_a_map_is_scaled_keeps_the_sign_of_ages_and_shows_what_speaks_for_the_ca
     age = heat_map(features, heads, "age", False, 224)
     assert (age.shape, age.dtype) == ((224, 224), np.float32)
     assert np.abs(age).max() == pytest.approx(1, abs=0.01)
+    # What makes older in one corner, what makes younger in the other.
+    apart, moves = np.zeros((7, 7, 12)), gradient(features.mean(axis=(0, 1)), heads, "age")
+    apart[0, 0], apart[6, 6] = moves > 0, moves < 0
+    corners = heat_map(apart, heads, "age", False, 224)
+    assert corners[0, 0] > 0.01
+    assert corners[-1, -1] < -0.01
     female, male = (heat_map(features, heads, "gender", side, 224) for side in (True, False))
     assert min(female.min(), male.min()) >= 0
     evidence = features @ gradient(features.mean(axis=(0, 1)), heads, "gender")
@@ -77,7 +83,8 @@ def test_every_engine_explains_alike(root, predictor, astronaut, engine):
     other = AgeGenderPredictor.from_pretrained(root / "hf_model", engine=engine, precision="float32")
     for target in ("age", "gender"):
         (one,), (two,) = (each.explain(astronaut, target=target) for each in (predictor, other))
-        assert np.abs(one.heatmap - two.heatmap).max() < 0.02
+        assert np.abs(np.abs(one.heatmap) - np.abs(two.heatmap)).max() < 0.02
+        assert (np.sign(one.heatmap) == np.sign(two.heatmap)).mean() > 0.99  # older and younger may weigh the same
 
 
 def test_with_random_weights_the_map_is_another(root, predictor, astronaut, tmp_path):
