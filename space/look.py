@@ -14,11 +14,13 @@ CSS = """
 .weak { color: var(--body-text-color-subdued); } .weak .mark { opacity: 0.5; }
 .maps { display: flex; flex-wrap: wrap; gap: 0.6rem; } .picture { margin: 0; width: 132px; }
 .picture img { width: 100%; border-radius: 6px; } .picture figcaption { font-size: 0.85em; } .live { max-width: 100%; }
-.chart { width: 100%; max-width: 420px; } .chart text { font-size: 11px; fill: currentColor; text-anchor: middle; }
+.chart { width: 100%; max-width: 420px; overflow: visible; } .chart text { font-size: 11px; fill: currentColor; text-anchor: middle; }
 .curve { fill: none; stroke: #1d4ed8; stroke-width: 2; } .curve.other { stroke: #7e22ce; stroke-dasharray: 5 4; }
 .dark .curve { stroke: #93c5fd; } .dark .curve.other { stroke: #d8b4fe; }
 .range { fill: #3b82f6; opacity: 0.18; } .mean { stroke: currentColor; stroke-width: 1.5; stroke-dasharray: 2 3; }
 button[role="tab"].selected { color: #0f766e; } .dark button[role="tab"].selected { color: #99f6e4; }
+button[id^="example"] { flex-direction: column; gap: 0.4rem; }
+button[id^="example"] img { width: 84px; height: 84px; object-fit: cover; border-radius: 8px; margin: 0; }
 .ends { display: flex; justify-content: space-between; font-size: 0.8em; }
 """
 
