@@ -50,12 +50,12 @@ class Looker:
         """The faces of an input that are asked for, as the predictor's ``faces`` says.
 
         A large JPEG file is read at a fraction of its size, no smaller than the detector's finest look. Where the faces'
-        squares keep ``input.drafted_side`` pixels on it, they are cut from it too; else all is done on the whole picture.
+        squares keep ``reading.drafted_side`` pixels on it, they are cut from it too; else all is done on the whole picture.
 
         Raises:
             InvalidImageError: a photo that cannot be used.
         """
-        limit, least = self.config["input"]["max_pixels"], self.config["input"].get("drafted_side")
+        limit, least = self.config["input"]["max_pixels"], self.config.get("reading", {}).get("drafted_side")
         if least and faces != "none":
             small, size = read_reduced(image, limit, max(self.detector.working_size, self.detector.looks.fine_size))
             wanted, found = self._find(small, faces)
