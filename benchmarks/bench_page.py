@@ -120,14 +120,14 @@ def figures_of(taken: list[float], forward: float) -> dict:
 
 
 def main(argv: list[str] | None = None) -> None:
-    from playwright.sync_api import sync_playwright
-
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.bench_page", description=(__doc__ or "").splitlines()[0]
     )
     parser.add_argument("--moves", type=int, default=60)
     parser.add_argument("--seconds", type=float, default=20.0)
     args = parser.parse_args(argv)
+    from playwright.sync_api import sync_playwright
+
     forward = forward_pass()
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = pathlib.Path(name)
