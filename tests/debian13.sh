@@ -16,7 +16,7 @@ trap leave EXIT
 debootstrap --variant=minbase --include=python3,python3-venv,make,git,ca-certificates trixie "$root" "$mirror" > "$root.log" || { tail "$root.log" >&2; exit 1; }
 rm "$root.log"
 for place in /proc /dev /sys; do mount --rbind "$place" "$root$place" && mounted+=("$root$place"); done
-for place in /etc/resolv.conf /etc/hosts /etc/pip.conf /etc/xdg/pip /etc/ssl/certs; do
+for place in /etc/resolv.conf /etc/hosts /etc/pip.conf /etc/xdg/pip /etc/ssl/certs/ca-certificates.crt; do
   [ ! -e "$place" ] || { mkdir -p "$root$(dirname "$place")"; cp -rL "$place" "$root$(dirname "$place")"; }
 done
 # Folders of packages on this machine that pip's settings name.
