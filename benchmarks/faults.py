@@ -30,7 +30,7 @@ print(json.dumps(run(sys.argv[1], pathlib.Path(sys.argv[2]), model=sys.argv[3], 
 """
 # A cluster of real Ray nodes on this machine, of which one is removed while the run goes on.
 CLUSTER = """
-import sys, json, pathlib, threading, time
+import os, sys, json, pathlib, threading, time
 import ray
 from ray.cluster_utils import Cluster
 from hf_model.bulk import run
@@ -46,7 +46,10 @@ def lose():
     cluster.remove_node(lost, allow_graceful=False)
     print("a node is gone", file=sys.stderr, flush=True)
 threading.Thread(target=lose, daemon=True).start()
-print(json.dumps(run(sys.argv[1], pathlib.Path(sys.argv[2]), model=sys.argv[3], workers=3, shard_rows=int(sys.argv[4]))))
+print(json.dumps(run(sys.argv[1], pathlib.Path(sys.argv[2]), model=sys.argv[3], workers=3, shard_rows=int(sys.argv[4]))), flush=True)
+ray.shutdown()
+cluster.shutdown()
+os._exit(0)  # at Python's own end Ray exits with 1, for the node that was killed
 """
 
 
@@ -124,7 +127,7 @@ def kills(
     for _ in range(times):
         process = start(RUN, photos, out)
         try:
-            process.wait(chance.uniform(0.5 * first, first + (seconds - first) / times))
+            process.wait(chance.uniform(0.8 * first, first + 2 * seconds / times))
         except subprocess.TimeoutExpired:
             killed += 1
             os.killpg(process.pid, signal.SIGKILL)
