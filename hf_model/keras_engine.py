@@ -115,7 +115,9 @@ class PackagedDetector:
         pictures = tensorflow.TensorSpec((None, None, None, 3), tensorflow.float32)
 
         def compiled(network):
-            return tensorflow.function(lambda batch: network(batch), input_signature=[pictures])
+            made = tensorflow.function(lambda batch: network(batch), input_signature=[pictures])
+            made.get_concrete_function()  # now, or threads that call it first at once trace it each, and TensorFlow complains
+            return made
 
         self.mtcnn = MTCNN()
         for stage in self.mtcnn.stages:

@@ -30,7 +30,8 @@ def test_a_folder_prints_a_line_a_face_and_a_line_an_error(root, photos):
     lines = result.stdout.splitlines()
     assert len(lines) == 2
     assert all("age" in line and "P(female)" in line for line in lines)
-    errors = result.stderr.splitlines()
+    # Where no graph is built yet a line says so, once.
+    errors = [line for line in result.stderr.splitlines() if not line.startswith("Keras answers, which is slower")]
     assert len(errors) == 3, result.stderr
     assert any("text.jpg: not a picture" in line for line in errors)
     assert any("empty.jpg: is empty" in line for line in errors)
