@@ -61,8 +61,9 @@ def screenshot():
     """Takes a picture of the page into the ignored folder ``screenshots/``."""
     SCREENSHOTS.mkdir(exist_ok=True)
 
-    def take(page, name: str):
-        settle(page)
+    def take(page, name: str, settled: bool = True):
+        if settled:
+            settle(page)
         page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
 
     return take

@@ -109,7 +109,11 @@ def test_the_camera_keeps_one_number_and_a_steady_age(launch, space, camera, scr
         assert "Face 2" not in text
         ages += [int(age) for age in re.findall(r"Face 1: about (\d+) years", text)]
         page.wait_for_timeout(300)
-    screenshot(page, "live")
+    faded = page.evaluate(
+        "getComputedStyle(document.querySelector('#live img.live').closest('.pending') ?? document.body).opacity"
+    )
+    screenshot(page, "live", settled=False)  # a stream never settles
     running.close()
+    assert faded == "1"
     assert len(ages) > 10
     assert max(ages) - min(ages) <= 3
