@@ -57,9 +57,9 @@ test-jobs: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/python -m pytest tests/jobs
 
-# `make test` with Python 3.13 on Debian 13, in a temporary root: a release check, outside CI, that wants to be root.
+# `make test` with Python 3.13 on Debian 13, in a temporary root, or of TESTS=... alone: a release check, outside CI, that wants to be root.
 test-313:
-	tests/debian13.sh
+	tests/debian13.sh $(TESTS)
 
 # The page in a real browser: wants Debian's chromium (apt-get install chromium).
 e2e: $(VENV)/.ready-e2e

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # `make test` with Debian 13's Python 3.13, in a root of its own: a release check (make test-313). Wants root, and Debian's
-# debootstrap, which it installs. What git holds is tested. pip is set up in there as it is here.
+# debootstrap, which it installs. What git holds is tested; with arguments, pytest runs on those alone. pip is set up in
+# there as it is here.
 set -euo pipefail
 [ "$(id -u)" = 0 ] || { echo "make test-313 wants root: debootstrap and chroot do." >&2; exit 2; }
 command -v debootstrap > /dev/null || { apt-get update -qq; apt-get install -y -qq --no-install-recommends debootstrap > /dev/null; }
@@ -28,6 +29,8 @@ while read -r place; do
   fi
 done < <(pip config list 2> /dev/null | grep -oE "/[^ ']+" || true)
 git clone --quiet --no-hardlinks "$(dirname "$0")/.." "$root/project"
+run="make test PYTHON=python3"
+[ $# = 0 ] || run="make setup PYTHON=python3 && .venv/bin/python -m pytest $*"
 env --ignore-environment PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
   $(env | grep -E '^(PIP_|HTTPS?_PROXY|NO_PROXY|https?_proxy|no_proxy)' | grep -v ' ' || true) \
-  chroot "$root" bash -c 'cd /project && python3 --version && make test PYTHON=python3'
+  chroot "$root" bash -c "cd /project && python3 --version && $run"
