@@ -54,7 +54,7 @@ test-jax: setup
 
 # The job on a rented GPU, on the processor against the local Hub: a release check, outside CI.
 test-jobs: setup
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv==0.13.9'
 	$(BIN)/python -m pytest tests/jobs
 
 # `make test` with Python 3.13 on Debian 13, in a temporary root, or of TESTS=... alone: a release check, outside CI, that wants to be root.

@@ -53,10 +53,10 @@ TERMS = {
     "extra_gated_button_content": "Accept the terms",
 }
 PICTURE = "picture.png"
-GATED_AFTER = "Educational only."
-GATED_SPACE = (
-    "\n\n**It needs a token:** the model {model_repo} is gated, so set the Space's secret `HF_TOKEN` to a read token of a user who "
-    "accepted its terms. Without it the page says so.\n\n"
+CLOSED_AFTER = "Educational only."
+CLOSED_SPACE = (
+    "\n\n**It needs a token:** the model {model_repo} is gated or private, so set the Space's secret `HF_TOKEN` to a read token of "
+    "a user who may read it. Without it the page says so.\n\n"
 )
 IGNORED_FOLDERS = {"__pycache__"}
 IGNORED_SUFFIXES = {".pyi"}  # Gradio writes one beside the app's code
@@ -244,21 +244,21 @@ def space_release(
     model_revision: str,
     folder: pathlib.Path = pathlib.Path("space"),
     endpoint: str = "https://huggingface.co",
-    gated: bool = False,
+    closed: bool = False,
 ) -> Release:
     """The Space's content, its front matter naming the model repo and the revision that it shows.
 
     Args:
         endpoint: of the Hub, for the address of the picture that links to the Space show.
-        gated: the model is, so that the Space needs a token, and its card says so.
+        closed: the model is gated or private, so that the Space needs a token, and its card says so.
     """
     files = list_files(folder, SPACE_FILES)
     card = huggingface_hub.SpaceCard((folder / CARD_NAME).read_text(encoding="utf-8"))
     card.data["models"] = [model_repo]
     card.data["model_revision"] = model_revision
     card.data["space_version"] = version
-    if gated:
-        card.text = card.text.replace(GATED_AFTER, GATED_AFTER + GATED_SPACE.format(model_repo=model_repo), 1)
+    if closed:  # nor could the image be built with it: a build has no token
+        card.text = card.text.replace(CLOSED_AFTER, CLOSED_AFTER + CLOSED_SPACE.format(model_repo=model_repo), 1)
     else:
         card.data["preload_from_hub"] = [model_repo]  # into the Space's image, so that no start waits for it
     card.data["datasets"] = [f"{model_repo.split('/')[0]}/utkface"]

@@ -299,12 +299,13 @@ def publish_space(api: HfApi, args: argparse.Namespace) -> None:
     revision = f"v{args.version}"
     repo = args.space_repo or args.repo
     model_repo = args.model_repo or args.repo
-    gated = args.gated
+    closed = args.gated or args.private
     if not args.dry_run:
         with step(f"Looking for {revision} of model {model_repo}", api.token if isinstance(api.token, str) else None):
-            gated = bool(api.repo_info(model_repo, revision=revision).gated)
+            shown = api.repo_info(model_repo, revision=revision)
+            closed = bool(shown.gated or shown.private)
     with step("Checking the Space folder"):
-        release = space_release(repo, args.version, model_repo, revision, args.space, api.endpoint, gated)
+        release = space_release(repo, args.version, model_repo, revision, args.space, api.endpoint, closed)
     push(api, release, private=args.private, dry_run=args.dry_run)
 
 

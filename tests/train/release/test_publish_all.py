@@ -106,7 +106,10 @@ def test_a_gated_model_asks_for_its_terms_and_its_space_says_that_it_needs_a_tok
     card = hub.files("space", SPACE)["README.md"].decode()
     assert "needs a token" in card
     assert "preload_from_hub" not in card  # the build has none
-    hub.repos["model", MODEL].gated = "manual"
+    hub.repos["model", MODEL].gated, hub.repos["model", MODEL].private = False, True
+    publish_all(monkeypatch, hub, folders, "0.2.1")
+    assert "needs a token" in hub.files("space", SPACE)["README.md"].decode()
+    hub.repos["model", MODEL].gated, hub.repos["model", MODEL].private = "manual", False
     publish_all(monkeypatch, hub, folders, "0.3.0", "--gated")
     assert hub.repos["model", MODEL].gated == "manual"
 
