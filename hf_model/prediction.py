@@ -95,32 +95,42 @@ def sharpened(distribution: np.ndarray, power: np.ndarray | float) -> np.ndarray
     return values / values.sum(axis=-1, keepdims=True)
 
 
-def places_in(distribution: np.ndarray, widening: float) -> np.ndarray:
+def places_in(distribution: np.ndarray, power: np.ndarray | float = 1.0) -> np.ndarray:
     """Where each age lies in a distribution: the probability of younger ages and half of its own.
 
     Args:
         distribution: (..., A) probabilities of whole years.
-        widening: how much wider an unsure distribution is made first. Its entropy, as a share of the largest
-            possible, times this is taken from the power of :func:`sharpened`.
+        power: of :func:`sharpened`, by which it is widened first; (..., 1), or one for all.
     """
-    entropy = -(distribution * np.log(np.maximum(distribution, 1e-12))).sum(axis=-1, keepdims=True)
-    power = np.maximum(1 - widening * entropy / np.log(distribution.shape[-1]), 0.05)
     wide = sharpened(distribution, power)
     return np.cumsum(wide, axis=-1) - wide / 2
 
 
-def age_interval(age: float, distribution: np.ndarray | None, calibration: dict | None) -> tuple[float, float] | None:
+def power_of(sharpness: np.ndarray | float, calibration: dict) -> np.ndarray:
+    """By which power the distributions of pictures of that sharpness are widened; NaN, not measured, counts as sharp.
+
+    The network is as sure of a blurred face as of a sharp one (its entropy is the same), and errs more. From
+    ``sharp_from`` of the calibration downwards the power falls from 1, by ``widening`` at a sharpness of 0.
+    """
+    blurred = np.clip(1 - np.nan_to_num(np.asarray(sharpness, float), nan=1.0) / calibration["sharp_from"], 0, 1)
+    return np.maximum(1 - calibration["widening"] * blurred, 0.05)
+
+
+def age_interval(
+    age: float, distribution: np.ndarray | None, calibration: dict | None, sharpness: float | None = None
+) -> tuple[float, float] | None:
     """The calibrated range around a predicted age in years, or None without a calibration.
 
-    From a distribution it is all ages whose place in it (:func:`places_in`) is between what four in five
-    faces of that age have: ``lowest`` and ``highest`` (117 each), with ``widening``. Version 0.1.0, without a
-    distribution, has ``predicted_age`` (K rising ages), ``low`` and ``high`` (the ends at each), read linearly
-    between.
+    From a distribution, widened where the picture is blurred (:func:`power_of`), it reaches from the first to the last
+    age whose place in it (:func:`places_in`) is between what most faces of that age have: ``lowest`` and ``highest``
+    (117 each). Version 0.1.0, without a distribution, has ``predicted_age`` (K rising ages), ``low`` and ``high`` (the
+    ends at each), read linearly between.
 
     Args:
         age: predicted age.
         distribution: (117,) probabilities of the whole years, or None.
         calibration: as ``python -m train.measure.calibrate`` measured it.
+        sharpness: of the picture, see :func:`hf_model.quality.measure`; None where it was not measured.
     """
     if not calibration:
         return None
@@ -129,7 +139,8 @@ def age_interval(age: float, distribution: np.ndarray | None, calibration: dict 
     elif distribution is None:
         return None
     else:
-        places = places_in(np.asarray(distribution, float), calibration["widening"])
+        power = power_of(np.nan if sharpness is None else sharpness, calibration)
+        places = places_in(np.asarray(distribution, float), power)
         inside = (places >= calibration["lowest"]) & (places <= calibration["highest"])
         years = np.flatnonzero(inside)
         ends = [float(years[0]), float(years[-1])] if len(years) else [age, age]
@@ -158,7 +169,7 @@ def make_prediction(
     distribution = outputs["age_distribution"][row] if "age_distribution" in outputs else None
     return Prediction(
         age=age,
-        age_interval=age_interval(age, distribution, config.get("age_interval")),
+        age_interval=age_interval(age, distribution, config.get("age_interval"), quality.get("sharpness")),
         gender=decide_gender(female_probability, **config["decision"]),
         female_probability=female_probability,
         box=face.clipped(*photo) if face else None,

@@ -122,7 +122,9 @@ class FaceTracker:
         return dataclasses.replace(
             prediction,
             age=track.age,
-            age_interval=age_interval(track.age, track.distribution, config.get("age_interval")),
+            age_interval=age_interval(
+                track.age, track.distribution, config.get("age_interval"), prediction.quality.get("sharpness")
+            ),
             gender=decide_gender(female, **config["decision"]),
             female_probability=female,
             age_distribution=track.distribution,

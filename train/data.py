@@ -172,10 +172,8 @@ class Batches(keras.utils.PyDataset):
 
     Args:
         chips: the split.
-        recipe: its augmentation, targets and views; with two views a batch holds its chips twice, each
-            time augmented anew: the first views, then the second ones in the same order.
-        stage: its size, zoom and batch size (in pictures, all views counted; the last, smaller batch of
-            a shuffled epoch is left out).
+        recipe: its augmentation and targets.
+        stage: its size, zoom and batch size (the last, smaller batch of a shuffled epoch is left out).
         seed: of order and augmentation. None: the chips as they are and in order, at the stage's
             validation size.
         part: which of the stage's ``parts`` of the shuffled pass.
@@ -194,22 +192,19 @@ class Batches(keras.utils.PyDataset):
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=6)
         self.chips, self.recipe, self.stage, self.seed = chips, recipe, stage, seed
         self.rarity = age_rarity(chips.age, recipe.age_rarity_power)
-        self.views = recipe.views if seed is not None and shuffled else 1
-        self.chips_per_batch = stage.batch_size // self.views
         self.rows = np.arange(len(chips))
         if seed is not None and shuffled:
             np.random.default_rng(seed).shuffle(self.rows)
             self.seed = (*seed, part)
-            n = steps_per_epoch(len(chips), self.chips_per_batch, stage.parts) * self.chips_per_batch
+            n = steps_per_epoch(len(chips), stage.batch_size, stage.parts) * stage.batch_size
             self.rows = self.rows[part * n : (part + 1) * n]
 
     def __len__(self) -> int:
-        return -(-len(self.rows) // self.chips_per_batch)
+        return -(-len(self.rows) // self.stage.batch_size)
 
     def __getitem__(self, index: int):
-        rows = self.rows[index * self.chips_per_batch : (index + 1) * self.chips_per_batch]
+        rows = self.rows[index * self.stage.batch_size : (index + 1) * self.stage.batch_size]
         images = self.chips.images[np.sort(rows)][np.argsort(np.argsort(rows))]
-        rows, images = np.tile(rows, self.views), np.concatenate([images] * self.views)
         answers = targets(self.chips, rows, self.recipe)
         if self.seed is None:
             return network_input(images, self.stage.validation_size), answers

@@ -43,9 +43,7 @@ def fit(
     resumed = run.checkpoint() is not None
     while progress.stage < len(stages):
         stage = stages[progress.stage]
-        prepare_stage(
-            model, stage, steps_per_epoch(len(chips["train"]), stage.batch_size // model.recipe.views, stage.parts)
-        )
+        prepare_stage(model, stage, steps_per_epoch(len(chips["train"]), stage.batch_size, stage.parts))
         if resumed:
             run.restore(model)
             resumed = False

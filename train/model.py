@@ -48,35 +48,11 @@ class TrainingModel(keras.Model):
             x = run_backbone(self.folded, x, first, 5, self.recipe.compute_dtype)
         return self.heads(ops.cast(x, "float32"), training=training and self.updates_head_statistics)
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """The recipe's losses, and while training its consistency between two views of each chip."""
-        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
-        weight = self.recipe.consistency_weight
-        return loss + weight * disagreement(y_pred, self.recipe) if weight and training else loss
-
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Metrics over the rows that weigh anything, all alike: not over unknown genders, nor over a padded batch's rest."""
         if sample_weight is not None:
             sample_weight = keras.tree.map_structure(lambda weight: ops.cast(weight > 0, "float32"), sample_weight)
         return super().compute_metrics(x, y, y_pred, sample_weight)
-
-
-def disagreement(predictions: dict, recipe: Recipe):
-    """How far apart the answers to two views of each chip are, weighted as the two losses are: a scalar.
-
-    The age's part is Huber's loss of the difference, the gender's the symmetric Kullback-Leibler
-    divergence of the two probabilities, as R-Drop has it (Liang et al., NeurIPS 2021), there between
-    two dropout masks.
-
-    Args:
-        predictions: ``"age"`` and ``"gender"``, each (2 N, 1), the second views after the first ones.
-    """
-    age, other_age = ops.split(predictions["age"], 2)
-    gender, other_gender = (ops.clip(half, 1e-6, 1 - 1e-6) for half in ops.split(predictions["gender"], 2))
-    logit, other_logit = (ops.log(half) - ops.log1p(-half) for half in (gender, other_gender))
-    apart = ops.mean((gender - other_gender) * (logit - other_logit)) / 2
-    years = ops.mean(keras.losses.huber(age, other_age, recipe.huber_delta))
-    return recipe.huber_weight * years + recipe.bce_weight * apart
 
 
 def prepare_stage(model: TrainingModel, stage: Stage, steps_per_epoch: int) -> None:

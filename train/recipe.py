@@ -75,8 +75,7 @@ class Recipe:
     ``soft_age_sigma`` years about the label; ``label_conflicts``: as the dataset's builder takes it;
     ``age_rarity_power``: how much more the losses of the age weigh rare ages, see
     :func:`train.data.age_rarity`, 0 for not at all;
-    ``consistency_weight``: above 0, a training batch holds every chip twice, as two augmented views,
-    and their answers are asked to agree (:func:`train.model.disagreement`); ``validation_chips``: how
+    ``validation_chips``: how
     many validation chips an epoch is judged on, 0 for all; ``weight_average``: above 0, the momentum of a running
     mean of the weights over an epoch's steps, which the weights are set to at its end and go on from.
     """
@@ -90,7 +89,6 @@ class Recipe:
     bce_weight: float
     soft_age_weight: float
     soft_age_sigma: float
-    consistency_weight: float
     label_conflicts: str
     age_rarity_power: float
     weight_decay: float
@@ -103,13 +101,6 @@ class Recipe:
     def __post_init__(self):
         filled = (dataclasses.replace(s, batch_size=s.batch_size or self.batch_size) for s in self.stages)
         object.__setattr__(self, "stages", tuple(filled))
-        if self.consistency_weight and any(s.cached_variants or s.batch_size % 2 for s in self.stages):
-            raise ValueError("consistency_weight: two views of a chip want even batches and no cached activations.")
-
-    @property
-    def views(self) -> int:
-        """How many augmented views of a chip are in a training batch."""
-        return 2 if self.consistency_weight else 1
 
     def starting_at(self, name: str) -> "Recipe":
         """The recipe without the stages before the one of that name.

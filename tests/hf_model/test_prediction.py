@@ -58,7 +58,7 @@ def normal(mean, spread):
     return density / density.sum()
 
 
-PLAIN = {"widening": 0.0, "lowest": np.full(117, 0.1), "highest": np.full(117, 0.9)}
+PLAIN = {"widening": 0.0, "sharp_from": 0.12, "lowest": np.full(117, 0.1), "highest": np.full(117, 0.9)}
 
 
 def test_the_range_from_a_distribution_is_as_wide_as_it_is():
@@ -68,15 +68,18 @@ def test_the_range_from_a_distribution_is_as_wide_as_it_is():
         assert high == pytest.approx(50 + 1.28 * spread, abs=1)
     assert age_interval(50.0, None, PLAIN) is None
     wider = {**PLAIN, "widening": 0.5}
-    narrow, wide = (age_interval(50.0, normal(50, 6), section) for section in (PLAIN, wider))
-    assert wide[0] < narrow[0]
-    assert wide[1] > narrow[1]
+    sharp, unknown, soft, softer = (
+        age_interval(50.0, normal(50, 6), wider, value) for value in (0.2, None, 0.08, 0.02)
+    )
+    assert sharp == unknown == age_interval(50.0, normal(50, 6), PLAIN, 0.02)
+    assert softer[0] < soft[0] < sharp[0]
+    assert softer[1] > soft[1] > sharp[1]
     low, high = age_interval(90.0, normal(50, 3), PLAIN)  # whatever the distribution says, the age is in its range
     assert low < 50 < high == 90
 
 
 def test_a_place_in_a_distribution_is_the_probability_of_younger_ages():
-    places = places_in(normal(40, 5), 0.0)
+    places = places_in(normal(40, 5))
     assert places[40] == pytest.approx(0.5, abs=1e-6)
     assert (np.diff(places) >= 0).all()
     assert places_in(np.stack([normal(40, 5)] * 2), 0.3).shape == (2, 117)

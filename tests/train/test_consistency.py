@@ -117,18 +117,6 @@ def test_a_warp_moves_the_picture_by_what_it_says():
     assert 28 < np.hypot(*(np.argwhere(turned > 128).mean(axis=0) - 49.5)) < 32
 
 
-def test_two_views_are_the_same_chips_in_the_same_order_augmented_apart():
-    chips = smoke_chips(12)[0]["train"]
-    batches = Batches(chips, *of_size(64, 8, consistency_weight=1.0, stages=()), seed=(0,))
-    assert len(batches) == 3  # four chips a batch
-    pixels, targets, _ = batches[0]
-    assert pixels.shape == (8, 64, 64, 3)
-    assert np.array_equal(targets["age"][:4], targets["age"][4:])
-    assert not any(np.array_equal(first, second) for first, second in zip(pixels[:4], pixels[4:], strict=True))
-    ages = sorted(float(age) for i in range(3) for age in batches[i][1]["age"][:4, 0])
-    assert ages == sorted(map(float, chips.age))
-
-
 def test_every_augmentation_changes_a_chip_by_itself_and_keeps_its_size(astronaut):
     chip = np.asarray(astronaut.crop((160, 50, 290, 180)).resize((200, 200)))
     other = chip[::-1].copy()

@@ -16,7 +16,7 @@ from hf_model.architecture import build_model
 from hf_model.weights import load_weights
 from train.data import Activations, Batches, cache_activations
 from train.fit import fit
-from train.model import disagreement, new_model, prepare_stage
+from train.model import new_model, prepare_stage
 from train.recipe import RECIPES, Stage, load_recipe
 from train.run import Progress, Run
 from train.smoke import smoke_chips
@@ -137,33 +137,10 @@ def test_bad_recipes_are_refused(tmp_path):
         ("flip = 0.5", "flop = 0.5", "flop"),
         ("size = 224", "size = 224\nzoom = [0.5, 1.0]", "rising numbers from 1"),
         ("size = 224", "size = 224\nzoom = [1.0, 1.5]", "nothing can be cached"),
-        ("consistency_weight = 0.0", "consistency_weight = 1.0", "no cached activations"),
     ):
         (tmp_path / "bad.toml").write_text(text.replace(old, new))
         with pytest.raises(ValueError, match=message):
             load_recipe(str(tmp_path / "bad.toml"))
-
-
-def test_disagreement_is_nothing_for_equal_answers_and_what_the_formula_says_for_others(recipe):
-    equal = {"age": np.float32([[20], [50], [20], [50]]), "gender": np.float32([[0.2], [1.0], [0.2], [1.0]])}
-    assert float(disagreement(equal, recipe)) == 0
-    apart = {"age": np.float32([[20], [50], [21], [50]]), "gender": np.float32([[0.2], [0.5], [0.8], [0.5]])}
-    years = 0.2 * (1 - 0.1) / 2  # Huber at a delta of 0.2, one of two chips
-    divergence = 0.6 * np.log(4)  # of (0.2, 0.8) from (0.8, 0.2), in both directions alike
-    assert np.isclose(float(disagreement(apart, recipe)), years + 0.7 * divergence / 2, rtol=1e-4)
-
-
-def test_consistency_is_part_of_the_training_loss_alone(chips):
-    recipe = dataclasses.replace(load_recipe("best"), compute_dtype="float32", consistency_weight=1.0)
-    model = new_model(recipe, HEADS, None)
-    prepare_stage(model, stage("heads"), 2)
-    even = np.full((2, 117), 1 / 117, np.float32)
-    targets = {"age": np.float32([[20], [20]]), "gender": np.float32([[0], [0]]), "age_distribution": even}
-    answers = {"age": keras.ops.array([[20.0], [30.0]]), "gender": keras.ops.array([[0.1], [0.9]])}
-    answers["age_distribution"] = keras.ops.array(even)
-    judged = float(model.compute_loss(None, targets, answers, training=False))
-    trained = float(model.compute_loss(None, targets, answers, training=True))
-    assert np.isclose(trained - judged, float(disagreement(answers, recipe)), rtol=1e-4)
 
 
 def two_stages(recipe):

@@ -50,9 +50,9 @@ class Answers:
 def ranges_and_probabilities(raw: Raw, config: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """``low``, ``high`` and ``female`` (N,) as the predictor gives them, from raw answers and ``config.json``."""
     low, high = np.full((2, len(raw.age)), np.nan)
-    for row, (age, distribution) in enumerate(zip(raw.age, raw.distribution, strict=True)):
+    for row, (age, distribution, sharpness) in enumerate(zip(raw.age, raw.distribution, raw.sharpness, strict=True)):
         known = None if np.isnan(distribution).any() else distribution
-        ends = None if np.isnan(age) else age_interval(float(age), known, config.get("age_interval"))
+        ends = None if np.isnan(age) else age_interval(float(age), known, config.get("age_interval"), sharpness)
         if ends:
             low[row], high[row] = ends
     female = np.array([calibrated(float(p), config.get("gender_calibration")) for p in raw.female])

@@ -52,6 +52,11 @@ class Raw:
     central: np.ndarray
     quality: np.ndarray
 
+    @property
+    def sharpness(self) -> np.ndarray:
+        """(N,) of the pictures, NaN where it was not measured."""
+        return self.quality[:, MEASURES.index("sharpness")]
+
     def take(self, rows) -> "Raw":
         """The given rows."""
         return Raw(**{field.name: getattr(self, field.name)[rows] for field in dataclasses.fields(self)})
