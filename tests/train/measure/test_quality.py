@@ -7,7 +7,17 @@ from hf_model.changes import CHANGES
 from hf_model.quality import BEGINNINGS, MEASURES, warnings_of
 from train.data import Chips
 from train.measure.outputs import RawOutputs
-from train.measure.quality import LADDERS, Seen, beyond_edge, in_bins, is_beyond, joined, limit_of, measure_limits
+from train.measure.quality import (
+    LADDERS,
+    Seen,
+    beyond_edge,
+    in_bins,
+    is_beyond,
+    joined,
+    limit_of,
+    measure_limits,
+    spared,
+)
 
 USUAL = {"age_mae": 4.0, "gender_accuracy": 0.96}
 
@@ -25,6 +35,14 @@ def test_a_limit_is_where_all_worse_steps_cost():
     assert limit_of([], USUAL, "above") is None
     assert is_beyond(np.array([10, 48, 50]), "below", 48).tolist() == [True, True, False]
     assert is_beyond(np.array([10, 48, 50]), "above", 48).tolist() == [False, True, True]
+
+
+def test_a_limit_spares_all_but_one_in_a_hundred_unchanged_faces():
+    unchanged = np.append(np.linspace(0, 1, 1001), np.nan)
+    assert spared(0.7, unchanged, "above") == pytest.approx(0.99)
+    assert spared(1.2, unchanged, "above") == 1.2
+    assert spared(0.3, unchanged, "below") == pytest.approx(0.01)
+    assert spared(32.0, np.full(5, np.nan), "below") == 32.0  # a chip does not show how large its face was
 
 
 def test_bins_go_from_good_to_bad():
