@@ -38,7 +38,7 @@ SHIFTS = np.arange(-1.0, 1.01, 0.05)
 WIDENINGS = np.arange(0.0, 1.01, 0.1)
 MIXTURES = (0.0, 0.05, 0.1, 0.3, 0.6)  # weight of all changed copies together beside the chips as they are
 COVERAGES = tuple(np.arange(0.66, 0.83, 0.02))  # of the mixture, by the ages that a range holds between its gaps
-# The sharpness below which ranges are widened: nine in ten chips are above it, blurred and low-resolution ones below.
+# The sharpness below which ranges are widened: seven in eight chips are above it, blurred and low-resolution ones below.
 SHARP_FROM = 0.12
 # How far off four in five the chips as they are may be, and what every bin of ages and every changed row is to reach, on
 # the validation split: over the bars of 72 and 75 % on the test split.
