@@ -6,11 +6,12 @@
 the changed ones alike (Guo et al., On Calibration of Modern Neural Networks, ICML 2017).
 
 **Range.** Conformal, conditional on the label, with the age's place in the predicted distribution as the score
-(:func:`hf_model.prediction.places_in`): for every age, between which two places nine in ten minus one in ten faces
-labelled about that age lie. The range of a face is all ages whose place in *its* distribution is between those
-two, so it is as wide as that distribution says and holds for every age alike. The distributions of blurred pictures
-are widened first, by as much as the changed copies need: the network errs more there and does not know it. Ranges that hold four in five faces of a *predicted* age covered 55 %
-of the teenagers: a network that is unsure guesses towards the middle, and most faces guessed at 22 are adults.
+(:func:`hf_model.prediction.places_in`): for every age, between which two places most faces labelled about that age lie.
+The range of a face spans the ages whose place in *its* distribution is between those two, so it is as wide as that
+distribution says and holds for every age alike; how many are "most" is chosen so that the spans hold four in five
+labels. The distributions of blurred pictures are widened first, by as much as the changed copies need: the network
+errs more there and does not know it. Ranges that hold four in five faces of a *predicted* age covered 55 % of the
+teenagers: a network that is unsure guesses towards the middle, and most faces guessed at 22 are adults.
 
 Source: Vovk, Conditional validity of inductive conformal predictors, ACML 2012; Chernozhukov et al.,
 Distributional conformal prediction, PNAS 2021.
