@@ -75,9 +75,8 @@ class Recipe:
     ``soft_age_sigma`` years about the label; ``label_conflicts``: as the dataset's builder takes it;
     ``age_rarity_power``: how much more the losses of the age weigh rare ages, see
     :func:`train.data.age_rarity`, 0 for not at all;
-    ``validation_chips``: how
-    many validation chips an epoch is judged on, 0 for all; ``weight_average``: above 0, the momentum of a running
-    mean of the weights over an epoch's steps, which the weights are set to at its end and go on from.
+    ``validation_chips``: how many validation chips an epoch is judged on, 0 for all; ``weight_average``: above 0, the
+    momentum of a running mean of the weights over an epoch's steps, which the weights are set to at its end and go on from.
     """
 
     name: str

@@ -4,6 +4,8 @@ import json
 import numpy as np
 import pytest
 
+from hf_model import FaceTracker
+from hf_model.changes import blur
 from hf_model.prediction import Prediction, age_interval, calibrated, decide_gender, places_in
 
 THRESHOLDS = {"male_below": 0.45, "female_above": 0.55}
@@ -100,3 +102,14 @@ def test_the_distribution_is_told_where_it_is_asked_for_alone():
     assert "age_distribution" not in face.to_dict()
     assert len(json.loads(json.dumps(face.to_dict(distribution=True)))["age_distribution"]) == 117
     assert Prediction(1.0, None, "male", 0.1, None, None).to_dict(distribution=True)["age_distribution"] is None
+
+
+def test_the_predictor_and_the_tracker_widen_the_range_of_a_blurred_face(predictor, astronaut):
+    ((_, crop),) = predictor.crops(astronaut)
+    (blurred,) = predictor(blur(crop, 12), faces="none")
+    section = predictor.config["age_interval"]
+    assert blurred.quality["sharpness"] < section["sharp_from"]
+    low, high = age_interval(blurred.age, blurred.age_distribution, section)
+    assert blurred.age_interval[1] - blurred.age_interval[0] > high - low
+    ((_, tracked),) = FaceTracker(predictor).update([blurred])
+    assert tracked.age_interval == pytest.approx(blurred.age_interval, abs=1)

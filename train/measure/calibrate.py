@@ -185,12 +185,17 @@ def calibrate_range(clean: Faces, changed: list[Faces]) -> dict:
     return best[1]
 
 
+def spread_rows(n: int, changed_chips: int = CHANGED_CHIPS) -> np.ndarray:
+    """Which of ``n`` chips are changed: about so many, evenly spread."""
+    return np.arange(n)[:: max(n // changed_chips, 1)]
+
+
 def validation_answers(
     outputs: RawOutputs, chips: Chips, changed_chips: int = CHANGED_CHIPS
 ) -> tuple[Raw, dict[str, Raw], Chips]:
     """Raw answers for the validation chips, for each changed row of some of them, and those some."""
     clean = outputs.chips("validation", chips.images)
-    some = chips.take(np.arange(len(chips))[:: max(len(chips) // changed_chips, 1)])
+    some = chips.take(spread_rows(len(chips), changed_chips))
     rows = load_rows().items()
     return clean, {name: outputs.chips(f"validation, {name}", some.images, change) for name, change in rows}, some
 

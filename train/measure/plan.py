@@ -31,8 +31,8 @@ def jobs(n: dict[str, int], args: argparse.Namespace) -> list[tuple[str, int, in
     """
     limit = args.limit or max(n.values())
     split, rows = {name: min(count, limit) for name, count in n.items()}, len(load_rows())
-    changed = min(args.limit_changed or calibrate.CHANGED_CHIPS, split["validation"])
-    some = min(args.limit or quality.CHIPS, args.limit_changed or quality.CHIPS)
+    changed = len(calibrate.spread_rows(split["validation"], args.limit_changed or calibrate.CHANGED_CHIPS))
+    some = min(args.limit or quality.CHIPS, args.limit_changed or quality.CHIPS, quality.CHIPS)
     steps = sum(len(ladder.strengths) for ladder in quality.LADDERS) + 1
     tested = min(args.limit_changed or limit, split["test"])
     covered = min(args.limit_changed or explanations.CHIPS, split["test"])

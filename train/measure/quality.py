@@ -4,7 +4,8 @@
 
 Validation chips are changed step by step (``hf_model/changes.py``). A measure of ``hf_model/quality.py`` gets a limit
 where, from some value on and for all worse ones, the age's error is a fifth higher than on the chips as they are, or two
-in a hundred more genders are wrong; but at most one in a hundred chips as they are is beyond it, whose error is as usual. What the warnings quote is then measured on test chips beyond the limits.
+in a hundred more genders are wrong; but at most one in a hundred chips as they are is beyond it: their error is as usual.
+What the warnings quote is then measured on test chips beyond the limits.
 """
 
 import argparse
@@ -217,7 +218,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("cache"))
     parser.add_argument("--limit", type=int, help="at most so many chips of a split, to try it small")
     parser.add_argument(
-        "--limit-changed", type=int, default=CHIPS, help=f"how many of each split are changed (default: {CHIPS})"
+        "--limit-changed",
+        type=int,
+        default=CHIPS,
+        help=f"at most so many of each split are changed (default and most: {CHIPS})",
     )
     args = parser.parse_args(argv)
     outputs = RawOutputs(args.model, args.cache)
@@ -227,7 +231,7 @@ def main(argv: list[str] | None = None) -> None:
             name: np.random.default_rng(1).permutation(len(chips))[: args.limit] for name, chips in splits.items()
         }
         splits = {name: splits[name].take(np.sort(rows)) for name, rows in chosen.items()}
-    limits = measure_limits(outputs, splits, args.limit_changed)
+    limits = measure_limits(outputs, splits, min(args.limit_changed, CHIPS))
     update_config(args.model / "config.json", "quality", limits)
     path = args.model / "metrics.json"
     if path.is_file():

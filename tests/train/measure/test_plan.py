@@ -24,6 +24,10 @@ def test_limits_bound_what_is_planned_and_rows_multiply_it():
     rows = len(load_rows())
     assert planned(2000)["test chips, changed in each of the rows"] == (rows * 2000, 0)
     assert planned(2000, limit_changed=50)["test chips, changed in each of the rows"] == (rows * 50, 0)
+    quality = "limits of quality: both splits, step by step"
+    assert (
+        planned(2000, limit_changed=800)[quality] == planned(2000)[quality]
+    )  # it never changes more than its own number
     assert planned(2000, limit=10)["test chips in scenes, upright and tilted"] == (0, 20)
     assert planned(2000, limit=10)["ranges and probabilities: validation chips"] == (10 + rows * 10, 0)
 
