@@ -9,6 +9,7 @@ Source: Jacob et al., Quantization and Training of Neural Networks, CVPR 2018, s
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import ops
@@ -39,6 +40,7 @@ def run_backbone(
     first_stage: int = 1,
     last_stage: int = 5,
     dtype: str = "float32",
+    normalize: Callable[[str, Any], Any] | None = None,
 ):
     """Runs stages ``first_stage`` to ``last_stage`` of ResNet50.
 
@@ -47,6 +49,8 @@ def run_backbone(
         x: (N, S, S, 3) preprocessed pictures, or the activations before ``first_stage``.
         first_stage, last_stage: 1 (the stem) to 5.
         dtype: of the computation, e.g. ``"bfloat16"``; the sums of a folding stay float32.
+        normalize: for training with BatchNorm not folded: from a convolution's name and its output, channels first on
+            PyTorch, to that output normalized. The pairs are then of the plain kernel and None.
 
     Returns:
         The activations after ``last_stage``: (N, S/32, S/32, 2048) after stage 5.
@@ -58,8 +62,11 @@ def run_backbone(
     layout = "channels_first" if channels_first else "channels_last"
 
     def convolve(name: str, x, stride: int = 1, padding: str = "valid"):
-        kernel, bias = (ops.cast(variable, dtype) for variable in get(name))
-        y = ops.conv(x, kernel, strides=stride, padding=padding, data_format=layout)
+        kernel, bias = get(name)
+        y = ops.conv(x, ops.cast(kernel, dtype), strides=stride, padding=padding, data_format=layout)
+        if normalize is not None:
+            return normalize(name, y)
+        bias = ops.cast(bias, dtype)
         # Not "+": Keras makes this a BiasAdd, which TensorFlow computes inside its convolution, and ReLU with it.
         return ops.add(y, ops.reshape(bias, (-1, 1, 1)) if channels_first else bias)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from train.recipe import Recipe
+    from train.run import Run
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -18,6 +19,10 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--recipe", default="best", help="a file of train/recipes without its .toml, or any .toml path (default: best)"
     )
     parser.add_argument("--data", help="UTKFace: its folder or archive, or Parquet of it, a folder or a Hub repo")
+    parser.add_argument(
+        "--also", action="append", default=[], metavar="[NAME=]SET",
+        help="a further set that the recipe takes: a folder of Parquet, or a Hub repo, REPO@CONFIG where it has several",
+    )  # fmt: skip
     parser.add_argument("--backbone-weights", default="imagenet", help="imagenet (downloaded), none, or a .h5 path")
     parser.add_argument("--init-from", help="weights (.safetensors) to start from, as far as they fit")
     parser.add_argument("--first-stage", metavar="NAME", help="begin at this stage of the recipe; wants --init-from")
@@ -46,8 +51,6 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     args = parse_arguments(argv)
     # After the arguments, so that --help and mistakes answer at once.
-    import keras
-
     import hf_model
     from train.config import read_config
     from train.data import AGES, load_chips
@@ -56,6 +59,7 @@ def main(argv: list[str] | None = None) -> None:
     from train.model import new_model
     from train.recipe import load_recipe
     from train.run import Run, remember_before
+    from train.sets import add_sets
     from train.smoke import smoke_chips, smoke_recipe
     from train.start import start_from
 
@@ -70,6 +74,10 @@ def main(argv: list[str] | None = None) -> None:
     if run.checkpoint() and not args.resume:
         sys.exit(f"{run.folder} holds a run already: pass --resume to go on with it, or another --out.")
     chips, fingerprint = load_chips(args.data, args.cache, recipe.label_conflicts) if args.data else smoke_chips()
+    try:
+        chips, fingerprint = add_sets(chips, fingerprint, args.also, recipe, args.cache)
+    except (ValueError, FileNotFoundError) as error:
+        sys.exit(str(error))
     model_folder = pathlib.Path(hf_model.__file__).parent
     heads = read_config(model_folder / "config.json")["heads"] | {"age_bins": len(AGES)}
     try:
@@ -81,20 +89,22 @@ def main(argv: list[str] | None = None) -> None:
     if args.init_from:
         fresh = start_from(model.network, args.init_from)
         print(f"From {args.init_from}; beginning anew: {', '.join(fresh) or 'nothing'}")
-    began = {variable.path: keras.ops.convert_to_numpy(variable.value) for variable in model.network.variables}
     run.folder.mkdir(parents=True, exist_ok=True)
     if args.init_from and not args.resume:
         remember_before(run.folder, args.init_from, model_folder / "model.safetensors")
     facts = {"heads": heads, "data_fingerprint": fingerprint, "n": {name: len(split) for name, split in chips.items()}}
-    write_description(args, recipe, run.folder, facts)
-    if fit(model, chips, run, run.folder / "activations", devices, args.last_stage, began if args.init_from else None):
+    write_description(args, recipe, run, facts)
+    if fit(model, chips, run, run.folder / "activations", devices, args.last_stage):
         print(f"Wrote {run.folder / 'model.safetensors'}")
     else:
         print(f"Stopped after stage {args.last_stage!r}; --resume goes on.")
 
 
-def write_description(args: argparse.Namespace, recipe: "Recipe", folder: pathlib.Path, facts: dict) -> None:
-    """Writes ``run.json``: what is trained on what, where, and with which versions; a resumed run must agree with it."""
+def write_description(args: argparse.Namespace, recipe: "Recipe", run: "Run", facts: dict) -> None:
+    """Writes ``run.json``: what is trained on what, where, and with which versions; a resumed run must agree with it.
+
+    But for the number of epochs of the stages that are not done: a run may be shortened or go on for longer.
+    """
     import keras
 
     from train.run import describe_machine
@@ -102,6 +112,8 @@ def write_description(args: argparse.Namespace, recipe: "Recipe", folder: pathli
     description = {
         "recipe": recipe.name,
         "recipe_text": str(recipe),
+        "recipe_without_lengths": str(recipe.without_lengths()),
+        "epochs": [stage.epochs for stage in recipe.stages],
         "seed": recipe.seed,
         **facts,
         "init_from": _named(args.init_from),
@@ -115,12 +127,14 @@ def write_description(args: argparse.Namespace, recipe: "Recipe", folder: pathli
         },
         "machine": describe_machine(),
     }
-    path = folder / "run.json"
+    path = run.folder / "run.json"
     if args.resume and path.exists():
         before = json.loads(path.read_text())
-        for key in ("recipe_text", "data_fingerprint"):
-            if before[key] != description[key]:
-                sys.exit(f"--resume: {key} differs from the run in {folder}; start another with a new --out.")
+        done = run.progress().stage
+        same_past = before["epochs"][:done] == description["epochs"][:done]
+        for key in ("recipe_without_lengths", "data_fingerprint"):
+            if before[key] != description[key] or not same_past:
+                sys.exit(f"--resume: {key} differs from the run in {run.folder}; start another with a new --out.")
         # What a run began from is said at its beginning; a resumed one loads its checkpoint.
         description |= {key: before[key] for key in ("init_from", "backbone_weights")}
     path.write_text(json.dumps(description, indent=2) + "\n")

@@ -20,13 +20,14 @@ class Stage:
     it, so that a face can be as large as at prediction in a smaller picture (validation sees whole
     chips at ``size * zoom[1]``); ``batch_size``: 0 for the recipe's; ``parts``: how many epochs one
     pass over the chips is split into, so that checkpoints come often where a pass takes long;
-    ``schedule``: ``"constant"`` or ``"cosine"`` to ``final_learning_rate``, reached after
-    ``schedule_epochs``, 0 for ``epochs``;
+    ``optimizer``: ``"adamw"``, or ``"sgd"`` with Nesterov's momentum of 0.9; ``weight_decay``: the share of
+    the weights taken away per step is this times the rate, None for the recipe's; ``schedule``:
+    ``"constant"``; ``"cosine"`` to ``final_learning_rate``, reached after ``schedule_epochs``, 0 for
+    ``epochs``; or ``"shared"``, one cosine over all the stages that say so, by the pixels they see;
     ``cached_variants``: how many augmented variants of the frozen part's activations are kept on
     disk and cycled through by epoch, 0 to compute them anew; ``patience``: epochs without a better
     validation gender AUC before the stage ends; ``keep``: which epoch goes on, ``"best"`` by that
-    AUC, or ``"last"``; ``start_share``: of a run that begins from trained weights (``--init-from``), the share of these in
-    the weights that the stage ends with (Wortsman et al., Robust Fine-tuning of Zero-shot Models, CVPR 2022).
+    AUC, or ``"last"``. A stage that trains ``"all"`` normalizes by each batch's own statistics, the others hold them.
     """
 
     name: str
@@ -36,6 +37,8 @@ class Stage:
     learning_rate: float
     zoom: tuple[float, float] = (1.0, 1.0)
     batch_size: int = 0
+    optimizer: str = "adamw"
+    weight_decay: float | None = None
     schedule: str = "constant"
     final_learning_rate: float = 0.0
     schedule_epochs: int = 0
@@ -44,18 +47,25 @@ class Stage:
     parts: int = 1
     patience: int = 3
     keep: str = "best"
-    start_share: float = 0.0
 
     @property
     def validation_size(self) -> int:
         """Side of a whole chip at the largest scale that the stage trains on."""
         return round(self.size * self.zoom[1])
 
+    def carries_on(self, before: "Stage") -> bool:
+        """Whether the optimizer's momentum is carried over from the stage before: the same moves the same."""
+        return (self.optimizer, self.train) == (before.optimizer, before.train)
+
     def __post_init__(self):
         if self.train not in TRAINED_PARTS:
             raise ValueError(f"stage {self.name!r}: train={self.train!r} is not one of {TRAINED_PARTS}.")
-        if self.schedule not in ("constant", "cosine") or self.keep not in ("best", "last"):
-            raise ValueError(f"stage {self.name!r}: schedule is 'constant' or 'cosine', keep is 'best' or 'last'.")
+        if self.schedule not in ("constant", "cosine", "shared") or self.keep not in ("best", "last"):
+            raise ValueError(
+                f"stage {self.name!r}: schedule is 'constant', 'cosine' or 'shared', keep is 'best' or 'last'."
+            )
+        if self.optimizer not in ("adamw", "sgd"):
+            raise ValueError(f"stage {self.name!r}: optimizer={self.optimizer!r} is neither 'adamw' nor 'sgd'.")
         if self.cached_variants and self.train == "all":
             raise ValueError(f"stage {self.name!r}: with train='all' nothing is frozen, so nothing can be cached.")
         object.__setattr__(self, "zoom", tuple(self.zoom))
@@ -68,15 +78,27 @@ class Stage:
 
 
 @dataclasses.dataclass(frozen=True)
-class Recipe:
-    """A whole training: loss, augmentation, and the stages in order.
+class FurtherSet:
+    """What a recipe takes of a set beside UTKFace.
 
-    ``soft_age_weight``: of the cross-entropy between the age's distribution and a Gaussian of
-    ``soft_age_sigma`` years about the label; ``label_conflicts``: as the dataset's builder takes it;
-    ``age_rarity_power``: how much more the losses of the age weigh rare ages, see
-    :func:`train.data.age_rarity`, 0 for not at all;
-    ``validation_chips``: how many validation chips an epoch is judged on, 0 for all; ``weight_average``: above 0, the
-    momentum of a running mean of the weights over an epoch's steps, which the weights are set to at its end and go on from.
+    ``times``: how often a pass shows each face; ``hold_out``: how many faces do not train and choose instead.
+    """
+
+    times: int = 1
+    hold_out: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """A whole training: loss, augmentation, the sets beside UTKFace by name, and the stages in order.
+
+    ``soft_age_weight``: of the loss of the age's distribution, :class:`train.losses.AgeLikelihood`, whose labels are
+    soft by ``age_spread`` (base, per year, most); ``gender_smoothing``: the gender's labels are that far from 0 and 1,
+    halved; ``dropout``: the share of the pooled features left out before the dense layers; ``label_conflicts``: as the
+    dataset's builder takes it; ``age_rarity_power``: how much more the losses of the age weigh rare ages, see
+    :func:`train.batches.age_rarity`, 0 for not at all; ``validation_chips``: how many validation chips of each set an
+    epoch is judged on, 0 for all; ``weight_average``: above 0, the momentum of the mean of the weights that is judged and
+    that ships, :class:`train.average.WeightAverage`.
     """
 
     name: str
@@ -87,7 +109,7 @@ class Recipe:
     huber_weight: float
     bce_weight: float
     soft_age_weight: float
-    soft_age_sigma: float
+    age_spread: tuple[float, float, float]
     label_conflicts: str
     age_rarity_power: float
     weight_decay: float
@@ -96,10 +118,31 @@ class Recipe:
     augmentation: Augmentation
     stages: tuple[Stage, ...]
     weight_average: float = 0.0
+    dropout: float = 0.0
+    gender_smoothing: float = 0.0
+    sets: dict[str, FurtherSet] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
-        filled = (dataclasses.replace(s, batch_size=s.batch_size or self.batch_size) for s in self.stages)
+        object.__setattr__(self, "age_spread", tuple(self.age_spread))
+        filled = []
+        for stage in self.stages:
+            decay = self.weight_decay if stage.weight_decay is None else stage.weight_decay
+            size = stage.batch_size or self.batch_size
+            filled.append(dataclasses.replace(stage, batch_size=size, weight_decay=decay))
         object.__setattr__(self, "stages", tuple(filled))
+        rates = {(s.learning_rate, s.final_learning_rate) for s in self.stages if s.schedule == "shared"}
+        if len(rates) > 1:
+            raise ValueError("the stages of a shared schedule have one learning_rate and one final_learning_rate.")
+
+    def share_of_schedule(self, stage: Stage) -> tuple[float, float]:
+        """Where a stage of this recipe begins and ends in the shared schedule, 0 to 1, by the pixels that its stages see."""
+        index = self.stages.index(stage)
+        seen = [s.epochs / s.parts * s.size**2 * (s.schedule == "shared") for s in self.stages]
+        return sum(seen[:index]) / sum(seen), sum(seen[: index + 1]) / sum(seen)
+
+    def without_lengths(self) -> "Recipe":
+        """The recipe with no epochs: what must stay the same in a run that is shortened or goes on for longer."""
+        return dataclasses.replace(self, stages=tuple(dataclasses.replace(s, epochs=0) for s in self.stages))
 
     def starting_at(self, name: str) -> "Recipe":
         """The recipe without the stages before the one of that name.
@@ -130,6 +173,7 @@ def load_recipe(name_or_path: str) -> Recipe:
     try:
         augmentation = Augmentation(**values.pop("augmentation", {}))
         stages = tuple(Stage(**stage) for stage in values.pop("stages"))
-        return Recipe(name=path.stem, augmentation=augmentation, stages=stages, **values)
+        sets = {name: FurtherSet(**of) for name, of in values.pop("sets", {}).items()}
+        return Recipe(name=path.stem, augmentation=augmentation, stages=stages, sets=sets, **values)
     except (TypeError, KeyError) as error:
         raise ValueError(f"{path}: {error}") from error

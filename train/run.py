@@ -20,6 +20,7 @@ import numpy as np
 from train.files import file_sha256, write_whole
 
 if TYPE_CHECKING:
+    from train.average import WeightAverage
     from train.model import TrainingModel
 
 SHIPPED = pathlib.Path(__file__).with_name("shipped")
@@ -46,17 +47,21 @@ class Run:
         self.folder = folder
         self.log_path = folder / "log.csv"
 
-    def save(self, model: "TrainingModel", progress: Progress, is_best: bool) -> None:
-        """Writes the last whole epoch; a kill leaves the old checkpoint or the new one, never half."""
+    def save(self, model: "TrainingModel", progress: Progress, is_best: bool, average: dict | None = None) -> None:
+        """Writes how far the run has come; a kill leaves the old checkpoint or the new one, never half.
+
+        Args:
+            average: the running mean of the weights, by path, where there is one.
+        """
         import keras  # here, since whoever only reads a history need not load it
 
         partial = self.folder / "checkpoint.part"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         arrays = {f"model:{v.path}": keras.ops.convert_to_numpy(v.value) for v in model.variables}
-        moments = model.optimizer.variables if progress.epoch else []  # a new stage starts with its own
-        optimizer = {f"optimizer:{i}": keras.ops.convert_to_numpy(v.value) for i, v in enumerate(moments)}
-        np.savez(partial / "variables.npz", **arrays, **optimizer)
+        arrays |= {f"average:{path}": keras.ops.convert_to_numpy(value) for path, value in (average or {}).items()}
+        moments = {f"optimizer:{i}": keras.ops.convert_to_numpy(v.value) for i, v in enumerate(model.optimizer.variables)}
+        np.savez(partial / "variables.npz", **arrays, **moments)
         if is_best:
             np.savez(partial / "best.npz", **arrays)
         elif (self.folder / "checkpoint" / "best.npz").exists():
@@ -80,18 +85,32 @@ class Run:
         checkpoint = self.checkpoint()
         return Progress(**json.loads((checkpoint / "progress.json").read_text())) if checkpoint else Progress()
 
-    def restore(self, model: "TrainingModel", file: str = "variables.npz") -> None:
-        """Fills the model's variables, and inside a stage the optimizer's; a new stage starts with its own."""
+    def restore(
+        self,
+        model: "TrainingModel",
+        average: "WeightAverage | None" = None,
+        file: str = "variables.npz",
+        moments: str = "none",
+    ) -> None:
+        """Fills the model's variables, the mean of the weights, and the optimizer.
+
+        Args:
+            moments: of the optimizer: ``"all"``, ``"carried"`` (without the count of steps, which a new stage begins
+                at 0), or ``"none"``.
+        """
         checkpoint = self.checkpoint()
         if checkpoint is None:
             raise FileNotFoundError(f"{self.folder} holds no checkpoint to go on from.")
         with np.load(checkpoint / file) as arrays:
             for variable in model.variables:
                 variable.assign(arrays[f"model:{variable.path}"])
-            if "optimizer:0" in arrays and self.progress().epoch > 0:
+            if average:
+                average.restore({name.partition(":")[2]: arrays[name] for name in arrays if name.startswith("average:")})
+            if moments != "none" and "optimizer:0" in arrays:
                 model.optimizer.build(model.trainable_variables)
                 for index, variable in enumerate(model.optimizer.variables):
-                    variable.assign(arrays[f"optimizer:{index}"])
+                    if moments == "all" or variable is not model.optimizer.iterations:
+                        variable.assign(arrays[f"optimizer:{index}"])
 
     def log(self, row: dict) -> None:
         """Appends one epoch to ``log.csv``, in place of an earlier row of the same epoch, and to TensorBoard's log."""

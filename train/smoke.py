@@ -4,7 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from train.data import CHIP_SIZE, SPLITS, Chips
+from dataset_script.utkface import RACES
+from train.data import CHIP_SIZE, HOME, SPLITS, Chips
 from train.recipe import Recipe
 
 
@@ -19,7 +20,10 @@ def smoke_chips(n: int = 48, seed: int = 0) -> tuple[dict[str, Chips], dict[str,
         images += age[:, None, None, None] * 1.4
         images[..., 0] += 50 * gender[:, None, None]
         names = np.array([f"{split}-{row}" for row in range(n)])
-        chips[split] = Chips(images.clip(0, 255).astype(np.uint8), age, gender, random.integers(0, 5, n), names, names)
+        chips[split] = Chips(
+            images.clip(0, 255).astype(np.uint8), age, age, gender, np.array(RACES)[random.integers(0, 5, n)],
+            np.full(n, HOME), names, names,
+        )  # fmt: skip
     return chips, {split: f"smoke-{split}-{n}-{seed}" for split in SPLITS}
 
 

@@ -39,7 +39,7 @@ def factors(chips: Chips) -> Iterator[tuple[str, list[tuple[str, np.ndarray]]]]:
     """Each factor with its levels as (name, mask of rows)."""
     ages = age_levels(chips.age)
     genders = [(name, chips.gender == index) for index, name in enumerate(GENDERS)]
-    races = [(name, chips.race == index) for index, name in enumerate(RACES)]
+    races = [(name, chips.race == name) for name in RACES]
     yield (
         "range",
         [
