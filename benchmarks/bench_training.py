@@ -18,7 +18,7 @@ import keras
 from benchmarks.bench_predictor import MODEL, in_turns
 from benchmarks.common import write_report
 from hf_model.architecture import build_model
-from train.data import Activations, Batches, cache_activations
+from train.batches import Activations, Batches, cache_activations
 from train.fit import compiled_frozen
 from train.model import TrainingModel, new_model, prepare_stage
 from train.recipe import Stage, load_recipe

@@ -36,7 +36,7 @@ class TrainingModel(keras.Model):
         self.updates_head_statistics = True
         self.is_live = False
         self.channels_first = keras.backend.backend() == "torch"
-        self.dropout_seed = keras.random.SeedGenerator(recipe.seed)
+        self.dropout_seed = keras.random.SeedGenerator(recipe.seed, name="dropout")
 
     def folded(self, name: str) -> tuple:
         """Kernel and bias of one convolution, differentiable with respect to the Keras variables."""

@@ -60,7 +60,7 @@ class Run:
         partial.mkdir(parents=True)
         arrays = {f"model:{v.path}": keras.ops.convert_to_numpy(v.value) for v in model.variables}
         arrays |= {f"average:{path}": keras.ops.convert_to_numpy(value) for path, value in (average or {}).items()}
-        moments = {f"optimizer:{i}": keras.ops.convert_to_numpy(v.value) for i, v in enumerate(model.optimizer.variables)}
+        moments = {_moment(v): keras.ops.convert_to_numpy(v.value) for v in model.optimizer.variables}
         np.savez(partial / "variables.npz", **arrays, **moments)
         if is_best:
             np.savez(partial / "best.npz", **arrays)
@@ -106,11 +106,12 @@ class Run:
                 variable.assign(arrays[f"model:{variable.path}"])
             if average:
                 average.restore({name.partition(":")[2]: arrays[name] for name in arrays if name.startswith("average:")})
-            if moments != "none" and "optimizer:0" in arrays:
+            if moments != "none":
                 model.optimizer.build(model.trainable_variables)
-                for index, variable in enumerate(model.optimizer.variables):
-                    if moments == "all" or variable is not model.optimizer.iterations:
-                        variable.assign(arrays[f"optimizer:{index}"])
+                steps = ("optimizer:iteration", "optimizer:learning_rate") if moments == "carried" else ()
+                for variable in model.optimizer.variables:
+                    if (name := _moment(variable)) in arrays and name not in steps:
+                        variable.assign(arrays[name])
 
     def log(self, row: dict) -> None:
         """Appends one epoch to ``log.csv``, in place of an earlier row of the same epoch, and to TensorBoard's log."""
@@ -129,6 +130,11 @@ class Run:
             if isinstance(value, float):
                 writer.add_scalar(name, value, step=len(rows))
         writer.close()
+
+
+def _moment(variable) -> str:
+    """What an optimizer's variable is kept as: its path without the optimizer's name, which counts its kind's objects."""
+    return f"optimizer:{variable.path.partition('/')[2]}"
 
 
 def plot_log(log: pathlib.Path, path: pathlib.Path) -> None:

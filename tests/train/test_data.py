@@ -20,7 +20,7 @@ def check_same(one, other):
     (chips, fingerprints), (others, other_fingerprints) = one, other
     assert fingerprints == other_fingerprints
     for split in chips:
-        for field in ("images", "age", "gender", "race", "sha256", "duplicate_group"):
+        for field in ("images", "age_low", "age_high", "gender", "race", "source", "sha256", "duplicate_group"):
             assert np.array_equal(getattr(chips[split], field), getattr(others[split], field)), (split, field)
 
 

@@ -63,16 +63,3 @@ def test_weights_exported_to_another_folder_leave_the_shipped_history_alone(tmp_
     # What was calibrated on the weights before is gone.
     assert json.loads((tmp_path / "model" / "config.json").read_text()) == {"heads": heads}
     assert {path: path.read_bytes() for path in SHIPPED.rglob("*") if path.is_file()} == before
-
-
-def test_the_weights_that_a_run_began_from_keep_their_share():
-    import numpy as np
-
-    from train.fit import blend
-
-    heads = {"conv_filters": 8, "conv_kernel": 1, "dense_units": 4, "age_bins": 117}
-    model = new_model(load_recipe("seed"), heads, None)
-    now = {v.path: np.array(v) for v in model.network.variables}
-    start = {path: value + 1 for path, value in now.items()}
-    blend(model, start, 0.25)
-    assert all(np.allclose(v, now[v.path] + 0.25, atol=1e-5) for v in model.network.variables)

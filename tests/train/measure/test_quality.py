@@ -77,8 +77,8 @@ def test_limits_are_measured_end_to_end_and_make_warnings(root, predictor, astro
     (plain,) = predictor(crop, faces="none")
     n = 20
     text = np.array([str(i) for i in range(n)])
-    labels = np.full(n, plain.age), np.full(n, int(plain.female_probability >= 0.5))
-    chips = Chips(np.stack([np.asarray(crop)] * n), *labels, np.zeros(n, int), text, text)
+    labels = *[np.full(n, plain.age)] * 2, np.full(n, int(plain.female_probability >= 0.5))
+    chips = Chips(np.stack([np.asarray(crop)] * n), *labels, *[np.full(n, "white")] * 2, text, text)
     sizes = quality.Ladder("face_size", "below", "pixels", (160, 24, 16), is_the_measure=True)
     monkeypatch.setattr(quality, "LADDERS", (sizes,))
     limits = measure_limits(RawOutputs(root / "hf_model", None), {"validation": chips, "test": chips}, n)
