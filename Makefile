@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+VENV_TRAIN := .venv-train
 VENV_TRANSFORMERS := .venv-transformers
 VENV_COMPAT := .venv-compat
 VENV_BULK := .venv-bulk
@@ -9,7 +10,7 @@ VENV_PEERS := .venv-peers
 MODEL ?= hf_model
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: setup demo test test-jax test-transformers test-compat test-bulk test-jobs test-313 faults e2e lint format data bench bench-peers picture train ablate evaluate card publish
+.PHONY: setup demo train bench-training test test-jax test-transformers test-compat test-bulk test-jobs test-313 faults e2e lint format data bench bench-peers picture ablate evaluate card publish
 
 setup: $(VENV)/.ready
 
@@ -17,6 +18,13 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Python 3.11, 3.12 or 3.13 is needed, this is {v[0]}.{v[1]}: pass PYTHON=python3.12 or the like to make.")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,space,onnx,openvino,dev]'
+	@touch $@
+
+# PyTorch, on which a processor trains fastest, beside what training takes.
+$(VENV_TRAIN)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV_TRAIN)
+	$(VENV_TRAIN)/bin/python -m pip install --quiet --disable-pip-version-check 'torch==2.13.0'
+	$(VENV_TRAIN)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
 	@touch $@
 
 # Everything of setup, and PyTorch with transformers beside it, in an environment of their own.
@@ -108,7 +116,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.bench_photos
 	$(BIN)/python -m benchmarks.bench_profile
 	$(BIN)/python -m benchmarks.bench_page
-	$(BIN)/python -m benchmarks.bench_training
+	$(MAKE) bench-training
 	$(if $(DATA_DIR),$(BIN)/python -m benchmarks.bench_dataset $(DATA_DIR))
 
 # The picture of the page in the README: wants Debian's chromium.
@@ -127,16 +135,22 @@ $(VENV_PEERS)/.ready:
 
 # glibc gives large arrays back to Linux after every operation and takes them page by page again; kept, and on
 # huge pages, a training step on PyTorch takes a fifth less.
-train ablate: export GLIBC_TUNABLES := glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=17179869184
+train ablate bench-training: export KERAS_BACKEND ?= torch
+train ablate bench-training: export GLIBC_TUNABLES := glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=17179869184
 
-# make train DATA_DIR=... BACKBONE=imagenet RECIPE=best
-train: setup
-	$(BIN)/python -m train --recipe $(or $(RECIPE),best) --data $(DATA_DIR) --backbone-weights $(or $(BACKBONE),imagenet)
+# make train DATA_DIR=... [ALSO="FAIRFACE APPAREAL"] [BACKBONE=imagenet] [RECIPE=best] [ARGS=--resume]
+train: $(VENV_TRAIN)/.ready
+	$(VENV_TRAIN)/bin/python -m train --recipe $(or $(RECIPE),best) --data $(DATA_DIR) $(ALSO:%=--also %) \
+		--backbone-weights $(or $(BACKBONE),imagenet) $(ARGS)
+
+# How fast the trainer is beside a plain PyTorch loop.
+bench-training: $(VENV_TRAIN)/.ready
+	$(VENV_TRAIN)/bin/python -m benchmarks.bench_training
 
 # make ablate DATA_DIR=... BACKBONE=imagenet: the table of short trainings in train/README.md
-ablate: setup
-	$(BIN)/python -m train.measure.ablate --data $(DATA_DIR) --backbone-weights $(or $(BACKBONE),imagenet)
-	$(BIN)/python -m train.release.card
+ablate: $(VENV_TRAIN)/.ready
+	$(VENV_TRAIN)/bin/python -m train.measure.ablate --data $(DATA_DIR) --backbone-weights $(or $(BACKBONE),imagenet)
+	$(VENV_TRAIN)/bin/python -m train.release.card
 
 # make evaluate DATA_DIR=... [EXTERNAL=FOLDER] [ARGS="--limit 100"]: everything that depends on the weights, anew.
 # Broken off and started again it goes on: what the network said is kept in cache/outputs.

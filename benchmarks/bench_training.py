@@ -1,35 +1,64 @@
-"""Measures what caching, folding and bfloat16 save in training: `python -m benchmarks.bench_training`.
+"""Measures the trainer: `python -m benchmarks.bench_training`, wants PyTorch (`make bench-training`).
 
-Made-up chips, TensorFlow or whatever ``KERAS_BACKEND`` says. Compared in one run, in turns, after one
-round that compiles: an epoch of stage 2 (``conv5`` and heads) on pictures and on the cached activations
-of the frozen part; an end-to-end step with BatchNorm folded into the kernels, with Keras's own layers,
-and folded in bfloat16 (slower than float32 on a processor that does not multiply it). Written to ``benchmarks/training.json``.
+Two comparisons on made-up chips, in turns in one run, after one round that warms up. Pictures trained a second by all
+layers with live BatchNorm, averaged weights and the recipe's augmentation beside a plain PyTorch loop, whose pictures are
+changed by the same code in a thread of its own, at each size of the recipe. And an epoch of stage 2 (``conv5`` and heads) on
+pictures beside one on the cached activations of the frozen part. Written to ``benchmarks/training.json``.
 """
 
 import argparse
+import concurrent.futures
 import dataclasses
 import json
+import os
 import pathlib
+import statistics
 import tempfile
 import time
+from collections.abc import Iterator
 
-import keras
+os.environ["KERAS_BACKEND"] = "torch"
 
 from benchmarks.bench_predictor import MODEL, in_turns
 from benchmarks.common import write_report
-from hf_model.architecture import build_model
+from train.average import WeightAverage
 from train.batches import Activations, Batches, cache_activations
 from train.fit import compiled_frozen
 from train.model import TrainingModel, new_model, prepare_stage
-from train.recipe import Stage, load_recipe
+from train.recipe import Recipe, Stage, load_recipe
 from train.smoke import smoke_chips
 
 
-class WithLayers(TrainingModel):
-    """The same training with Keras's own layers, their BatchNorm in inference mode and not folded."""
+def ahead(batches: Batches) -> Iterator[tuple]:
+    """Batches made in a thread, a few ahead of their use, as a PyTorch loop takes them."""
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        pending = [pool.submit(batches.__getitem__, index) for index in range(len(batches))]
+        for future in pending:
+            pictures, answers, _ = future.result()
+            yield pictures, answers["age"][:, 0].astype("int64"), answers["gender"][:, 0]
 
-    def call(self, inputs, training=None):
-        return self.network(inputs, training=False)
+
+def compare_at(size: int, recipe: Recipe, heads: dict, chips, repeats: int) -> dict:
+    """Pictures a second of the trainer and of the plain loop at one size, medians of the rounds."""
+    from benchmarks.plain_training import PlainLoop
+
+    stage = Stage("all", "all", size, 1, 1e-3, batch_size=recipe.batch_size, optimizer="sgd")
+    model, plain = new_model(recipe, heads, None), PlainLoop(heads)
+    prepare_stage(model, stage, 1)
+    average = WeightAverage(model.network, recipe.weight_average)
+    batches = Batches(chips, recipe, stage, (0,))
+    n = len(batches.rows)
+    took: dict[str, list[float]] = {"trainer": [], "plain": []}
+    for round_ in range(repeats + 1):
+        start = time.perf_counter()
+        model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[average])
+        middle = time.perf_counter()
+        plain.train(ahead(batches))
+        if round_:
+            took["trainer"].append(middle - start)
+            took["plain"].append(time.perf_counter() - middle)
+    speeds = {name: n / statistics.median(seconds) for name, seconds in took.items()}
+    return {**speeds, "ratio": speeds["trainer"] / speeds["plain"]}
 
 
 def stage_two(model: TrainingModel, size: int, batch_size: int, cached_variants: int) -> Stage:
@@ -39,22 +68,12 @@ def stage_two(model: TrainingModel, size: int, batch_size: int, cached_variants:
     return stage
 
 
-def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_training", description=__doc__.splitlines()[0])
-    parser.add_argument("--size", type=int, default=224, help="side of the input in pixels")
-    parser.add_argument("--chips", type=int, default=128)
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--repeats", type=int, default=2)
-    args = parser.parse_args(argv)
-    heads = json.loads((MODEL / "config.json").read_text(encoding="utf-8"))["heads"]
-    recipe = dataclasses.replace(load_recipe("seed"), soft_age_weight=0.0)
-    chips = smoke_chips(args.chips)[0]["train"]
-
+def compare_caching(recipe: Recipe, heads: dict, chips, size: int, repeats: int) -> dict:
+    """Seconds of an epoch of stage 2 on pictures and on cached activations, and of filling the cache."""
     on_pictures, on_activations = (new_model(recipe, heads, None) for _ in range(2))
-    stage = stage_two(on_pictures, args.size, args.batch_size, cached_variants=0)
-    stage_two(on_activations, args.size, args.batch_size, cached_variants=1)
-    pictures = Batches(chips, recipe, stage, (0,))
-    in_order = Batches(chips, recipe, stage, (0,), shuffled=False)
+    stage = stage_two(on_pictures, size, 32, cached_variants=0)
+    stage_two(on_activations, size, 32, cached_variants=1)
+    pictures, in_order = Batches(chips, recipe, stage, (0,)), Batches(chips, recipe, stage, (0,), shuffled=False)
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         path = pathlib.Path(folder) / "activations.npy"
@@ -62,35 +81,32 @@ def main(argv: list[str] | None = None) -> None:
         caching = time.perf_counter() - start
         activations = Activations(features, chips, recipe, stage, (0,))
         epochs = in_turns(
-            args.repeats,
+            repeats,
             pictures=lambda: on_pictures.fit(pictures, epochs=1, shuffle=False, verbose=0),
             cached=lambda: on_activations.fit(activations, epochs=1, shuffle=False, verbose=0),
         )
-
-    folded, layers = new_model(recipe, heads, None), WithLayers(build_model(heads), recipe)
-    halved = new_model(dataclasses.replace(recipe, compute_dtype="bfloat16"), heads, None)
-    for model in (folded, layers, halved):
-        prepare_stage(model, Stage("all", "all", args.size, 1, 1e-5, batch_size=args.batch_size), 1)
-    pixels, targets = pictures[0]
-    steps = in_turns(
-        args.repeats,
-        folded=lambda: folded.train_on_batch(pixels, targets),
-        layers=lambda: layers.train_on_batch(pixels, targets),
-        bfloat16=lambda: halved.train_on_batch(pixels, targets),
-    )
-    figures = {
-        "backend": keras.backend.backend(),
-        "size": args.size,
-        "chips": args.chips,
-        "batch_size": args.batch_size,
-        "stage_2_epoch_s": epochs,
-        "caching_once_s": caching,
+    return {
+        "size": size, "chips": len(chips), "epoch_s": epochs, "caching_once_s": caching,
         "cached_times_faster": epochs["pictures"] / epochs["cached"],
-        "end_to_end_step_s": steps,
-        "folded_times_faster": steps["layers"] / steps["folded"],
-        "bfloat16_times_faster": steps["folded"] / steps["bfloat16"],
-    }
-    write_report("training", ("keras", keras.backend.backend(), "numpy"), figures)
+    }  # fmt: skip
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_training", description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[112, 160, 224], help="sides of the input in pixels")
+    parser.add_argument("--batches", type=int, default=6, help="of 64 pictures, in a round")
+    parser.add_argument("--repeats", type=int, default=3)
+    args = parser.parse_args(argv)
+    heads = json.loads((MODEL / "config.json").read_text(encoding="utf-8"))["heads"]
+    recipe = load_recipe("best")
+    chips = smoke_chips(args.batches * recipe.batch_size)[0]["train"]
+    at_sizes = {str(size): compare_at(size, recipe, heads, chips, args.repeats) for size in args.sizes}
+    seed = dataclasses.replace(load_recipe("seed"), soft_age_weight=0.0)
+    caching = compare_caching(seed, heads, chips.take(range(128)), 224, args.repeats)
+    figures = {"batch_size": recipe.batch_size, "compute_dtype": recipe.compute_dtype}
+    write_report(
+        "training", ("keras", "torch", "numpy"), {**figures, "pictures_a_second": at_sizes, "caching": caching}
+    )
 
 
 if __name__ == "__main__":

@@ -109,9 +109,7 @@ def _move(image: np.ndarray, ranges: Augmentation, random: np.random.Generator) 
     # From a place in the result to the place in the picture that is seen there.
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     size = (side, side)
-    return cv2.warpPerspective(
-        image, there @ turned @ bent @ back, size, flags=flags, borderMode=cv2.BORDER_REPLICATE
-    )
+    return cv2.warpPerspective(image, there @ turned @ bent @ back, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _light(image: np.ndarray, ranges: Augmentation, random: np.random.Generator) -> np.ndarray:

@@ -108,7 +108,10 @@ def _epoch(
     row["seconds"] = round(time.monotonic() - start, 1)
     row |= {name: round(float(values[-1]), 5) for name, values in logs.items()}
     row |= {f"val_{name}": round(float(value), 5) for name, value in scores.items()}
-    print("  " + ", ".join(f"{name} {value:.4f}" for name, value in row.items() if str(name).startswith("val_")), flush=True)
+    print(
+        "  " + ", ".join(f"{name} {value:.4f}" for name, value in row.items() if str(name).startswith("val_")),
+        flush=True,
+    )
     auc = round(float(scores["gender_auc"]), 5)
     is_best = auc > progress.best_auc
     if is_best:

@@ -37,9 +37,7 @@ class OutsideHuber(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         distance = outside(y_true, y_pred)
-        return ops.where(
-            distance <= self.delta, 0.5 * ops.square(distance), self.delta * (distance - 0.5 * self.delta)
-        )
+        return ops.where(distance <= self.delta, 0.5 * ops.square(distance), self.delta * (distance - 0.5 * self.delta))
 
 
 @keras.saving.register_keras_serializable(package="train")

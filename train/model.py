@@ -103,7 +103,9 @@ def prepare_stage(model: TrainingModel, stage: Stage, steps_per_epoch: int) -> N
     for layer in backbone_layers(model.network):
         layer.trainable = layer in trained
     for layer in head_layers(model.network):
-        layer.trainable = layer.name != "age" or DISTRIBUTION not in model.network.output_names  # else its kernel is the years
+        layer.trainable = (
+            layer.name != "age" or DISTRIBUTION not in model.network.output_names
+        )  # else its kernel is the years
     model.first_stage = FIRST_TRAINED[stage.train]
     model.from_activations = bool(stage.cached_variants)
     model.updates_head_statistics = stage.train in ("heads", "conv5")
@@ -178,7 +180,12 @@ def learning_rate(recipe: Recipe, stage: Stage, steps_per_epoch: int):
         begin, end = recipe.share_of_schedule(stage)
         steps = steps_per_epoch * stage.epochs
         return CosinePart(
-            stage.learning_rate, stage.final_learning_rate, begin, end, max(steps, 1), min(stage.warmup_steps, steps // 2)
+            stage.learning_rate,
+            stage.final_learning_rate,
+            begin,
+            end,
+            max(steps, 1),
+            min(stage.warmup_steps, steps // 2),
         )
     steps = steps_per_epoch * (stage.schedule_epochs or stage.epochs)
     end = stage.learning_rate if stage.schedule == "constant" else stage.final_learning_rate

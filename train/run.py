@@ -105,7 +105,9 @@ class Run:
             for variable in model.variables:
                 variable.assign(arrays[f"model:{variable.path}"])
             if average:
-                average.restore({name.partition(":")[2]: arrays[name] for name in arrays if name.startswith("average:")})
+                average.restore(
+                    {name.partition(":")[2]: arrays[name] for name in arrays if name.startswith("average:")}
+                )
             if moments != "none":
                 model.optimizer.build(model.trainable_variables)
                 steps = ("optimizer:iteration", "optimizer:learning_rate") if moments == "carried" else ()

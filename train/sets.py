@@ -41,7 +41,9 @@ def add_sets(
     """
     places = dict(named(place, recipe) for place in also)
     for name in recipe.sets.keys() - places.keys():
-        print(f"Recipe {recipe.name!r} takes {name} too, which is not given (--also); going on without.", file=sys.stderr)
+        print(
+            f"Recipe {recipe.name!r} takes {name} too, which is not given (--also); going on without.", file=sys.stderr
+        )
     chips, fingerprints = dict(chips), dict(fingerprints)
     for name, place in places.items():
         further, fingerprints[name] = load_further(name, place, cache, recipe.sets[name].hold_out)
@@ -88,9 +90,13 @@ def load_further(
     if missing:
         raise ValueError(f"{place} has no column {', '.join(sorted(missing))}: it has {', '.join(split.column_names)}.")
     low, high = age_ends(texts(split, "age"), place)
-    gender = np.array([next((i for i, g in enumerate(GENDERS) if g == text.lower()), -1) for text in texts(split, "gender")])
+    gender = np.array(
+        [next((i for i, g in enumerate(GENDERS) if g == text.lower()), -1) for text in texts(split, "gender")]
+    )
     files = split.cast_column("image", datasets.Image(decode=False))["image"]
-    shas = np.array([hashlib.sha256(file["bytes"] or pathlib.Path(file["path"]).read_bytes()).hexdigest() for file in files])
+    shas = np.array(
+        [hashlib.sha256(file["bytes"] or pathlib.Path(file["path"]).read_bytes()).hexdigest() for file in files]
+    )
     rows = sorted(zip(shas.tolist(), low.tolist(), high.tolist(), gender.tolist(), strict=True))
     fingerprint = hashlib.sha256(json.dumps([name, rows]).encode()).hexdigest()
     images = Pictures([decoded(split["image"], pathlib.Path(cache) / f"chips-{name}-{fingerprint[:16]}.npy")])
@@ -109,7 +115,9 @@ def training_split(place: str) -> datasets.Dataset:
     if folder.is_dir():
         files = sorted(map(str, [*folder.glob("train*.parquet"), *folder.glob("data/train*.parquet")]))
         if not files:
-            raise FileNotFoundError(f"{place}: neither it nor its data/ holds Parquet of the split train (train*.parquet).")
+            raise FileNotFoundError(
+                f"{place}: neither it nor its data/ holds Parquet of the split train (train*.parquet)."
+            )
         return datasets.load_dataset("parquet", data_files={"train": files}, split="train")
     repo, _, config = place.partition("@")
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):

@@ -33,3 +33,45 @@ def test_the_folded_backbone_is_the_same_function_on_torch(root):
     differences = [last_json(line) for line in output.splitlines() if line.strip()]
     assert len(differences) == 3
     assert max(differences) < 1e-4
+
+
+LIVE = """
+import dataclasses, json, keras, numpy as np, torch
+from train.average import WeightAverage
+from train.batches import Batches
+from train.model import new_model, prepare_stage
+from train.recipe import Stage, load_recipe
+from train.smoke import smoke_chips
+recipe = dataclasses.replace(load_recipe("best"), compute_dtype="float32", dropout=0.0)
+model = new_model(recipe, {"conv_filters": 8, "conv_kernel": 1, "dense_units": 8, "age_bins": 117}, None)
+stage = Stage("all", "all", 64, 1, 0.01, batch_size=8, optimizer="sgd")
+batches = Batches(smoke_chips(16)[0]["train"], recipe, stage, (0,))
+pictures = batches[0][0]
+with torch.no_grad():
+    prepare_stage(model, stage, 2)
+    statistics = {v.path: np.array(keras.ops.convert_to_numpy(v.value)) for v in model.network.variables if "moving" in v.path}
+    live, layers = model(pictures, training=True), model.network(pictures, training=True)
+    for name in live:
+        print(json.dumps(float(abs(live[name] - layers[name]).max() / abs(layers[name]).max())))
+assert all(
+    not np.array_equal(keras.ops.convert_to_numpy(v.value), statistics[v.path])
+    for v in model.network.variables if "moving" in v.path
+)
+average = WeightAverage(model.network, 0.5)
+before = {path: value.clone() for path, value in average.values.items()}
+model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[average])
+with average.in_place():
+    held = model.network.get_layer("conv1_bn").moving_mean.value.detach().clone()
+now = model.network.get_layer("conv1_bn").moving_mean.value
+path = "conv1_bn/moving_mean"
+assert not torch.equal(held, now) and not torch.equal(held, before[path])
+assert torch.equal(held, average.values[path])
+"""
+
+
+def test_live_normalization_on_torch_is_what_keras_layers_compute_and_is_averaged(root):
+    environment = {**os.environ, "KERAS_BACKEND": "torch"}
+    output = run_script(LIVE, folder=root, environment=environment)
+    differences = [last_json(line) for line in output.splitlines() if line.strip()]
+    assert len(differences) == 3
+    assert max(differences) < 2e-3

@@ -1,6 +1,7 @@
 """Finds files of UTKFace that show the same picture and writes the manifest beside the script.
 
     python -m train.curate.find_duplicates DATA_DIR [--out dataset_script/duplicate_groups.csv] [--sheet PNG]
+    python -m train.curate.find_duplicates DATA_DIR --also fairface=SET [--measured FOLDER]    # and who is left out of further sets
 
 Candidates come from a perceptual hash (ImageHash's pHash); a pair is confirmed on pixels, so that
 mere look-alikes are not merged. Files that are byte-identical need no search: the builder sees
@@ -11,6 +12,7 @@ import argparse
 import collections
 import concurrent.futures
 import csv
+import dataclasses
 import io
 import itertools
 import pathlib
@@ -21,12 +23,14 @@ import numpy as np
 import PIL.Image
 
 from dataset_script import utkface
+from train.curate import across
 
 # Wide enough that no true pair seen here was lost to it; the pixels decide.
 MAX_HASH_DISTANCE = 12
 # Cosines of mean-free grey thumbnails. Looked at on UTKFace: all 28 confirmed pairs with the lowest
 # 64×64 cosine show one picture; just below 0.97 on 16×16, most pairs show two people.
 MIN_COSINE = {16: 0.97, 64: 0.90}
+LEFT_OUT = pathlib.Path(utkface.__file__).with_name("left_out.csv")
 DEFAULT_MANIFEST = pathlib.Path(utkface.__file__).with_name(utkface.MANIFEST)
 
 
@@ -85,19 +89,61 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("data_dir", nargs="+", help="folders or archives of UTKFace")
     parser.add_argument("--out", type=pathlib.Path, default=DEFAULT_MANIFEST)
     parser.add_argument("--sheet", type=pathlib.Path, help="contact sheet of the least alike pairs, to look at")
+    parser.add_argument(
+        "--also", action="append", default=[], metavar="NAME=SET",
+        help="a further set to train on: a folder of Parquet, or REPO@CONFIG; compared with UTKFace and those before it",
+    )  # fmt: skip
+    parser.add_argument(
+        "--measured", action="append", type=pathlib.Path, default=[], help="a folder of photos that are measured on"
+    )
+    parser.add_argument("--left-out", type=pathlib.Path, default=LEFT_OUT, help="the list that --also adds to")
     args = parser.parse_args(argv)
+    if any("=" not in also for also in args.also):
+        parser.error("--also is given as NAME=SET: the name is what train/recipes call the set")
 
     records, _ = utkface.index_files(args.data_dir, manifest={})
     by_sha = collections.defaultdict(list)
     for record in records:
         by_sha[record.sha256].append(record)
+    described = describe_all(by_sha, keep=bool(args.sheet), grey=bool(args.also))
+    pairs = find_pairs(described.codes, described.thumbnails)
+    groups = group(described.shas, pairs)
+    rows = manifest_rows(groups, by_sha)
+    with open(args.out, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["sha256", "duplicate_group", "label_conflict"])
+        writer.writerows(rows)
+    print_counts(records, by_sha, groups, rows)
+    print(f"recall of pairs at 16×16 cosine > 0.99: {recall(described.thumbnails[16], groups, described.shas):.4f}")
+    print(f"wrote {args.out}: {len(rows)} rows")
+    if args.sheet:
+        likeness = np.einsum("ij,ij->i", described.thumbnails[64][pairs[:, 0]], described.thumbnails[64][pairs[:, 1]])
+        lowest = pairs[np.argsort(likeness)[:48]]
+        shown = [(described.images[described.shas[i]], described.images[described.shas[j]]) for i, j in lowest]
+        contact_sheet(shown).save(args.sheet)
+    if args.also:
+        compare_sets(described, args.also, args.measured, args.left_out)
+
+
+@dataclasses.dataclass
+class Described:
+    """What is compared of UTKFace's files, each sha256 once: ``codes`` (N,) hashes, ``thumbnails`` by size, and where asked
+    for the files' bytes (``images``) and (N, 96, 96) ``grey`` chips."""
+
+    shas: list[str]
+    codes: np.ndarray
+    thumbnails: dict[int, np.ndarray]
+    images: dict[str, bytes]
+    grey: np.ndarray | None
+
+
+def describe_all(by_sha: dict[str, list[utkface.Record]], keep: bool, grey: bool) -> Described:
+    """Reads every file once more and describes it."""
     first = {items[0].source: sha for sha, items in by_sha.items()}
     paths = sorted({source.path for source in first})
-    wanted = (
-        (first[s], data) for s, data in itertools.chain.from_iterable(map(utkface.iter_bytes, paths)) if s in first
-    )
-    shas, codes, vectors = [], [], []
-    images: dict[str, bytes] = {}
+    files = itertools.chain.from_iterable(map(utkface.iter_bytes, paths))
+    wanted = ((first[source], data) for source, data in files if source in first)
+    shas, codes, vectors, images, chips = [], [], [], {}, []
     progress = datasets.utils.tqdm(total=len(first), desc="Hashing", unit=" files")
     with concurrent.futures.ThreadPoolExecutor() as pool, progress:
         while chunk := list(itertools.islice(wanted, 512)):
@@ -105,40 +151,60 @@ def main(argv: list[str] | None = None) -> None:
             for code, vector in pool.map(describe, [data for _, data in chunk]):
                 codes.append(code)
                 vectors.append(vector)
-            if args.sheet:
+            if keep:
                 images.update(chunk)
+            if grey:
+                decoded = (np.asarray(PIL.Image.open(io.BytesIO(data)).convert("RGB")) for _, data in chunk)
+                chips.append(across.grey_chips(decoded))
             progress.update(len(chunk))
     thumbnails = {size: np.stack([vector[size] for vector in vectors]) for size in MIN_COSINE}
-    pairs = find_pairs(np.array(codes, np.uint64), thumbnails)
+    return Described(shas, np.array(codes, np.uint64), thumbnails, images, np.concatenate(chips) if chips else None)
 
-    groups = group(shas, pairs)
+
+def manifest_rows(groups: dict[str, str], by_sha: dict[str, list[utkface.Record]]) -> list[tuple[str, str, int]]:
+    """(sha256, group, whether labels disagree) of every file that is not alone, or whose copies disagree."""
     members = collections.defaultdict(list)
     for sha, name in groups.items():
         members[name].append(sha)
-    rows, conflicts = [], 0
+    rows = []
     for name, group_shas in sorted(members.items()):
         labels = {(item.labels.age, item.labels.gender) for sha in group_shas for item in by_sha[sha]}
-        conflicts += len(labels) > 1
         if len(group_shas) > 1 or len(labels) > 1:
             rows += [(sha, name, int(len(labels) > 1)) for sha in sorted(group_shas)]
-    with open(args.out, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["sha256", "duplicate_group", "label_conflict"])
-        writer.writerows(rows)
+    return rows
 
+
+def print_counts(records: list, by_sha: dict, groups: dict[str, str], rows: list[tuple[str, str, int]]) -> None:
+    """How many files are copies of others, to the terminal."""
     exact = [items for items in by_sha.values() if len(items) > 1]
-    files_per_group = [sum(len(by_sha[sha]) for sha in group_shas) for group_shas in members.values()]
-    together = [count for count in files_per_group if count > 1]
+    files = collections.Counter(groups[sha] for sha, items in by_sha.items() for _ in items)
+    together = [count for count in files.values() if count > 1]
+    conflicts = len({name for _, name, disagree in rows if disagree})
     print(f"{len(records)} files; byte-identical: {len(exact)} groups, {sum(map(len, exact))} files")
     print(
         f"same picture, exact and near: {len(together)} groups, {sum(together)} files; {conflicts} disagree on a label"
     )
-    print(f"recall of pairs at 16×16 cosine > 0.99: {recall(thumbnails[16], groups, shas):.4f}")
-    print(f"wrote {args.out}: {len(rows)} rows")
-    if args.sheet:
-        likeness = np.einsum("ij,ij->i", thumbnails[64][pairs[:, 0]], thumbnails[64][pairs[:, 1]])
-        lowest = pairs[np.argsort(likeness)[:48]]
-        contact_sheet([(images[shas[i]], images[shas[j]]) for i, j in lowest]).save(args.sheet)
+
+
+def compare_sets(home: Described, also: list[str], measured: list[pathlib.Path], left_out: pathlib.Path) -> None:
+    """Adds the pictures of further sets that must not train to the list."""
+    faces = {}
+    if measured:
+        from hf_model import AgeGenderPredictor
+
+        predictor = AgeGenderPredictor.from_pretrained(pathlib.Path(utkface.__file__).parents[1] / "hf_model")
+        faces = {folder.name: across.read_measured(folder, predictor) for folder in measured}
+    assert home.grey is not None
+    others = {"utkface": across.Set(home.shas, home.shas, home.grey)}
+    for given in also:
+        name, _, place = given.partition("=")
+        further = across.read_parquet_set(place)
+        found = across.to_leave_out(further, others, faces)
+        length = across.update_list(left_out, name, found)
+        reasons = collections.Counter(why for _, why in found.values())
+        counts = ", ".join(f"{n} {why}" for why, n in reasons.items()) or "none"
+        print(f"{name}: {len(further)} pictures, to leave out: {counts}; {left_out} has {length} rows")
+        others[name] = further
 
 
 def recall(thumbnails: np.ndarray, groups: dict[str, str], shas: list[str]) -> float:

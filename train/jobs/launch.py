@@ -60,6 +60,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--data", required=True, help="the private dataset's repo, as `make publish WHAT=dataset` made it"
     )
+    parser.add_argument(
+        "--also", action="append", default=[], metavar="[NAME=]REPO", help="a further set's repo, see python -m train"
+    )
     parser.add_argument("--branch", default="training", help="of the model repo (default: training)")
     parser.add_argument("--recipe", default="best")
     parser.add_argument("--flavor", default="a10g-small", help="what to rent, see `hf jobs hardware`")
@@ -71,6 +74,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     api = huggingface_hub.HfApi()
     script_args = ["--repo", args.repo, "--branch", args.branch, "--data", args.data, "--recipe", args.recipe]
+    script_args += [argument for place in args.also for argument in ("--also", place)]
     script_args += ["--smoke"] if args.smoke else []
     try:
         oid = push_code(api, args.repo, args.branch, archive())

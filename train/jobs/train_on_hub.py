@@ -12,6 +12,7 @@
 #     "numpy>=1.26",
 #     "onnx>=1.17",
 #     "onnxruntime>=1.22",
+#     "opencv-python-headless>=4.10",
 #     "pillow>=11",
 #     "safetensors>=0.5",
 #     "tensorboard>=2.19",
@@ -94,6 +95,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--repo", required=True, help="the model's repo, USER/NAME")
     parser.add_argument("--branch", default="training")
     parser.add_argument("--data", required=True, help="the dataset's repo, or a folder")
+    parser.add_argument(
+        "--also", action="append", default=[], metavar="[NAME=]SET", help="a further set, see python -m train"
+    )
     parser.add_argument("--recipe", default="best")
     parser.add_argument("--backbone-weights", default="imagenet")
     parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("work"))
@@ -105,6 +109,7 @@ def main(argv: list[str] | None = None) -> None:
     fetch(api, args.repo, args.branch, work)
     train = ["-m", "train", "--recipe", args.recipe, "--data", args.data, "--out", "run"]
     train += ["--backbone-weights", args.backbone_weights, *(["--smoke"] if args.smoke else [])]
+    train += [argument for place in args.also for argument in ("--also", place)]
     names = stages(work, args.recipe)
     for name in names[stages_done(work) :]:
         resume = ["--resume"] if (work / "run" / "checkpoint").is_dir() else []

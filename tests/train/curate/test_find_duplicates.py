@@ -1,6 +1,8 @@
 import csv
+import hashlib
 import io
 
+import datasets
 import numpy as np
 import PIL.Image
 import PIL.ImageEnhance
@@ -44,6 +46,37 @@ def test_recompressed_and_brightened_copies_are_found_and_others_are_not(make_ut
     assert all(min(row["sha256"] for row in members) == key for key, members in groups.items())
     assert len(read_manifest(tmp_path / "manifest.csv")) == 6
     assert "recall of pairs" in capsys.readouterr().out
+
+
+def test_pictures_of_a_further_set_that_stand_elsewhere_are_listed_and_what_was_listed_stays(make_utkface, tmp_path):
+    def moved(image, scale, shift):
+        side = round(200 * scale)
+        canvas = image.resize((side, side), PIL.Image.Resampling.BICUBIC)
+        left = (side - 200) // 2 + shift
+        return canvas.crop((left, left, left + 200, left + 200))
+
+    def face(seed):  # finer than face_like: another face, not another light
+        small = np.random.default_rng(seed).integers(0, 256, (9, 9, 3), dtype=np.uint8)
+        return PIL.Image.fromarray(small).resize((200, 200), PIL.Image.Resampling.BICUBIC)
+
+    folder = make_utkface({name(30, seed): jpeg(face(seed), 95) for seed in range(8)})
+    further = [jpeg(face(100 + seed), 90) for seed in range(10)]
+    further += [jpeg(moved(face(2), 1.05, 6), 60), jpeg(moved(face(5), 1.0, -5), 70)]  # UTKFace's, cut otherwise
+    further += [jpeg(moved(face(103), 1.03, 2), 80)]  # a near repeat
+    columns = {"image": [{"bytes": data, "path": f"{row}.jpg"} for row, data in enumerate(further)]}
+    (tmp_path / "other" / "data").mkdir(parents=True)
+    features = datasets.Features({"image": datasets.Image()})
+    parquet = tmp_path / "other" / "data" / "train-0.parquet"
+    datasets.Dataset.from_dict(columns, features=features).to_parquet(parquet)
+    (tmp_path / "left_out.csv").write_text("sha256,set,file,why\nabc,fairface,train/1.jpg,measured face\n")
+    arguments = ["--out", str(tmp_path / "m.csv"), "--also", f"other={tmp_path / 'other'}"]
+    for _ in range(2):  # once more changes nothing
+        main([str(folder), *arguments, "--left-out", str(tmp_path / "left_out.csv")])
+        with open(tmp_path / "left_out.csv", newline="") as file:
+            rows = {row["sha256"]: row for row in csv.DictReader(file)}
+        expected = {hashlib.sha256(further[row]).hexdigest() for row in (10, 11, 12)} | {"abc"}
+        assert rows.keys() == expected
+        assert {row["why"] for row in rows.values()} == {"repeat", "measured face"}
 
 
 def test_groups_are_connected_components_named_by_their_smallest_member():

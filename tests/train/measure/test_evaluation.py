@@ -126,7 +126,9 @@ def test_astronaut_chips_pasted_on_pictures_agree_with_the_chip_itself(root, pre
 
     n = 6
     text = np.array([str(i) for i in range(n)])
-    chips = Chips(np.stack([chip] * n), *[np.full(n, 30.0)] * 2, np.ones(n, int), *[np.full(n, "white")] * 2, text, text)
+    chips = Chips(
+        np.stack([chip] * n), *[np.full(n, 30.0)] * 2, np.ones(n, int), *[np.full(n, "white")] * 2, text, text
+    )
     outputs = RawOutputs(root / "hf_model", None)
     on_chips = answers_of(outputs.chips("chips", chips.images), chips, outputs.config)
     assert on_chips.low[0] < on_chips.age[0] < on_chips.high[0]
