@@ -14,7 +14,7 @@ import time
 import numpy as np
 
 from benchmarks.common import write_report
-from hf_model.engines import make_engine
+from hf_model.network.engines import make_engine
 from train.measure.precisions import runnable
 
 MODEL = pathlib.Path("hf_model")

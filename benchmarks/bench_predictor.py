@@ -44,8 +44,8 @@ class Straightforward:
     def __init__(self, predictor):
         import mtcnn
 
-        from hf_model.architecture import build_model
-        from hf_model.weights import load_weights
+        from hf_model.network.architecture import build_model
+        from hf_model.network.weights import load_weights
 
         self.config = predictor.config
         self.refine = predictor.detector.refine  # a part of "the same crop"
@@ -55,8 +55,8 @@ class Straightforward:
 
     def photo(self, photo: PIL.Image.Image) -> tuple[dict, float]:
         """Box and age of the most confident face."""
-        from hf_model.alignment import cut
-        from hf_model.faces import Face, chip_square
+        from hf_model.faces.face import Face, chip_square
+        from hf_model.pictures.alignment import cut
 
         best = max(self.detector.detect_faces(np.asarray(photo)), key=lambda item: item["confidence"])
         (face,) = self.refine(photo, [Face.from_mtcnn(best)])
@@ -65,7 +65,8 @@ class Straightforward:
 
     def chip(self, chip: PIL.Image.Image) -> float:
         """Age of a chip."""
-        from hf_model.preprocessing import preprocess, resize
+        from hf_model.network.preprocessing import preprocess
+        from hf_model.pictures.resize import resize
 
         size = self.config["input"]["size"]
         answer = self.model.predict(preprocess(resize(chip, size)[None]), verbose=0)

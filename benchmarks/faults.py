@@ -26,7 +26,7 @@ SHARD_ROWS = 40
 PACKAGES = ("ray", "pyarrow", "openvino")
 RUN = """
 import sys, json, pathlib
-from hf_model.bulk import run
+from hf_model.bulk.run import run
 print(json.dumps(run(sys.argv[1], pathlib.Path(sys.argv[2]), model=sys.argv[3], workers=2, shard_rows=int(sys.argv[4]))))
 """
 # A cluster of real Ray nodes on this machine, of which one is removed while the run goes on.
@@ -34,7 +34,7 @@ CLUSTER = """
 import os, sys, json, pathlib, threading, time
 import ray
 from ray.cluster_utils import Cluster
-from hf_model.bulk import run
+from hf_model.bulk.run import run
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
 others = [cluster.add_node(num_cpus=1) for _ in range(2)]
 ray.init(address=cluster.address, log_to_driver=False)
@@ -141,7 +141,7 @@ def kills(
 
 def hostile(folder: pathlib.Path) -> dict:
     """1,000 pictures, 50 of them hostile: those of the tests' corpus that cannot be read, and files cut off anywhere."""
-    from hf_model.images import InvalidImageError, read_image
+    from hf_model.pictures.images import InvalidImageError, read_image
     from tests.corpus import make_files
 
     def unusable(path: pathlib.Path) -> bool:

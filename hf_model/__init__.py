@@ -5,15 +5,15 @@
 >>> predictor("photo.jpg")
 [Prediction(age=31.4, ...)]
 
-Importing the package loads neither TensorFlow nor MTCNN; the first ``from_pretrained`` does.
+Importing the package loads neither TensorFlow nor MTCNN; the first ``from_pretrained`` may.
 """
 
 _HOMES = {
     "AgeGenderPredictor": "predictor",
     "Analysis": "prediction",
     "Prediction": "prediction",
-    "InvalidImageError": "images",
-    "Explanation": "explain",
+    "InvalidImageError": "pictures.images",
+    "Explanation": "prediction",
     "FaceTracker": "tracking",
 }
 

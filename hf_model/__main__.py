@@ -9,8 +9,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-from .engines import ENGINES, PRECISIONS
-from .images import InvalidImageError, picture_endings
+from .network.engines import ENGINES, PRECISIONS
+from .pictures.images import InvalidImageError, picture_endings
 from .predictor import FACES, AgeGenderPredictor
 
 CHUNK = 32  # photos read ahead for one batch

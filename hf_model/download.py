@@ -1,8 +1,10 @@
-"""Where the model lies: a folder as it is, or a repo of the Hub, pulled."""
+"""Where the model lies: a folder as it is, or a repo of the Hub, pulled; and its files: read whole, written whole, hashed."""
 
+import hashlib
 import json
 import os
 import pathlib
+import tempfile
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
@@ -39,6 +41,23 @@ def read_config(folder: pathlib.Path) -> dict:
     if not path.is_file():
         raise FileNotFoundError(f"No {CONFIG_NAME} in {folder}: it is not a folder of this model.")
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def file_sha256(path: str | os.PathLike) -> str:
+    """The sha256 of a file as hexadecimal text."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_whole(path: str | os.PathLike, content: bytes | str) -> None:
+    """Writes a file, text as UTF-8; whoever reads ``path`` sees the old content or all of the new."""
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".part-") as temporary:
+        partial = pathlib.Path(temporary) / path.name
+        partial.write_bytes(data)
+        os.replace(partial, path)
 
 
 def _pull(repo: str, files: list[str], **options) -> pathlib.Path:

@@ -3,6 +3,8 @@
 The rest of the package is the folder around it.
 """
 
+import hashlib
+import importlib
 import importlib.util
 import pathlib
 import sys
@@ -52,7 +54,7 @@ class EndpointHandler:
 
     def _answers(self, values: list, faces: str, on_error: str) -> list:
         """The predictor's answers; an error in the place of what is no picture."""
-        images = sys.modules[f"{self.package.__name__}.images"]
+        images = importlib.import_module(f"{self.package.__name__}.pictures.images")
         pictures: list = []
         for value in values:
             try:  # text is base64, everything else as it is
@@ -67,16 +69,35 @@ class EndpointHandler:
 
 
 def load_package(folder: pathlib.Path):
-    """The package that a model repo is, whatever its folder is called."""
-    name = "hf_model"
-    if name in sys.modules and pathlib.Path(sys.modules[name].__file__ or "").resolve().parent == folder:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(
-        name, folder / "__init__.py", submodule_search_locations=[str(folder)]
-    )
-    if spec is None or spec.loader is None:
+    """The package that a model repo is, whatever its folder is called; two folders are two packages.
+
+    Raises:
+        FileNotFoundError: the folder is none.
+    """
+    folder = pathlib.Path(folder).resolve()
+    if not (folder / "__init__.py").is_file():
         raise FileNotFoundError(f"{folder} is not the folder of this model: it has no __init__.py.")
-    package = importlib.util.module_from_spec(spec)
-    sys.modules[name] = package
-    spec.loader.exec_module(package)
-    return package
+    # One that was imported from there in the plain way stays the only one.
+    plain = sys.modules.get("hf_model")
+    if plain is not None and pathlib.Path(plain.__file__ or "").resolve().parent == folder:
+        return plain
+    name = f"hf_model_{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
+    if name not in sys.modules:
+        locations = [str(folder)]
+        spec = importlib.util.spec_from_file_location(
+            name, folder / "__init__.py", submodule_search_locations=locations
+        )
+        assert spec is not None
+        assert spec.loader is not None
+        package = sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(package)
+    return sys.modules[name]
+
+
+def restore(folder: str, module: str, name: str, arguments: tuple, attributes: dict):
+    """An object that was pickled by :class:`hf_model.portable.Portable`."""
+    package = load_package(pathlib.Path(folder))
+    made = importlib.import_module(f"{package.__name__}.{module}").__dict__[name]
+    thing = made.__new__(made, *arguments)
+    thing.__dict__.update(attributes)
+    return thing

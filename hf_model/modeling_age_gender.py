@@ -1,34 +1,20 @@
 """The model class that transformers' AutoModel finds: a thin coat around the predictor.
 
-transformers' ``pipeline`` wants a model with a handful of PyTorch-like members. The network itself
-stays Keras on TensorFlow; PyTorch is needed by ``pipeline`` alone and never by this model.
-
-transformers 4.57 copies from a local folder only the files that this one imports directly, so all
-files of the package that are needed stand here.
+transformers' ``pipeline`` wants a model with a handful of PyTorch-like members. PyTorch is needed by ``pipeline`` alone and
+never by this model. This file imports nothing of the package beside it: transformers copies it away alone, and it loads
+the folder that it came from as a package.
 """
 
-from .ahead import calls_ahead  # noqa: F401
-from .alignment import cut  # noqa: F401
-from .architecture import build_model  # noqa: F401
-from .cascade import Cascade  # noqa: F401
-from .configuration_age_gender import AgeGenderConfig
-from .detection import FaceDetector  # noqa: F401
-from .download import find_model  # noqa: F401
-from .engines import make_engine  # noqa: F401
-from .explain import Explanation  # noqa: F401
-from .faces import Face  # noqa: F401
-from .folding import run_model  # noqa: F401
-from .graph_files import network_file  # noqa: F401
-from .graphs import network_graph  # noqa: F401
-from .images import read_image  # noqa: F401
-from .keras_engine import KerasEngine  # noqa: F401
-from .looking import Looker  # noqa: F401
-from .prediction import Prediction  # noqa: F401
-from .predictor import AgeGenderPredictor
-from .preprocessing import preprocess  # noqa: F401
-from .quality import measure_quality  # noqa: F401
-from .quantized import QuantizedGraph  # noqa: F401
-from .weights import load_weights  # noqa: F401
+import importlib.util
+import json
+import os
+import pathlib
+
+import huggingface_hub
+from transformers import AutoConfig
+
+# Written by `make publish`: the files of the package, which are fetched where the repo is not a folder.
+FILE_LIST = "package_files.json"
 
 
 class PreTrainedModel:
@@ -36,9 +22,9 @@ class PreTrainedModel:
 
 
 class AgeGenderModel(PreTrainedModel):
-    """What AutoModel returns: ``predictor`` does the work."""
+    """What AutoModel returns: ``predictor`` does the work, ``package`` is the code that it came with."""
 
-    config_class = AgeGenderConfig
+    config_class = None
     main_input_name = "pixel_values"
     framework = "pt"
     device = "cpu"
@@ -46,20 +32,46 @@ class AgeGenderModel(PreTrainedModel):
     hf_device_map = None
     _auto_class = None
 
-    def __init__(self, config: AgeGenderConfig, predictor: AgeGenderPredictor):
+    def __init__(self, config, predictor, package):
         self.config = config
         self.predictor = predictor
+        self.package = package
 
     @classmethod
-    def from_pretrained(cls, name_or_path, *args, config=None, revision=None, token=None, cache_dir=None, **kwargs):
-        """Loads from a folder or a Hub repo; other keyword arguments of transformers have no meaning here."""
-        options = {"revision": revision, "token": token, "cache_dir": cache_dir}
+    def from_pretrained(
+        cls,
+        name_or_path,
+        *args,
+        config=None,
+        revision=None,
+        token=None,
+        cache_dir=None,
+        local_files_only=False,
+        **kwargs,
+    ):
+        """Loads from a folder or a Hub repo; other keyword arguments of transformers have no meaning here.
+
+        The code is that of the repo and commit that this file was loaded from; ``revision`` says which configuration and
+        weights.
+
+        Raises:
+            FileNotFoundError: a part is missing.
+        """
+        options = {"revision": revision, "token": token, "cache_dir": cache_dir, "local_files_only": local_files_only}
         if config is None:
-            config = AgeGenderConfig.from_pretrained(name_or_path, **options)
-        return cls(config, AgeGenderPredictor.from_pretrained(name_or_path, **options))
+            config = AutoConfig.from_pretrained(name_or_path, trust_remote_code=True, **options)
+        if os.path.isdir(name_or_path):
+            package = load_package(pathlib.Path(name_or_path))
+        else:
+            del options["revision"]
+            package = load_package(fetch_package(*code_source(cls.__module__, str(name_or_path), config), **options))
+        predictor = package.AgeGenderPredictor.from_pretrained(
+            name_or_path, revision=revision, token=token, cache_dir=cache_dir, local_files_only=local_files_only
+        )
+        return cls(config, predictor, package)
 
     def __call__(self, images, **options):
-        """What the predictor answers, see :meth:`hf_model.predictor.AgeGenderPredictor.__call__`."""
+        """What the predictor answers, see ``AgeGenderPredictor.__call__``."""
         return self.predictor(images, **options)
 
     @classmethod
@@ -74,3 +86,42 @@ class AgeGenderModel(PreTrainedModel):
 
     def can_generate(self):
         return False
+
+
+def code_source(module: str, name: str, config) -> tuple[str, str | None]:
+    """The repo that code was loaded from, and its commit.
+
+    Args:
+        module: of this file, as transformers calls it: ``transformers_modules.USER.REPO.COMMIT.modeling_age_gender``.
+        name: of the model's repo.
+        config: its ``auto_map`` may name another repo for the code, as ``repo--module.class``.
+    """
+    commit = module.split(".")[-2] if module.count(".") >= 2 else None
+    reference = (getattr(config, "auto_map", None) or {}).get("AutoModel", "")
+    repo = reference.partition("--")[0] if "--" in reference else name
+    return repo, commit if commit and len(commit) == 40 else None
+
+
+def fetch_package(repo: str, commit: str | None, **options) -> pathlib.Path:
+    """The folder with the package's files of a repo at a commit: exactly those that its list names.
+
+    Raises:
+        FileNotFoundError: the list, or a file that it names, is missing.
+    """
+    listed = huggingface_hub.hf_hub_download(repo, FILE_LIST, revision=commit, **options)
+    names = json.loads(pathlib.Path(listed).read_text(encoding="utf-8"))
+    folder = pathlib.Path(huggingface_hub.snapshot_download(repo, revision=commit, allow_patterns=names, **options))
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise FileNotFoundError(f"{repo} at {commit} lacks {', '.join(missing)} of its {FILE_LIST}; pull it again.")
+    return folder
+
+
+def load_package(folder: pathlib.Path):
+    """The package in a folder, by its ``handler.py``."""
+    spec = importlib.util.spec_from_file_location("age_gender_handler", folder / "handler.py")
+    assert spec is not None
+    assert spec.loader is not None
+    handler = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(handler)
+    return handler.load_package(folder)

@@ -1,35 +1,13 @@
 """The custom task of ``transformers.pipeline``, under the name that the Hub prints, "image-classification": a thin door.
 
-The imports beyond the pipeline's own are for transformers 4.57, see ``modeling_age_gender.py``.
+It imports nothing of the package beside it, see ``modeling_age_gender.py``: what it needs, it takes from its model.
 """
 
+import importlib
 import importlib.util
 import warnings
 
 from transformers import Pipeline
-
-from .ahead import calls_ahead  # noqa: F401
-from .alignment import cut  # noqa: F401
-from .architecture import build_model  # noqa: F401
-from .cascade import Cascade  # noqa: F401
-from .detection import FaceDetector  # noqa: F401
-from .download import find_model  # noqa: F401
-from .engines import make_engine  # noqa: F401
-from .explain import Explanation  # noqa: F401
-from .faces import Face  # noqa: F401
-from .folding import run_model  # noqa: F401
-from .graph_files import network_file  # noqa: F401
-from .graphs import network_graph  # noqa: F401
-from .images import read_image  # noqa: F401
-from .keras_engine import KerasEngine  # noqa: F401
-from .looking import Looker  # noqa: F401
-from .prediction import Prediction  # noqa: F401
-from .predictor import AgeGenderPredictor  # noqa: F401
-from .preprocessing import preprocess  # noqa: F401
-from .quality import measure_quality  # noqa: F401
-from .quantized import QuantizedGraph  # noqa: F401
-from .web_pictures import is_stream, picture_of
-from .weights import load_weights  # noqa: F401
 
 # Else transformers fails later, with a NameError.
 if importlib.util.find_spec("torch") is None:
@@ -75,16 +53,21 @@ class AgeGenderPipeline(Pipeline):
         options.setdefault("batch_size", self._batch_size or 32)
         if isinstance(images, (list, tuple)):
             return self._answers(images, options)
-        if is_stream(images):
+        if self._web_pictures.is_stream(images):
             return self._stream(images, options)
         return self._answers([images], options | {"on_error": options.get("on_error", "raise")})[0]
+
+    @property
+    def _web_pictures(self):
+        """The module of the model's package that reads what pipelines are given."""
+        return importlib.import_module(f"{self.model.package.__name__}.pictures.web_pictures")
 
     def _answers(self, images, options) -> list:
         """Results for several inputs; with ``on_error="return"`` an error is in its input's place."""
         pictures = []
         for image in images:
             try:
-                pictures.append(picture_of(image))
+                pictures.append(self._web_pictures.picture_of(image))
             except ValueError as error:
                 if options.get("on_error", "raise") == "raise":
                     raise
@@ -109,16 +92,13 @@ class AgeGenderPipeline(Pipeline):
         return {}, {key: value for key, value in given.items() if value is not None}, {}
 
     def preprocess(self, image):
-        return {"image": picture_of(image)}
+        return {"image": self._web_pictures.picture_of(image)}
 
     def _forward(self, inputs, **options):
         return self.model.predictor(inputs["image"], **options)
 
     def postprocess(self, result):
-        """Prediction dicts; an ``InvalidImageError`` stays what it is.
-
-        By kind and not by class: transformers may load this file's package and the model's twice.
-        """
+        """Prediction dicts; an ``InvalidImageError`` stays what it is."""
         if isinstance(result, Exception):
             return result
         return [face.to_dict() for face in result]

@@ -6,12 +6,14 @@ import math
 import numpy as np
 import PIL.Image
 
-from .faces import Face
-from .quality import warnings_of
+from .faces.face import Face
+from .faces.quality import warnings_of
+from .pictures.alignment import Square
+from .portable import Portable
 
 
 @dataclasses.dataclass(frozen=True)
-class Prediction:
+class Prediction(Portable):
     """One face.
 
     ``age`` in years, never negative; ``age_interval`` the range that holds the labelled age for 80 %
@@ -20,7 +22,7 @@ class Prediction:
     to 1; ``box`` the detector's box in whole pixels of the upright image, None for ``faces="none"``;
     ``detection_score`` 0 to 1, None likewise; ``rotation``: by how many degrees, 0, 90, 180 or 270, the photo had
     to be turned counter-clockwise for the face to be found (the box is in pixels of the photo as it was given);
-    ``quality``: what the picture is worth, see :func:`hf_model.quality.measure_quality`; ``warnings``: sentences, each
+    ``quality``: what the picture is worth, see :func:`hf_model.faces.quality.measure_quality`; ``warnings``: sentences, each
     earned by a measured rise of the error; ``age_distribution`` 117 probabilities, of the ages 0 to 116, None where
     the model has none (it takes no part in comparing or printing).
     """
@@ -49,7 +51,7 @@ class Prediction:
 
 
 @dataclasses.dataclass(frozen=True)
-class Analysis:
+class Analysis(Portable):
     """One photo's answer with what it rests on.
 
     ``predictions``: one a face, in the order asked for; ``crops``: for each of them what the network was
@@ -59,6 +61,27 @@ class Analysis:
     predictions: list[Prediction]
     crops: list[PIL.Image.Image]
     found: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Explanation(Portable):
+    """One face's answer with the map of what it rests on.
+
+    ``prediction``: the answer; ``crop``: what the network was shown, a square RGB picture; ``heatmap``: float32 of the
+    crop's size, for gender 0 to 1, the evidence for the side that is called, for age -1 (younger) to 1 (older);
+    ``square``: where the crop lies on the upright photo, None for a chip.
+    """
+
+    prediction: Prediction
+    crop: PIL.Image.Image
+    heatmap: np.ndarray
+    square: Square | None = None
+
+
+def logit(probability):
+    """The log odds of a probability, or of an array of them, kept off 0 and 1."""
+    clipped = np.clip(probability, 1e-7, 1 - 1e-7)
+    return np.log(clipped / (1 - clipped))
 
 
 def decide_gender(female_probability: float, male_below: float, female_above: float) -> str:
@@ -84,9 +107,7 @@ def calibrated(female_probability: float, calibration: dict | None) -> float:
     """
     if not calibration:
         return female_probability
-    probability = min(max(female_probability, 1e-7), 1 - 1e-7)
-    logit = math.log(probability / (1 - probability)) / calibration["temperature"] + calibration["shift"]
-    return 1 / (1 + math.exp(-logit))
+    return 1 / (1 + math.exp(-(float(logit(female_probability)) / calibration["temperature"] + calibration["shift"])))
 
 
 def sharpened(distribution: np.ndarray, power: np.ndarray | float) -> np.ndarray:
@@ -130,7 +151,7 @@ def age_interval(
         age: predicted age.
         distribution: (117,) probabilities of the whole years, or None.
         calibration: as ``python -m train.measure.calibrate`` measured it.
-        sharpness: of the picture, see :func:`hf_model.quality.measure`; None where it was not measured.
+        sharpness: of the picture, see :func:`hf_model.faces.quality.measure`; None where it was not measured.
     """
     if not calibration:
         return None
@@ -140,11 +161,28 @@ def age_interval(
         return None
     else:
         power = power_of(np.nan if sharpness is None else sharpness, calibration)
-        places = places_in(np.asarray(distribution, float), power)
-        inside = (places >= calibration["lowest"]) & (places <= calibration["highest"])
-        years = np.flatnonzero(inside)
-        ends = [float(years[0]), float(years[-1])] if len(years) else [age, age]
+        places = places_in(np.asarray(distribution, float), power)[None]
+        low, high = range_ends(
+            places, np.array([age]), np.array(calibration["lowest"]), np.array(calibration["highest"])
+        )
+        return float(low[0]), float(high[0])
     return min(ends[0], age), max(ends[1], age)
+
+
+def range_ends(
+    places: np.ndarray, age: np.ndarray, lowest: np.ndarray, highest: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """``low`` and ``high`` (N,) years of the ranges of many faces: the first and last age whose place is in the belt.
+
+    Args:
+        places: (N, 117) of all ages, from :func:`places_in`.
+        age: (N,) predicted ages, which a range always holds.
+        lowest, highest: (117,) between which the places of a range's ages are.
+    """
+    inside = (places >= lowest) & (places <= highest)
+    some = inside.any(axis=1)
+    first, last = np.argmax(inside, axis=1), inside.shape[1] - 1 - np.argmax(inside[:, ::-1], axis=1)
+    return np.minimum(np.where(some, first, age), age), np.maximum(np.where(some, last, age), age)
 
 
 def make_prediction(
@@ -158,7 +196,7 @@ def make_prediction(
     """The answer in one row of the network's outputs.
 
     Args:
-        outputs: by name, see :data:`hf_model.keras_engine.Forward`.
+        outputs: by name, see :data:`hf_model.network.engine.Forward`.
         row: which of them.
         config: the content of ``config.json``.
         face: as it was found in a photo of that width and height; None for a chip.

@@ -6,27 +6,29 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 import PIL.Image
 
-from .ahead import calls_ahead
-from .detection import FaceDetector
 from .download import find_model, read_config
-from .engines import choose_engine, graph_wanted, make_engine
-from .explain import TARGETS, Explanation, heat_map, read_heads
-from .faces import Face
-from .images import InvalidImageError, is_many, read_image
-from .keras_engine import Engine, Forward, KerasEngine
-from .looking import Looker, Shown, View
-from .prediction import Analysis, Prediction, make_prediction
-from .preprocessing import preprocess
+from .faces.cropping import FaceCrop, FaceCropper, FoundFaces
+from .faces.detector import DetectorSettings, FaceDetector
+from .faces.face import Face
+from .network.engine import Engine, Forward
+from .network.engines import choose_engine, graph_wanted, make_engine
+from .network.heat_maps import TARGETS, heat_map, read_heads
+from .network.keras_engine import KerasEngine
+from .network.preprocessing import preprocess
+from .pictures.images import InvalidImageError, is_many, read_image
+from .pictures.reading_ahead import calls_ahead
+from .portable import Portable
+from .prediction import Analysis, Explanation, Prediction, make_prediction
 
 FACES = ("most_confident", "largest", "all", "none")
 # A call's crops go through the network in batches of these shapes, the largest first, so that nothing is retraced and
 # nothing padded. 32 takes more memory and gained a few per cent on one processor, and lost a tenth on another
 # (benchmarks/predictor.json).
 BATCH_SHAPES = (8, 4, 2, 1)
-MOST_LOOKERS = 4  # photos that are read and searched beside each other; each is in memory
+MOST_READERS = 4  # photos that are read and searched beside each other; each is in memory
 
 
-class AgeGenderPredictor:
+class AgeGenderPredictor(Portable):
     """Predicts age and perceived gender for the faces in photos.
 
     Make one with :meth:`from_pretrained`; it may be shared between threads. ``engine`` says what runs,
@@ -49,9 +51,9 @@ class AgeGenderPredictor:
         self.engine = str(engine)
         self._folder = folder
         self._heads: dict[str, np.ndarray] = {}
-        self._lookers = min(engine.threads or os.cpu_count() or 1, MOST_LOOKERS)
-        self.detector = FaceDetector(**config["detection"], engine=engine)
-        self._looker = Looker(config, self.detector)
+        self._readers = min(engine.threads or os.cpu_count() or 1, MOST_READERS)
+        self.detector = FaceDetector(DetectorSettings.from_config(config["detection"]), engine.detector)
+        self._cropper = FaceCropper(config, self.detector)
         self._forward = forward
 
     @classmethod
@@ -62,6 +64,7 @@ class AgeGenderPredictor:
         revision: str | None = None,
         token: str | bool | None = None,
         cache_dir: str | os.PathLike | None = None,
+        local_files_only: bool = False,
         engine: str = "keras",
         precision: str = "auto",
         threads: int | None = None,
@@ -73,6 +76,7 @@ class AgeGenderPredictor:
             revision: branch, tag or commit of the repo.
             token: for private repos; by default the stored login.
             cache_dir: where downloads are kept.
+            local_files_only: ask no Hub: what was pulled before must do.
             engine: ``"keras"`` (on TensorFlow); ``"onnx"`` (ONNX Runtime) or ``"openvino"``, on a graph that is
                 published with the weights or built from them once and kept in huggingface_hub's assets cache; or
                 ``"auto"``: the fastest of these that is installed and whose graph is there.
@@ -88,7 +92,8 @@ class AgeGenderPredictor:
         """
         made = None if engine == "auto" else make_engine(engine, precision, threads)
         wanted = graph_wanted(made, precision)
-        folder = find_model(name_or_path, wanted, revision=revision, token=token, cache_dir=cache_dir)
+        options = {"revision": revision, "token": token, "cache_dir": cache_dir, "local_files_only": local_files_only}
+        folder = find_model(name_or_path, wanted, **options)
         config = read_config(folder)
         made = made or choose_engine(config, folder, precision, threads)
         return cls(config, made.load(config, folder), made, folder)
@@ -98,7 +103,7 @@ class AgeGenderPredictor:
 
         Args:
             images: a path, bytes, binary file, PIL image or uint8 array, see
-                :func:`hf_model.images.read_image`; or a list (or tuple, or generator) of these.
+                :func:`hf_model.pictures.images.read_image`; or a list (or tuple, or generator) of these.
             faces: ``"most_confident"`` (of equally sure ones the largest), ``"largest"``, ``"all"`` (the most
                 confident first), or ``"none"``: the photo is a face chip already and no detector runs.
             batch_size: how many crops are gathered before they go through the network, at most.
@@ -133,16 +138,16 @@ class AgeGenderPredictor:
             ValueError: an unknown option.
         """
         _check_faces(faces)
-        view = self._looker.look(image, faces)
-        shown = [self._looker.show(view, face) for face in view.faces]
-        return Analysis(self._predict(shown, 32), [PIL.Image.fromarray(one.pixels) for one in shown], view.found)
+        found = self._cropper.find(image, faces)
+        shown = [self._cropper.prepare(found, face) for face in found.faces]
+        return Analysis(self._predict(shown, 32), [PIL.Image.fromarray(one.pixels) for one in shown], found.count)
 
     def explain(self, image, *, target: str = "age", faces: str = "most_confident") -> list[Explanation]:
         """Predicts for one photo as a call does, and shows for each face where the network looked.
 
         Args:
             image, faces: as in a call.
-            target: ``"age"`` or ``"gender"``, see :class:`hf_model.explain.Explanation`.
+            target: ``"age"`` or ``"gender"``, see :class:`hf_model.prediction.Explanation`.
 
         Raises:
             InvalidImageError: a photo that cannot be used.
@@ -151,8 +156,8 @@ class AgeGenderPredictor:
         _check_faces(faces)
         if target not in TARGETS:
             raise ValueError(f"target={target!r}: pass one of {', '.join(map(repr, TARGETS))}.")
-        view = self._looker.look(image, faces)
-        shown = [self._looker.show(view, face) for face in view.faces]
+        found = self._cropper.find(image, faces)
+        shown = [self._cropper.prepare(found, face) for face in found.faces]
         if not shown:
             return []
         outputs = self._run(np.stack([one.pixels for one in shown]), 32)
@@ -161,7 +166,7 @@ class AgeGenderPredictor:
             prediction = self._answer(outputs, row, one)
             female = prediction.female_probability >= 0.5
             heat = heat_map(outputs[f"{target}_map"][row], self.heads(), target, female, self.size)
-            made.append(Explanation(prediction, PIL.Image.fromarray(one.pixels), heat, self._looker.square(one.face)))
+            made.append(Explanation(prediction, PIL.Image.fromarray(one.pixels), heat, self._cropper.square(one.face)))
         return made
 
     def heads(self) -> dict[str, np.ndarray]:
@@ -186,12 +191,12 @@ class AgeGenderPredictor:
         Raises:
             InvalidImageError: a photo that cannot be used.
         """
-        view = self._looker.look(image, faces)
-        return [(face, self._looker.crop(view, face)) for face in view.faces]
+        found = self._cropper.find(image, faces)
+        return [(face, self._cropper.crop(found, face)) for face in found.faces]
 
     def warm_up(self) -> None:
         """Loads the detector and runs everything once, so that the first answer does not wait."""
-        self.detector(PIL.Image.new("RGB", (self.detector.working_size,) * 2, "gray"))
+        self.detector(PIL.Image.new("RGB", (self.detector.settings.working_size,) * 2, "gray"))
         for shape in BATCH_SHAPES:
             self._run(np.zeros((shape, self.size, self.size, 3), np.uint8), shape)
 
@@ -202,7 +207,7 @@ class AgeGenderPredictor:
 
     def _predict_many(self, images: Iterable, faces: str, batch_size: int, on_error: str) -> list:
         results: list = []
-        waiting: list[tuple[int, Shown]] = []  # the photo's place in results, and a face not yet answered
+        waiting: list[tuple[int, FaceCrop]] = []  # the photo's place in results, and a face not yet answered
 
         def answer_waiting() -> None:
             answers = self._predict([shown for _, shown in waiting], batch_size)
@@ -210,12 +215,12 @@ class AgeGenderPredictor:
                 results[index].append(prediction)
             waiting.clear()
 
-        for index, look in enumerate(self._looked_at(images, faces)):
+        for index, find in enumerate(self._find_ahead(images, faces)):
             try:
-                view = look()
+                found = find()
                 results.append([])
-                for face in view.faces:
-                    waiting.append((index, self._looker.show(view, face)))
+                for face in found.faces:
+                    waiting.append((index, self._cropper.prepare(found, face)))
                     if len(waiting) >= batch_size:  # inside a photo too: a crowd's memory is bounded
                         answer_waiting()
             except InvalidImageError as error:
@@ -225,21 +230,21 @@ class AgeGenderPredictor:
         answer_waiting()
         return results
 
-    def _looked_at(self, images: Iterable, faces: str) -> Iterator[Callable[[], View]]:
+    def _find_ahead(self, images: Iterable, faces: str) -> Iterator[Callable[[], FoundFaces]]:
         """For each image, in order, what gives or raises its picture and the faces asked for.
 
         Of several images some are read and searched ahead, beside each other and beside the network.
         """
-        return calls_ahead(lambda image: self._looker.look(image, faces), images, self._lookers)
+        return calls_ahead(lambda image: self._cropper.find(image, faces), images, self._readers)
 
-    def _predict(self, shown: list[Shown], batch_size: int) -> list[Prediction]:
+    def _predict(self, shown: list[FaceCrop], batch_size: int) -> list[Prediction]:
         """The answers for faces, in their order."""
         if not shown:
             return []
         outputs = self._run(np.stack([one.pixels for one in shown]), batch_size)
         return [self._answer(outputs, row, one) for row, one in enumerate(shown)]
 
-    def _answer(self, outputs: dict[str, np.ndarray], row: int, one: Shown) -> Prediction:
+    def _answer(self, outputs: dict[str, np.ndarray], row: int, one: FaceCrop) -> Prediction:
         return make_prediction(outputs, row, self.config, one.face, one.photo, one.quality)
 
     def _run(self, pixels: np.ndarray, batch_size: int) -> dict[str, np.ndarray]:

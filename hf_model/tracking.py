@@ -10,7 +10,8 @@ import math
 
 import numpy as np
 
-from .prediction import Prediction, age_interval, decide_gender
+from .faces.boxes import box_overlap
+from .prediction import Prediction, age_interval, decide_gender, logit
 from .predictor import AgeGenderPredictor
 
 LEAST_OVERLAP = 0.3
@@ -84,7 +85,7 @@ class FaceTracker:
         """Which of the found faces, by their place, is which known one: pairs by falling overlap."""
         pairs = sorted(
             (
-                (overlap(track.box, prediction.box), place, number)
+                (box_overlap(track.box, prediction.box), place, number)
                 for place, prediction in enumerate(found)
                 for number, track in enumerate(self.tracks)
                 if prediction.box is not None
@@ -101,8 +102,8 @@ class FaceTracker:
 
     def _new(self, prediction: Prediction) -> Track:
         box = prediction.box or {"xmin": 0, "ymin": 0, "xmax": 0, "ymax": 0}
-        logit = _logit(prediction.female_probability)
-        track = Track(self._next, box, logit, prediction.age, prediction.age_distribution)
+        odds = float(logit(prediction.female_probability))
+        track = Track(self._next, box, odds, prediction.age, prediction.age_distribution)
         self._next += 1
         self.tracks.append(track)
         return track
@@ -111,7 +112,7 @@ class FaceTracker:
         track.frames += 1
         kept = min(self.memory, 1 - 1 / track.frames)  # the plain mean of the first few frames
         track.box, track.missed = prediction.box or track.box, 0
-        track.logit = kept * track.logit + (1 - kept) * _logit(prediction.female_probability)
+        track.logit = kept * track.logit + (1 - kept) * float(logit(prediction.female_probability))
         track.age = kept * track.age + (1 - kept) * prediction.age
         if track.distribution is not None and prediction.age_distribution is not None:
             track.distribution = kept * track.distribution + (1 - kept) * prediction.age_distribution
@@ -129,17 +130,3 @@ class FaceTracker:
             female_probability=female,
             age_distribution=track.distribution,
         )
-
-
-def overlap(one: dict[str, int], other: dict[str, int]) -> float:
-    """Intersection over union of two boxes."""
-    width = min(one["xmax"], other["xmax"]) - max(one["xmin"], other["xmin"])
-    height = min(one["ymax"], other["ymax"]) - max(one["ymin"], other["ymin"])
-    shared = max(width, 0) * max(height, 0)
-    areas = sum((box["xmax"] - box["xmin"]) * (box["ymax"] - box["ymin"]) for box in (one, other))
-    return shared / max(areas - shared, 1)
-
-
-def _logit(probability: float) -> float:
-    clipped = min(max(probability, 1e-6), 1 - 1e-6)
-    return math.log(clipped / (1 - clipped))

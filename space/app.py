@@ -10,10 +10,10 @@ from components import Page
 from demo import CONCURRENCY, Demo
 from estimate import build_estimate
 from live import build_live
-from look import CSS, theme
 from poke import build_poke
 from presentation import message
 from programs import build_programs
+from theme import CSS, theme
 
 FILE_LIFETIME = int(os.environ.get("FILE_LIFETIME_SECONDS", "300"))
 WAITING = 32

@@ -3,7 +3,6 @@
 import concurrent.futures
 import dataclasses
 import importlib
-import importlib.util
 import os
 import traceback
 from collections.abc import Callable
@@ -17,10 +16,6 @@ from presentation import draw_faces, shown_size
 REQUEST_SECONDS = int(os.environ.get("REQUEST_SECONDS", "30"))
 CONCURRENCY = 2  # a Space on CPU basic has two cores
 TARGETS = ("age", "gender")
-OLD_CODE = (
-    "The pulled model's code is version {version}, which has no {what}: publish it anew with this Space's version."
-)
-PARTS = {"explain": "heat maps", "changes": "tab “Poke it”", "tracking": "tab “Live”"}  # modules, and what wants them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,37 +75,18 @@ class Demo:
             traceback.print_exc()
             self.problem = f"The model could not be loaded: {error}"
 
-    @property
-    def explains(self) -> bool:
-        """Whether the pulled code can show where the network looked."""
-        return hasattr(self.predictor, "explain")
-
-    @property
-    def model_version(self) -> str:
-        """The version of the pulled model repo."""
-        return (self.predictor.config if self.predictor else {}).get("model_version", "unknown")
-
     def part(self, module: str):
-        """A module of the pulled model repo.
-
-        Raises:
-            ValueError: its code is too old to have it.
-        """
-        try:
-            return importlib.import_module(f"hf_model.{module}")
-        except ImportError:
-            raise ValueError(OLD_CODE.format(version=self.model_version, what=module)) from None
+        """A module of the pulled model repo, by its name in the package."""
+        return importlib.import_module(f"hf_model.{module}")
 
     def versions(self) -> str:
-        """A line for the page's foot: its version and the model's, and what the model's code is too old for."""
+        """A line for the page's foot: its version and the model's."""
         page, (repo, revision) = page_version(), chosen_model()
         line = f"Page {page or 'of this checkout'} · model {repo or 'of this checkout'}{f' at {revision}' if revision else ''}"
-        if self.problem:
-            return line
-        missing = [title for module, title in PARTS.items() if importlib.util.find_spec(f"hf_model.{module}") is None]
-        line += f", version {self.model_version}"
         return (
-            f"{line}. {OLD_CODE.format(version=self.model_version, what=' and no '.join(missing))}" if missing else line
+            line
+            if self.predictor is None
+            else f"{line}, version {self.predictor.config.get('model_version', 'unknown')}"
         )
 
     def within_time(self, call: Callable, *arguments):
@@ -144,29 +120,12 @@ class Demo:
     def _analyse(self, photo, all_faces: bool, targets: tuple[str, ...]) -> Answer:
         image = self.read(photo)
         which = "all" if all_faces else "most_confident"
-        predictions, crops, found = self._faces(image, which)
-        maps: list[dict] = [{} for _ in predictions]
+        analysis = self.predictor.analyse(image, faces=which)
+        maps: list[dict] = [{} for _ in analysis.predictions]
         squares: list = [None] * len(maps)
-        if self.explains and predictions:
-            for target in targets:
-                for place, explained in enumerate(self.predictor.explain(image, target=target, faces=which)):
-                    maps[place][target], squares[place] = explained.heatmap, explained.square
-        dicts = [_as_dict(prediction) for prediction in predictions]
-        rows = zip(dicts, crops, maps, squares, strict=True)
-        return Answer(image, [Face(*row) for row in rows], found)
-
-    def _faces(self, image: PIL.Image.Image, which: str) -> tuple[list, list[PIL.Image.Image], int]:
-        """Predictions, what the network was shown for each, and how many faces there are."""
-        if hasattr(self.predictor, "analyse"):
-            analysis = self.predictor.analyse(image, faces=which)
-            return analysis.predictions, analysis.crops, analysis.found
-        predictions, crops = self.predictor(image, faces=which), self.predictor.crops(image, faces="all")  # 0.1.0
-        return predictions, [crop for _, crop in crops[: len(predictions)]], len(crops)
-
-
-def _as_dict(prediction) -> dict:
-    """A prediction with its distribution, where the pulled code has one."""
-    try:
-        return prediction.to_dict(distribution=True)
-    except TypeError:
-        return prediction.to_dict()
+        for target in targets if maps else ():
+            for place, explained in enumerate(self.predictor.explain(image, target=target, faces=which)):
+                maps[place][target], squares[place] = explained.heatmap, explained.square
+        dicts = [prediction.to_dict(distribution=True) for prediction in analysis.predictions]
+        rows = zip(dicts, analysis.crops, maps, squares, strict=True)
+        return Answer(image, [Face(*row) for row in rows], analysis.found)

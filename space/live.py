@@ -36,7 +36,7 @@ class Watch:
         return time.monotonic() - self.moved_at > STILL_SECONDS
 
 
-def look(demo: Demo, frame: np.ndarray, watch: Watch) -> str:
+def answer_frame(frame: np.ndarray, watch: Watch) -> str:
     """One frame's faces as HTML: the picture with boxes, and a line a face with its spread over the last frames."""
     photo = PIL.Image.fromarray(frame)
     photo.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
@@ -78,7 +78,7 @@ def build_live(demo: Demo) -> None:
         try:
             if watch is None:
                 watch = Watch(demo.part("tracking").FaceTracker(demo.predictor))
-            return demo.within_time(look, demo, picture, watch), watch
+            return demo.within_time(answer_frame, picture, watch), watch
         except ValueError as error:
             return message(str(error)), watch
 

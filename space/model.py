@@ -55,18 +55,14 @@ def find_model_folder() -> pathlib.Path:
 
 
 def load_predictor(folder: pathlib.Path):
-    """The predictor of a downloaded model repo, from the package that the repo itself is, on its fastest engine.
-
-    A repo of version 0.1.0 has no choice of engines.
-    """
+    """The predictor of a downloaded model repo, from the package that the repo itself is, on its fastest engine."""
     spec = importlib.util.spec_from_file_location(
         "hf_model", folder / "__init__.py", submodule_search_locations=[str(folder)]
     )
     package = importlib.util.module_from_spec(spec)
     sys.modules["hf_model"] = package
     spec.loader.exec_module(package)
-    chosen = {"engine": "auto"} if (folder / "graph_files.py").is_file() else {}
-    return package.AgeGenderPredictor.from_pretrained(folder, **chosen)
+    return package.AgeGenderPredictor.from_pretrained(folder, engine="auto")
 
 
 def read_card(folder: pathlib.Path) -> str:

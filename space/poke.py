@@ -9,7 +9,7 @@ from charts import along_slider, figure, heat_over
 from demo import Demo
 from presentation import message
 
-# Name of the change in hf_model/changes.py, what it is called here, lowest, highest, step, and where it changes nothing.
+# Name of the change in hf_model/pictures/changes.py, what it is called here, lowest, highest, step, and where it changes nothing.
 # They are applied in this order: what moves the face first, then what covers it, light, and what a camera does.
 SLIDERS = (
     ("margin", "Crop margin, of the side", -0.2, 0.4, 0.02, 0.0),
@@ -49,7 +49,7 @@ def at(values: list[float], name: str, strength: float) -> list[float]:
 
 def poke(demo: Demo, moved: str, crop: np.ndarray, values: list[float]) -> str:
     """The altered face beside the original, both answers with their maps, and a chart along the slider that moved."""
-    changes = demo.part("changes")
+    changes = demo.part("pictures.changes")
     face = PIL.Image.fromarray(crop)
     _, title, low, high, _, _ = next(slider for slider in SLIDERS if slider[0] == moved)
     place = float(values[[slider[0] for slider in SLIDERS].index(moved)])
@@ -83,7 +83,7 @@ def said(prediction) -> str:
 
 def fragile(demo: Demo, crop: np.ndarray) -> str:
     """A sentence: which mild change moved the answer for this face most."""
-    changes = demo.part("changes")
+    changes = demo.part("pictures.changes")
     face = PIL.Image.fromarray(crop)
     pictures = [face, *(changes.CHANGES[name](face, strength) for name, strength in MILD.items())]
     first, *others = (found[0] for found in demo.predictor(pictures, faces="none"))

@@ -36,8 +36,6 @@ def build_programs(demo: Demo) -> None:
             raise refuse(ValueError(f"target={target!r}: pass one of {', '.join(TARGETS)}."))
         try:
             answer = demo.answer(photo, bool(all_faces), (target,))
-            if not demo.explains:
-                demo.part("explain")
         except ValueError as error:
             raise refuse(error) from error
         return np.asarray(answer.explained(target)), _plain(answer.predictions)
@@ -75,7 +73,7 @@ def build_programs(demo: Demo) -> None:
 
     def _answer(photo_base64: str, all_faces: bool, targets: tuple[str, ...] = ()):
         try:
-            images = demo.part("images")
+            images = demo.part("pictures.images")
             if len(photo_base64) > LONGEST_TEXT:
                 raise ValueError("This photo cannot be used: larger than 20 MB.")
             try:

@@ -22,6 +22,16 @@ def jpeg_bytes(seed: int, side: int = 64) -> bytes:
     return buffer.getvalue()
 
 
+def published_files(root: pathlib.Path) -> dict[str, bytes]:
+    """The model folder as a repo holds it, by path: all its files, and the list of those of its package."""
+    from train.release.contents import PACKAGE_LIST, package_list
+
+    folder = root / "hf_model"
+    paths = (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+    return files | {PACKAGE_LIST: package_list(files)}
+
+
 def run_script(code: str, *arguments, folder: pathlib.Path, environment: dict[str, str]) -> str:
     """What Python code prints in a fresh process started in ``folder``; a failure shows what it said."""
     command = [sys.executable, "-c", code, *map(str, arguments)]

@@ -11,7 +11,7 @@ import pytest
 from huggingface_hub.constants import HF_ASSETS_CACHE
 
 from tests.hub.server import HubServer
-from tests.support import jpeg_bytes
+from tests.support import jpeg_bytes, published_files
 
 
 def snippets(text):
@@ -41,7 +41,7 @@ def place(root, astronaut, tmp_path_factory):
     for number in range(40):
         name = f"{20 + number}_{number % 2}_{number % 5}_20170101{number:09d}.jpg.chip.jpg"
         (folder / "UTKFace" / name).write_bytes(jpeg_bytes(number))
-    files = {path.name: path.read_bytes() for path in (root / "hf_model").iterdir() if path.is_file()}
+    files = published_files(root)
     with HubServer() as hub:
         hub.put("model", "user/age-gender", files, tag="v0.1.0")
         environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(folder / "hf")}

@@ -17,10 +17,22 @@ ALLOWED = {
     },
     "space": {
         "gradio", "huggingface_hub", "PIL", "numpy", "matplotlib", "model", "presentation", "demo", "charts", "components",
-        "estimate", "poke", "live", "look", "programs",
+        "estimate", "poke", "live", "theme", "programs",
     },
 }  # fmt: skip
-DOORS = ("configuration_", "modeling_", "pipeline_")
+DOORS = ("configuration_", "modeling_", "pipeline_", "handler")
+# What each room of hf_model/ may import of the others: doors → predictor → faces → network → pictures → the lowest layer,
+# and bulk → predictor. "" is the predictor's layer, at the top of the folder.
+LOWEST = {"download", "portable"}
+HF_ROOMS = {
+    "lowest": set(),
+    "pictures": {"lowest"},
+    "network": {"lowest", "pictures"},
+    "faces": {"lowest", "pictures", "network"},
+    "": {"lowest", "pictures", "network", "faces"},
+    "bulk": {"lowest", "pictures", "network", "faces", ""},
+    "door": set(),
+}
 OPTIONAL = {"onnx", "onnxruntime", "openvino", "joblib", "lz4", "pillow_heif", "ray", "pyarrow", "datasets"}
 
 
@@ -51,7 +63,7 @@ def test_a_room_imports_only_what_the_design_allows(root, room):
                 allowed = allowed | (OPTIONAL if node.lineno in guarded(tree) else set())
             if name == ".":
                 assert room == "hf_model", f"{path}:{node.lineno} is a relative import"
-                assert (node.level, bool(node.module)) == (1, True), f"{path}:{node.lineno}: write 'from .x import y'"
+                assert node.module, f"{path}:{node.lineno}: write 'from .x import y'"
                 continue
             assert name in allowed, f"{path}:{node.lineno} imports {name}"
 
@@ -107,22 +119,38 @@ def test_importing_the_model_package_loads_neither_tensorflow_nor_mtcnn(root):
     assert result.stdout.strip() == "[]"
 
 
-def test_transformers_files_import_all_they_need_directly(root):
-    """transformers 4.57 copies only direct imports of these files from a local folder."""
+def room_of(parts: tuple[str, ...]) -> str:
+    """The room of a module of hf_model/ by the parts of its dotted name."""
+    if len(parts) > 1 or parts[0] in HF_ROOMS:
+        return parts[0]
+    if parts[0].startswith(DOORS):
+        return "door"
+    return "lowest" if parts[0] in LOWEST else ""
+
+
+def test_the_arrows_inside_hf_model_run_one_way(root):
     package = root / "hf_model"
+    for path in package.rglob("*.py"):
+        parts = path.relative_to(package).with_suffix("").parts
+        here = room_of(parts)
+        for name, node in imports(ast.parse(path.read_text(encoding="utf-8"))):
+            if name != ".":
+                assert name != "hf_model", f"{path}:{node.lineno}: the package may have another name"
+                continue
+            target = (*parts[: len(parts) - node.level], *node.module.split("."))
+            there = room_of(target)
+            assert (package.joinpath(*target).with_suffix(".py")).is_file() or package.joinpath(*target).is_dir(), (
+                target
+            )
+            assert there == here or there in HF_ROOMS[here], (
+                f"{path}:{node.lineno}: {here or 'the predictor'} may not import of {there or 'the predictor'}; arrows run "
+                "doors → predictor → faces → network → pictures → download, and bulk → predictor."
+            )
 
-    def direct(path):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        return {node.module for name, node in imports(tree) if name == "."}
 
-    def closure(path):
-        todo, seen = direct(path), set()
-        while todo:
-            name = todo.pop()
-            seen.add(name)
-            todo |= direct(package / f"{name}.py") - seen
-        return seen
-
-    for name in ("modeling_age_gender.py", "pipeline_age_gender.py"):
-        path = package / name
-        assert closure(path) == direct(path)
+def test_transformers_doors_import_nothing_beside_them(root):
+    """transformers copies them away alone, from a folder as from a repo."""
+    for path in (root / "hf_model").glob("*.py"):
+        if path.name.startswith(DOORS):
+            names = {name for name, _ in imports(ast.parse(path.read_text(encoding="utf-8")))}
+            assert "." not in names, path

@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_arguments(argv)
     # After the arguments, so that --help and mistakes answer at once.
     import hf_model
-    from train.config import read_config
+    from hf_model.download import read_config
     from train.data import AGES, load_chips
     from train.devices import use_devices
     from train.fit import fit
@@ -79,7 +79,7 @@ def main(argv: list[str] | None = None) -> None:
     except (ValueError, FileNotFoundError) as error:
         sys.exit(str(error))
     model_folder = pathlib.Path(hf_model.__file__).parent
-    heads = read_config(model_folder / "config.json")["heads"] | {"age_bins": len(AGES)}
+    heads = read_config(model_folder)["heads"] | {"age_bins": len(AGES)}
     try:
         devices = use_devices(args.devices, recipe)
     except ValueError as error:
@@ -142,7 +142,7 @@ def write_description(args: argparse.Namespace, recipe: "Recipe", run: "Run", fa
 
 def _named(weights: str | None) -> str | None:
     """What was given, for the run's description; a file by its name and content, wherever it lay."""
-    from train.files import file_sha256
+    from hf_model.download import file_sha256
 
     path = pathlib.Path(weights) if weights else None
     if path is None or not path.is_file():

@@ -114,7 +114,7 @@ def _move(image: np.ndarray, ranges: Augmentation, random: np.random.Generator) 
 
 def _light(image: np.ndarray, ranges: Augmentation, random: np.random.Generator) -> np.ndarray:
     """Brightness, contrast, gamma, a cast or a strong tint, little light; saturation; light from one side; grey."""
-    steps = np.arange(256, dtype=np.float32)
+    steps: np.ndarray = np.arange(256, dtype=np.float32)
     if ranges.brightness and random.random() < 0.5:
         steps = steps * (1 + random.uniform(-ranges.brightness, ranges.brightness))
     if ranges.contrast and random.random() < 0.5:
@@ -166,7 +166,9 @@ def _side_light(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
 def _jpeg(image: np.ndarray, quality: int) -> np.ndarray:
     # OpenCV's encoder takes blue first; mixing the two up would move what JPEG loses between the colours.
     data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    assert decoded is not None
+    return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
 
 
 def _camera(image: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -114,9 +114,9 @@ def main(argv: list[str] | None = None) -> None:
     if not 0 <= args.share <= 1:
         parser.error(f"--share {args.share}: from 0 (the first alone) to 1 (the second alone)")
 
-    from hf_model.weights import WeightsError, read_tensors, save_weights
+    from hf_model.download import file_sha256, write_whole
+    from hf_model.network.weights import WeightsError, read_tensors, save_weights
     from train.data import load_chips
-    from train.files import file_sha256, write_whole
     from train.model import new_model
     from train.recipe import load_recipe
     from train.run import FILES, keep_history

@@ -1,7 +1,7 @@
 """Batches of training and of validation.
 
-Everything the network sees passes :func:`hf_model.preprocessing.resize` and
-:func:`hf_model.preprocessing.preprocess`, the functions that prediction uses.
+Everything the network sees passes :func:`hf_model.pictures.resize.resize` and
+:func:`hf_model.network.preprocessing.preprocess`, the functions that prediction uses.
 """
 
 import collections
@@ -16,8 +16,9 @@ import numpy as np
 import PIL.Image
 
 from dataset_script.utkface import MAX_AGE
-from hf_model.architecture import DISTRIBUTION
-from hf_model.preprocessing import preprocess, resize
+from hf_model.network.architecture import DISTRIBUTION
+from hf_model.network.preprocessing import preprocess
+from hf_model.pictures.resize import resize
 from train.augment import augment
 from train.data import Chips, network_input
 from train.recipe import Recipe, Stage

@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import datasets
 import huggingface_hub
@@ -14,7 +15,8 @@ import numpy as np
 import PIL.Image
 
 from dataset_script.utkface import MAX_AGE, RACES, UTKFace
-from hf_model.preprocessing import preprocess, resize
+from hf_model.network.preprocessing import preprocess
+from hf_model.pictures.resize import resize
 
 SPLITS = ("train", "validation", "test")
 HOME = "utkface"
@@ -63,7 +65,7 @@ class Chips:
     ``sha256`` and ``duplicate_group`` (N,) text.
     """
 
-    images: np.ndarray | Pictures
+    images: Any
     age_low: np.ndarray
     age_high: np.ndarray
     gender: np.ndarray

@@ -9,7 +9,7 @@ import time
 import keras
 import numpy as np
 
-from hf_model.weights import save_weights
+from hf_model.network.weights import save_weights
 from train.average import WeightAverage
 from train.batches import Activations, Batches, cache_activations, rows_of_pass, steps_per_epoch
 from train.data import HOME, Chips

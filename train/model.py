@@ -5,8 +5,8 @@ import math
 import keras
 from keras import ops
 
-from hf_model.architecture import DISTRIBUTION, HEADS, backbone_layers, build_model, head_layers
-from hf_model.folding import fold, run_backbone
+from hf_model.network.architecture import DISTRIBUTION, HEADS, backbone_layers, build_model, head_layers
+from hf_model.network.folding import fold, run_backbone
 from train.losses import AgeLikelihood, OutsideHuber, inside, outside
 from train.normalization import absorb_bias, normalize
 from train.recipe import Recipe, Stage
@@ -18,7 +18,7 @@ LARGEST_GRADIENT = 10.0  # norm of one variable's
 
 
 class TrainingModel(keras.Model):
-    """Wraps a network of :func:`hf_model.architecture.build_model` for one recipe.
+    """Wraps a network of :func:`hf_model.network.architecture.build_model` for one recipe.
 
     In a stage that trains all layers every BatchNorm normalizes by the batch's own statistics, and the running ones
     follow. In the others those of the backbone are held, and folded into the kernels; those of the heads learn while the

@@ -1,4 +1,4 @@
-"""BatchNorm on each batch's own statistics, for :func:`hf_model.folding.run_backbone`.
+"""BatchNorm on each batch's own statistics, for :func:`hf_model.network.folding.run_backbone`.
 
 Keras's own layer costs a third of a training step on PyTorch, where it is computed from single operations. There
 ``torch.nn.functional.batch_norm`` does it in one, and moves the running statistics in place; TensorFlow and JAX

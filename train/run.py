@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from train.files import file_sha256, write_whole
+from hf_model.download import file_sha256, write_whole
 
 if TYPE_CHECKING:
     from train.average import WeightAverage

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import safetensors.numpy
 
-from hf_model.architecture import DISTRIBUTION
+from hf_model.network.architecture import DISTRIBUTION
 
 # Spread in years of the distribution that a plain age head is turned into: about the errors of version 0.1.0.
 FIRST_SPREAD = 6.0

@@ -8,8 +8,8 @@ import datasets
 import pyarrow.parquet
 import pytest
 
-from hf_model.bulk import run
-from hf_model.labelling import label_dataset
+from hf_model.bulk.labelling import label_dataset
+from hf_model.bulk.run import run
 from tests.hf_model.test_decoding import DEADLY
 
 

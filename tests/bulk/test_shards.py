@@ -4,8 +4,8 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from hf_model.shards import MANIFEST, Shards, finished, schema
-from hf_model.sources import SourceError
+from hf_model.bulk.shards import MANIFEST, Shards, finished, schema
+from hf_model.bulk.sources import SourceError
 
 ABOUT = {"source": "abc", "faces": "all"}
 

@@ -6,8 +6,8 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from hf_model.images import read_image
-from hf_model.sources import SourceError, fetch, list_source
+from hf_model.bulk.sources import SourceError, fetch, list_source
+from hf_model.pictures.images import read_image
 from tests.support import jpeg_bytes
 
 

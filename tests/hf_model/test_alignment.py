@@ -2,7 +2,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from hf_model.alignment import Square, cut
+from hf_model.pictures.alignment import Square, cut
 
 TURNS = {90: PIL.Image.Transpose.ROTATE_90, 180: PIL.Image.Transpose.ROTATE_180, 270: PIL.Image.Transpose.ROTATE_270}
 

@@ -4,8 +4,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from hf_model.cascade import area_resized, patches, pyramid, squared, suppressed
-from hf_model.engines import make_engine
+from hf_model.network.cascade import area_resized, patches, pyramid, squared, suppressed
+from hf_model.network.engines import make_engine
 
 
 def scenes(astronaut, count):

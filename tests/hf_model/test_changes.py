@@ -4,7 +4,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from hf_model.changes import CHANGES, UNCHANGED, hide_surround, margin, mirror, pixels, squeeze, tilt
+from hf_model.pictures.changes import CHANGES, UNCHANGED, hide_surround, margin, mirror, pixels, squeeze, tilt
 
 
 @pytest.fixture(scope="module")

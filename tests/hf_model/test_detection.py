@@ -8,9 +8,10 @@ import PIL.ImageDraw
 import PIL.ImageFilter
 import pytest
 
-from hf_model.changes import brightness, contrast
-from hf_model.detection import FaceDetector
-from hf_model.faces import LANDMARKS, Face, chip_square
+from hf_model.faces.detector import DetectorSettings, FaceDetector
+from hf_model.faces.face import LANDMARKS, Face, chip_square
+from hf_model.network.keras_engine import KerasEngine
+from hf_model.pictures.changes import brightness, contrast
 from tests.faceless import faceless_pictures
 
 QUARTERS = {90: PIL.Image.Transpose.ROTATE_90, 180: PIL.Image.Transpose.ROTATE_180, 270: PIL.Image.Transpose.ROTATE_270}
@@ -177,13 +178,16 @@ POINTS = dict(zip(LANDMARKS, [(95, 95), (105, 95), (100, 100), (96, 106), (104, 
     ],
 )
 def test_what_is_none_is_left_out(change, count):
-    detector = FaceDetector(640, 20, 0.8, 4.0, sure_level=0.98, likely_level=0.5, likely_score=0.9, most_roll=70)
+    detector = FaceDetector(
+        DetectorSettings(640, 20, 0.8, 4.0, sure_level=0.98, likely_level=0.5, likely_score=0.9, most_roll=70),
+        KerasEngine().detector,
+    )
     detector._mtcnn = OneAnswer(**{"box": [90, 90, 20, 20], "confidence": 0.99, "keypoints": POINTS, **change})
     assert len(detector(PIL.Image.new("RGB", (200, 200)))) == count
 
 
 def test_landmarks_are_refined_on_a_level_square_and_its_mirror_image():
-    detector = FaceDetector(640, 20, 0.9, 5.0)
+    detector = FaceDetector(DetectorSettings(640, 20, 0.9, 5.0), KerasEngine().detector)
     detector._mtcnn = OneAnswer(level=0.75)
     inside = Face.from_mtcnn({"box": [90, 90, 20, 20], "confidence": 0.9, "keypoints": POINTS})
     outside = inside.shifted(-500, 0)
@@ -204,7 +208,7 @@ def test_every_small_size_and_every_smallest_face_is_survived(predictor, astrona
         for size in ((side, side), (side, 3 * side)):
             predictor.detector(face_alone.resize(size))
     for smallest in (12, 20, 33, 60, 200):
-        detector = FaceDetector(640, smallest, 0.9, 4.0)
+        detector = FaceDetector(DetectorSettings(640, smallest, 0.9, 4.0), KerasEngine().detector)
         detector._mtcnn = predictor.detector.load()
         assert len(detector(astronaut)) == (smallest < 100)
 

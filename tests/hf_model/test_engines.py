@@ -8,7 +8,9 @@ import sys
 import numpy as np
 import pytest
 
-from hf_model import AgeGenderPredictor, engines, graph_files
+from hf_model import AgeGenderPredictor, download
+from hf_model.download import file_sha256
+from hf_model.network import engines, graph_files
 
 ENGINES = ("onnx", "openvino")
 # Ages in years and probabilities that an engine may differ by from Keras in float32, on noise too.
@@ -96,16 +98,16 @@ def test_a_graph_is_built_once_and_appears_whole(root, tmp_path, monkeypatch):
     pytest.importorskip("onnx")
     config = json.loads((root / "hf_model" / "config.json").read_text())
     monkeypatch.setattr(graph_files, "kept", lambda key, name: tmp_path / key / name)
-    real = graph_files.os.replace
+    real = download.os.replace
 
     def cut_off(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(graph_files.os, "replace", cut_off)
+    monkeypatch.setattr(download.os, "replace", cut_off)
     with pytest.raises(KeyboardInterrupt):
         graph_files.network_file(config, root / "hf_model", "float32")
     assert not list(tmp_path.rglob("*.onnx"))
-    monkeypatch.setattr(graph_files.os, "replace", real)
+    monkeypatch.setattr(download.os, "replace", real)
     path = graph_files.network_file(config, root / "hf_model", "float32")
     monkeypatch.setattr(graph_files, "build_network", lambda *args: pytest.fail("built again"))
     assert graph_files.network_file(config, root / "hf_model", "float32") == path
@@ -125,7 +127,7 @@ def test_a_published_graph_serves_without_weights_and_is_left_where_they_are_oth
     shutil.copy(root / "hf_model" / "model.safetensors", folder)
     published = folder / "onnx" / "model.onnx"
     assert graph_files.find_graph(config, folder, "float32")[0] != published
-    weights = graph_files.digest(folder / "model.safetensors")
+    weights = file_sha256(folder / "model.safetensors")
     (folder / "onnx" / "built_from.json").write_text(json.dumps({"model.onnx": weights}))
     assert graph_files.find_graph(config, folder, "float32") == (published, True)
 
@@ -134,7 +136,7 @@ def test_weights_that_do_not_fit_are_refused_as_by_keras(root, tmp_path, monkeyp
     pytest.importorskip("onnx")
     import safetensors.numpy
 
-    from hf_model.weights import WeightsError, read_tensors
+    from hf_model.network.weights import WeightsError, read_tensors
 
     config = json.loads((root / "hf_model" / "config.json").read_text())
     tensors = read_tensors(root / "hf_model" / "model.safetensors")

@@ -4,7 +4,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from hf_model.faces import Face, chip_square, in_order, landmark_square, merged, overlaps, roll, stands, yaw
+from hf_model.faces.face import Face, chip_square, in_order, landmark_square, merged, overlaps, roll, stands, yaw
 
 # Landmarks in a cross, the nose in its middle, the eyes at the ends of its beam.
 CENTRED = {"side": {"eyes": 1.0}, "centre": {"nose": 1.0}, "offset_x": 0.0, "offset_y": 0.0}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dataset_script.utkface import find_sources, index_files, iter_bytes, read_manifest
-from hf_model.preprocessing import resize
+from hf_model.pictures.resize import resize
 from train.measure.scenes import make_scene
 
 CHIPS = 60

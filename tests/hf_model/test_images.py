@@ -4,8 +4,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from hf_model import images
-from hf_model.images import InvalidImageError, read_image, read_reduced
+from hf_model.pictures import images
+from hf_model.pictures.images import InvalidImageError, read_image, read_reduced
 
 LIMIT = 1_000_000
 

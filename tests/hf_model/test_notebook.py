@@ -7,7 +7,7 @@ import pathlib
 import pytest
 
 from tests.hub.server import HubServer
-from tests.support import run_script
+from tests.support import published_files, run_script
 
 RUN = """
 import json, sys
@@ -36,7 +36,7 @@ def test_the_notebook_is_small_and_holds_no_output(notebook):
 def test_its_cells_run_on_the_published_repo(root, notebook, tmp_path):
     pytest.importorskip("openvino", reason="an extra that is not installed")
     pytest.importorskip("matplotlib")
-    files = {path.name: path.read_bytes() for path in (root / "hf_model").iterdir() if path.is_file()}
+    files = published_files(root)
     with HubServer() as hub:
         hub.put("model", "user/age-gender", files)
         environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_XET": "1"}

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from hf_model import FaceTracker
-from hf_model.changes import blur
+from hf_model.pictures.changes import blur
 from hf_model.prediction import Prediction, age_interval, calibrated, decide_gender, places_in
 
 THRESHOLDS = {"male_below": 0.45, "female_above": 0.55}

@@ -8,9 +8,9 @@ import PIL.Image
 import pytest
 
 from hf_model import AgeGenderPredictor, InvalidImageError
-from hf_model.images import read_image
+from hf_model.network.preprocessing import preprocess
+from hf_model.pictures.images import read_image
 from hf_model.prediction import decide_gender
-from hf_model.preprocessing import preprocess
 from tests.support import last_json, run_script
 
 
@@ -77,7 +77,7 @@ def test_a_large_photos_face_is_cut_from_a_smaller_reading_where_it_stays_large(
     far.paste(astronaut.resize((700, 700)), (1000, 1000))
     read = []
     monkeypatch.setattr(
-        "hf_model.looking.read_image", lambda image, limit: read.append(image) or read_image(image, limit)
+        "hf_model.faces.cropping.read_image", lambda image, limit: read.append(image) or read_image(image, limit)
     )
     for picture, whole in ((near, False), (far, True)):
         path = tmp_path / "photo.jpg"

@@ -5,9 +5,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from hf_model.changes import blur, brightness, contrast, margin
+from hf_model.faces.quality import MEASURES, measure_quality, warnings_of
+from hf_model.pictures.changes import blur, brightness, contrast, margin
 from hf_model.predictor import AgeGenderPredictor
-from hf_model.quality import MEASURES, measure_quality, warnings_of
 
 SMALL = {"measure": "face_size", "beyond": "below", "threshold": 48, "age_mae": 6.12, "age_mae_usual": 4.7,
          "gender_accuracy": 0.94, "gender_accuracy_usual": 0.96}  # fmt: skip

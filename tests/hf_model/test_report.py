@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hf_model.report import corrected_shares, count, likeliest_shares, render_report, write_report
+from hf_model.bulk.report import corrected_shares, count, likeliest_shares, render_report, write_report
 
 CONFUSION = np.array([[90, 4, 6], [12, 3, 85]])
 BANDS = ["0-19", "20-39", "40-116"]

@@ -8,9 +8,9 @@ import time
 import numpy as np
 import pytest
 
-from hf_model import web_pictures
-from hf_model.images import InvalidImageError
-from hf_model.web_pictures import fetch, is_stream, picture_of
+from hf_model.pictures import web_pictures
+from hf_model.pictures.images import InvalidImageError
+from hf_model.pictures.web_pictures import fetch, is_stream, picture_of
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from hf_model.architecture import backbone_layers, build_model, head_layers
-from hf_model.folding import fold_model, run_model
-from hf_model.weights import WeightsError, load_weights, save_weights
+from hf_model.network.architecture import backbone_layers, build_model, head_layers
+from hf_model.network.folding import fold_model, run_model
+from hf_model.network.weights import WeightsError, load_weights, save_weights
 
 HEADS = {"conv_filters": 8, "conv_kernel": 1, "dense_units": 4}
 

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from hf_model.architecture import build_model
-from hf_model.weights import load_weights
+from hf_model.network.architecture import build_model
+from hf_model.network.weights import load_weights
 from tests.support import last_json, run_script
 from train.recipe import RECIPES
 from train.smoke import smoke_chips
@@ -26,8 +26,8 @@ ANSWER = """
 import sys
 sys.modules["tensorflow"] = None
 import json, numpy as np
-from hf_model.architecture import build_model
-from hf_model.weights import load_weights
+from hf_model.network.architecture import build_model
+from hf_model.network.weights import load_weights
 model = build_model(json.load(open("hf_model/config.json"))["heads"] | {"age_bins": 117})
 load_weights(model, sys.argv[1])
 answers = model(np.load(sys.argv[2]), training=False)

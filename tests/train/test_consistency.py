@@ -6,7 +6,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from hf_model.preprocessing import resize
+from hf_model.pictures.resize import resize
 from train.augment import Augmentation, augment
 from train.batches import Batches, age_rarity, network_input, rows_of_pass, zoomed
 from train.data import Chips, join

@@ -12,8 +12,8 @@ import keras
 import numpy as np
 import pytest
 
-from hf_model.architecture import build_model
-from hf_model.weights import load_weights
+from hf_model.network.architecture import build_model
+from hf_model.network.weights import load_weights
 from train.batches import Activations, Batches, cache_activations
 from train.fit import fit
 from train.model import new_model, prepare_stage

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from hf_model.architecture import build_model
-from hf_model.weights import load_weights, save_weights
+from hf_model.network.architecture import build_model
+from hf_model.network.weights import load_weights, save_weights
 from train.__main__ import parse_arguments
 from train.recipe import load_recipe
 from train.start import start_from

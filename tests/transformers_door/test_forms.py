@@ -11,7 +11,7 @@ import PIL.Image
 import pytest
 
 from tests.hub.server import HubServer
-from tests.support import last_json, run_script
+from tests.support import last_json, published_files, run_script
 
 pytest.importorskip("torch", reason="transformers' pipeline needs PyTorch: make test-transformers")
 
@@ -168,11 +168,7 @@ def test_a_pipeline_takes_what_pipelines_take(elsewhere, expected, address):
 
 def test_what_the_hub_prints_runs(root, elsewhere, expected, astronaut):
     """As printed, in one process after another's cache; the parrots have no face, an astronaut has one."""
-    files = {
-        path.relative_to(root / "hf_model").as_posix(): path.read_bytes()
-        for path in (root / "hf_model").rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
+    files = published_files(root)
     parrots = io.BytesIO()
     PIL.Image.radial_gradient("L").save(parrots, "PNG")
     with HubServer() as hub:

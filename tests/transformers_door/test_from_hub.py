@@ -5,7 +5,7 @@ import os
 import pytest
 
 from tests.hub.server import HubServer
-from tests.support import last_json, run_script
+from tests.support import last_json, published_files, run_script
 
 pytest.importorskip("torch", reason="transformers' pipeline needs PyTorch: make test-transformers")
 
@@ -19,7 +19,7 @@ print(json.dumps(pipe("astronaut.png")))
 
 def test_a_pipeline_by_name_and_tag_predicts_as_the_local_model(root, astronaut, tmp_path, predictor):
     astronaut.save(tmp_path / "astronaut.png")
-    files = {path.name: path.read_bytes() for path in (root / "hf_model").iterdir() if path.is_file()}
+    files = published_files(root)
     with HubServer() as hub:
         hub.put("model", "user/age-gender", files, tag="v0.1.0")
         hub.put("model", "user/age-gender", {"README.md": b"nothing of use"})  # main has gone on

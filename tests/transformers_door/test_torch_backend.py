@@ -6,8 +6,8 @@ from tests.support import last_json, run_script
 
 COMPARE = """
 import json, keras, numpy as np, torch
-from hf_model.architecture import build_model
-from hf_model.folding import fold_backbone, run_backbone
+from hf_model.network.architecture import build_model
+from hf_model.network.folding import fold_backbone, run_backbone
 model = build_model({"conv_filters": 8, "conv_kernel": 1, "dense_units": 8})
 random = np.random.default_rng(0)
 for layer in model.layers:

@@ -125,8 +125,9 @@ def find_shared(chips: np.ndarray, others: np.ndarray, within: bool = False) -> 
         within: the two are the same array; each pair is then given once, the later row first.
     """
     mine, theirs = thumbnails(chips), thumbnails(others)
-    pairs = []
-    for start in datasets.utils.tqdm(range(0, len(mine), 512), desc="Comparing across sets", unit=" blocks"):
+    pairs: list[tuple[int, int]] = []
+    blocks = datasets.utils.tqdm(range(0, len(mine), 512), desc="Comparing across sets", unit=" blocks")
+    for start in blocks:
         left, right = np.nonzero(mine[start : start + 512] @ theirs.T >= MIN_COSINE)
         left += start
         for row, other in zip(left.tolist(), right.tolist(), strict=True):
@@ -150,5 +151,6 @@ def update_list(path: pathlib.Path, name: str, found: dict[str, tuple[str, str]]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        writer.writerows(sorted(rows.values(), key=lambda row: (row[1], row[0])))
+        ordered: list[tuple[str, ...]] = sorted(rows.values(), key=lambda row: (row[1], row[0]))
+        writer.writerows(ordered)
     return len(rows)

@@ -143,7 +143,8 @@ def describe_all(by_sha: dict[str, list[utkface.Record]], keep: bool, grey: bool
     paths = sorted({source.path for source in first})
     files = itertools.chain.from_iterable(map(utkface.iter_bytes, paths))
     wanted = ((first[source], data) for source, data in files if source in first)
-    shas, codes, vectors, images, chips = [], [], [], {}, []
+    shas, codes, vectors, chips = [], [], [], []
+    images: dict[str, bytes] = {}
     progress = datasets.utils.tqdm(total=len(first), desc="Hashing", unit=" files")
     with concurrent.futures.ThreadPoolExecutor() as pool, progress:
         while chunk := list(itertools.islice(wanted, 512)):

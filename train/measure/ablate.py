@@ -18,7 +18,7 @@ import tomllib
 
 import numpy as np
 
-from train.files import write_whole
+from hf_model.download import write_whole
 from train.recipe import Recipe, Stage, load_recipe
 
 VARIANTS = pathlib.Path(__file__).with_name("ablations.toml")
@@ -73,7 +73,7 @@ def train_variant(recipe: Recipe, chips: dict, heads: dict, backbone_weights: st
         recipe: the variant.
         chips: :class:`train.data.Chips` by split.
         heads: of ``config.json``.
-        backbone_weights: as :func:`hf_model.architecture.build_model` takes them.
+        backbone_weights: as :func:`hf_model.network.architecture.build_model` takes them.
         runs: where its run folder stands until it is done.
     """
     from train.fit import fit
@@ -121,11 +121,11 @@ def main(argv: list[str] | None = None) -> None:
     import keras
 
     import hf_model
-    from train.config import read_config
+    from hf_model.download import read_config
     from train.data import AGES, load_chips
     from train.run import describe_machine
 
-    heads = read_config(pathlib.Path(hf_model.__file__).with_name("config.json"))["heads"] | {"age_bins": len(AGES)}
+    heads = read_config(pathlib.Path(hf_model.__file__).parent)["heads"] | {"age_bins": len(AGES)}
     first = next(iter(ablations.variants.values()))
     chips, fingerprint = load_chips(args.data, args.cache, first.label_conflicts)
     rows = np.random.default_rng(0).permutation(len(chips["train"]))[: ablations.chips]

@@ -23,9 +23,9 @@ import pathlib
 
 import numpy as np
 
-from hf_model.download import CONFIG_NAME
-from hf_model.prediction import places_in, power_of
-from train.config import read_config, update_config
+from hf_model.download import read_config
+from hf_model.prediction import logit, places_in, power_of, range_ends
+from train.config import update_config
 from train.data import AGES, Chips, load_chips
 from train.measure.groups import age_levels
 from train.measure.outputs import Raw, RawOutputs
@@ -64,12 +64,6 @@ class Faces:
         return cls(raw.distribution, raw.age, raw.sharpness, chips.age)
 
 
-def logits(probability: np.ndarray) -> np.ndarray:
-    """Log odds of probabilities kept off 0 and 1."""
-    clipped = np.clip(probability, 1e-7, 1 - 1e-7)
-    return np.log(clipped / (1 - clipped))
-
-
 def log_loss(logit: np.ndarray, female: np.ndarray) -> float:
     """Mean negative log likelihood of (N,) labels, 1 female."""
     return float(np.mean(np.logaddexp(0, np.where(female == 1, -logit, logit))))
@@ -77,11 +71,11 @@ def log_loss(logit: np.ndarray, female: np.ndarray) -> float:
 
 def calibrate_gender(clean: tuple, changed: list[tuple]) -> dict[str, float]:
     """The ``gender_calibration`` section from (probabilities, labels) of chips as they are and of each changed row."""
-    sets = [(logits(p), y) for p, y in (clean, *changed)]
+    sets = [(logit(p), y) for p, y in (clean, *changed)]
     weights = np.array([1.0] + [1.0 / max(len(changed), 1)] * len(changed))
 
     def losses(temperature: float, shift: float) -> np.ndarray:
-        return np.array([log_loss(logit / temperature + shift, y) for logit, y in sets])
+        return np.array([log_loss(odds / temperature + shift, y) for odds, y in sets])
 
     temperature = min(TEMPERATURES, key=lambda t: float(weights @ losses(t, 0.0)))
     plain = losses(temperature, 0.0)
@@ -118,24 +112,10 @@ def belt(
     return found
 
 
-def ends(places: np.ndarray, age: np.ndarray, lowest: np.ndarray, highest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """``low`` and ``high`` (N,) years as :func:`hf_model.prediction.age_interval` gives them, for many faces at once.
-
-    Args:
-        places: (N, 117) of all ages.
-        age: (N,) predicted ages.
-        lowest, highest: (117,) between which the places of a range's ages are.
-    """
-    inside = (places >= lowest) & (places <= highest)
-    some = inside.any(axis=1)
-    first, last = np.argmax(inside, axis=1), len(AGES) - 1 - np.argmax(inside[:, ::-1], axis=1)
-    return np.minimum(np.where(some, first, age), age), np.maximum(np.where(some, last, age), age)
-
-
 def ranges(faces: Faces, section: dict) -> tuple[np.ndarray, np.ndarray]:
     """``low`` and ``high`` (N,) of faces under a calibration."""
     places = places_in(faces.distribution, power_of(faces.sharpness, section)[:, None])
-    return ends(places, faces.age, np.array(section["lowest"]), np.array(section["highest"]))
+    return range_ends(places, faces.age, np.array(section["lowest"]), np.array(section["highest"]))
 
 
 def covered(faces: Faces, section: dict) -> np.ndarray:
@@ -169,7 +149,7 @@ def calibrate_range(clean: Faces, changed: list[Faces]) -> dict:
         )
         for weight, near in weighted:
             for lowest, highest in belt(of_label, near, weight, COVERAGES):
-                found = [ends(of, faces.age, lowest, highest) for of, faces in zip(places, sets, strict=True)]
+                found = [range_ends(of, faces.age, lowest, highest) for of, faces in zip(places, sets, strict=True)]
                 inside = [
                     (low <= faces.label) & (faces.label <= high) for (low, high), faces in zip(found, sets, strict=True)
                 ]
@@ -213,21 +193,20 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("cache"))
     args = parser.parse_args(argv)
-    path = args.model / CONFIG_NAME
     outputs = RawOutputs(args.model, args.cache)
     chips = load_chips(args.data, args.cache)[0]["validation"]
     if args.limit:
         chips = chips.take(np.sort(np.random.default_rng(1).permutation(len(chips))[: args.limit]))
     clean, changed, some = validation_answers(outputs, chips, args.limit_changed)
     gender = calibrate_gender((clean.female, chips.gender), [(raw.female, some.gender) for raw in changed.values()])
-    update_config(path, "gender_calibration", gender)
+    update_config(args.model, "gender_calibration", gender)
     print(f"gender: {gender}")
-    if not read_config(path)["heads"].get("age_bins"):
+    if not read_config(args.model)["heads"].get("age_bins"):
         print("age: this model has no distribution; its table of ranges stays as it is")
         return
     rows = {name: Faces.of(raw, some) for name, raw in changed.items()}
     section = calibrate_range(faces := Faces.of(clean, chips), list(rows.values()))
-    update_config(path, "age_interval", section)
+    update_config(args.model, "age_interval", section)
     low, high = ranges(faces, section)
     print(f"age: widening {section['widening']}, median width {np.median(high - low):.1f} years")
     for name, row in {"as they are": faces, **rows}.items():

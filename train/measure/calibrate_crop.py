@@ -1,6 +1,6 @@
 """Measures how MTCNN's landmarks lie in a UTKFace chip, and writes the crop's constants to config.json.
 
-    python -m train.measure.calibrate_crop --data DIR [--chips 600] [--config hf_model/config.json]
+    python -m train.measure.calibrate_crop --data DIR [--chips 600] [--model hf_model]
 
 Chips of the training split are pasted on larger pictures and tilted, found by the detector, and the square
 is fitted that the landmarks must give so that the chip comes back: its roll from the lines between them, its side
@@ -15,10 +15,12 @@ import pathlib
 import datasets
 import numpy as np
 
-from hf_model.alignment import Square
-from hf_model.detection import FaceDetector
-from hf_model.faces import DISTANCES, POINTS, Face, chip_square, middle_points, roll, squared_distances, yaw
-from train.config import read_config, update_config
+from hf_model.download import read_config
+from hf_model.faces.detector import DetectorSettings, FaceDetector
+from hf_model.faces.face import DISTANCES, POINTS, Face, chip_square, middle_points, roll, squared_distances, yaw
+from hf_model.network.keras_engine import KerasEngine
+from hf_model.pictures.alignment import Square
+from train.config import update_config
 from train.data import load_chips
 from train.measure.scenes import Scene, make_scene
 
@@ -33,7 +35,7 @@ WANDERS = 0.9  # the share of faces whose score wanders by no more than the marg
 
 
 def fit_crop(faces: list[Face], squares: list[Square]) -> dict:
-    """The crop constants under which the faces' squares match the true ones, see :func:`hf_model.faces.chip_square`.
+    """The crop constants under which the faces' squares match the true ones, see :func:`hf_model.faces.face.chip_square`.
 
     No distance gets a negative weight, so no face, however odd, can have a square of no size.
 
@@ -85,7 +87,7 @@ def fit_crop(faces: list[Face], squares: list[Square]) -> dict:
 
 
 def fit_roll(faces: list[Face], squares: list[Square]) -> dict[str, float]:
-    """The weights of the lines, see :func:`hf_model.faces.roll`, with the least mean error of the roll."""
+    """The weights of the lines, see :func:`hf_model.faces.face.roll`, with the least mean error of the roll."""
     tried = ({"eyes": 1.0, "mouth": mouth, "down": down} for mouth, down in itertools.product(LINE_WEIGHTS, repeat=2))
     return min(tried, key=lambda weights: np.mean(roll_errors(faces, squares, weights)))
 
@@ -144,10 +146,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--data", required=True, help="UTKFace: its folder or archive")
     parser.add_argument("--chips", type=int, default=600, help="how many training chips to use (default: 600)")
     parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("cache"))
-    parser.add_argument("--config", type=pathlib.Path, default=pathlib.Path("hf_model/config.json"))
+    parser.add_argument("--model", type=pathlib.Path, default=pathlib.Path("hf_model"))
     args = parser.parse_args(argv)
-    config = read_config(args.config)
-    detector = FaceDetector(**config["detection"])
+    config = read_config(args.model)
+    detector = FaceDetector(DetectorSettings.from_config(config["detection"]), KerasEngine().detector)
     chips = load_chips(args.data, args.cache)[0]["train"]
     random = np.random.default_rng(0)
     faces, squares, wander = [], [], []
@@ -172,11 +174,11 @@ def main(argv: list[str] | None = None) -> None:
                 f"{key} {np.median(values):.3f} (mean {values.mean():.3f})" for key, values in errors.items()
             )
             print(f"median error of {name}, of the side, roll in degrees: {told}")
-    update_config(args.config, "crop", crop)
+    update_config(args.model, "crop", crop)
     known = [value for value in wander if value is not None]
     margin = round(float(np.quantile(known, WANDERS)), 4)
     print(f"of {len(known)} faces shifted by a few pixels, {WANDERS:.0%} have scores that wander by at most {margin}")
-    update_config(args.config, "detection", config["detection"] | {"score_margin": margin})
+    update_config(args.model, "detection", config["detection"] | {"score_margin": margin})
 
 
 if __name__ == "__main__":

@@ -15,9 +15,8 @@ import pathlib
 import numpy as np
 
 from dataset_script.utkface import MAX_AGE
-from hf_model.download import WEIGHTS_NAME
+from hf_model.download import WEIGHTS_NAME, file_sha256, write_whole
 from train.data import Chips, load_chips
-from train.files import file_sha256, write_whole
 from train.measure.adulthood import measure_adulthood
 from train.measure.answers import Answers, answers_of, with_intervals
 from train.measure.explanations import measure_explanations

@@ -3,12 +3,12 @@
 import numpy as np
 import PIL.Image
 
-from hf_model.changes import GREY
-from hf_model.explain import TARGETS
+from hf_model.network.heat_maps import TARGETS
+from hf_model.pictures.changes import GREY
 from hf_model.predictor import AgeGenderPredictor
 from train.data import Chips
 from train.measure.answers import bootstrap
-from train.measure.calibrate import logits
+from train.measure.calibrate import logit
 
 CHIPS = 200
 SHARE = 5  # one of so many pixels is covered
@@ -21,7 +21,7 @@ def measure_explanations(predictor: AgeGenderPredictor, chips: Chips, limit: int
         chips: of a split, of which a random 200, or ``limit``, are covered.
 
     Returns:
-        ``{"age": {"hottest", "coldest", "ratio"}, "gender": ...}`` with intervals; age in years, gender in logits.
+        ``{"age": {"hottest", "coldest", "ratio"}, "gender": ...}`` with intervals; age in years, gender in logit.
     """
     rows = np.random.default_rng(0).permutation(len(chips))[: limit or CHIPS]
     return {target: _moved(predictor, chips.images[np.sort(rows)], target) for target in TARGETS}
@@ -43,7 +43,7 @@ def _moved(predictor: AgeGenderPredictor, images: np.ndarray, target: str) -> di
     if target == "age":
         values = np.array([answer.age for answer in answers])
     else:
-        values = logits(np.array([answer.female_probability for answer in answers]))
+        values = logit(np.array([answer.female_probability for answer in answers]))
     plain, hottest, coldest = values.reshape(-1, 3).T
     moved = {"hottest": np.abs(hottest - plain), "coldest": np.abs(coldest - plain)}
 

@@ -16,11 +16,10 @@ import datasets
 import numpy as np
 
 from dataset_script.utkface import MAX_AGE
-from hf_model.download import WEIGHTS_NAME
-from hf_model.engines import installed
+from hf_model.download import WEIGHTS_NAME, file_sha256
+from hf_model.faces.quality import MEASURES
+from hf_model.network.engines import installed
 from hf_model.predictor import AgeGenderPredictor
-from hf_model.quality import MEASURES
-from train.files import file_sha256
 
 CALIBRATIONS = (
     "age_interval",
@@ -41,7 +40,7 @@ class Raw:
     ``age`` (N,) years; ``female`` (N,) probabilities; ``distribution`` (N, 117), NaN where the model has none;
     ``box`` (N, 4): xmin, ymin, xmax, ymax, NaN for a chip; ``faces`` (N,): how many faces a photo has; ``central``
     (N,): 1 where the first of them is the most central one, else 0; ``quality`` (N, 8): the measures of
-    :data:`hf_model.quality.MEASURES`, NaN where there is none.
+    :data:`hf_model.faces.quality.MEASURES`, NaN where there is none.
     """
 
     age: np.ndarray

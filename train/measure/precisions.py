@@ -4,8 +4,8 @@ import pathlib
 
 import numpy as np
 
-from hf_model.engines import ENGINES, installed, make_engine
-from hf_model.graph_files import RANGES
+from hf_model.network.engines import ENGINES, installed, make_engine
+from hf_model.network.graph_files import RANGES
 from train.data import Chips
 from train.measure.answers import Answers, answers_of, bootstrap
 from train.measure.outputs import RawOutputs

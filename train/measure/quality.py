@@ -2,7 +2,7 @@
 
     python -m train.measure.quality --model hf_model --data DIR
 
-Validation chips are changed step by step (``hf_model/changes.py``). A measure of ``hf_model/quality.py`` gets a limit
+Validation chips are changed step by step (``hf_model/pictures/changes.py``). A measure of ``hf_model/faces/quality.py`` gets a limit
 where, from some value on and for all worse ones, the age's error is a fifth higher than on the chips as they are, or two
 in a hundred more genders are wrong; but at most one in a hundred chips as they are is beyond it: their error is as usual.
 What the warnings quote is then measured on test chips beyond the limits.
@@ -16,12 +16,11 @@ import pathlib
 import numpy as np
 import PIL.Image
 
-from hf_model.changes import CHANGES
-from hf_model.download import WEIGHTS_NAME
-from hf_model.quality import MEASURES, UNSIGNED
+from hf_model.download import WEIGHTS_NAME, file_sha256, write_whole
+from hf_model.faces.quality import MEASURES, UNSIGNED
+from hf_model.pictures.changes import CHANGES
 from train.config import update_config
 from train.data import Chips, load_chips
-from train.files import file_sha256, write_whole
 from train.measure.answers import answers_of
 from train.measure.outputs import RawOutputs
 from train.measure.robustness import ADULT_LOOKS
@@ -167,7 +166,7 @@ def is_beyond(value: np.ndarray, beyond: str, threshold: float) -> np.ndarray:
 
 
 def measure_limits(outputs: RawOutputs, splits: dict[str, Chips], count: int) -> list[dict]:
-    """The ``quality`` section of ``config.json``, see :func:`hf_model.quality.warnings_of`."""
+    """The ``quality`` section of ``config.json``, see :func:`hf_model.faces.quality.warnings_of`."""
     some = {
         name: splits[name].take(np.sort(np.random.default_rng(1).permutation(len(splits[name]))[:count]))
         for name in ("validation", "test")
@@ -232,7 +231,7 @@ def main(argv: list[str] | None = None) -> None:
         }
         splits = {name: splits[name].take(np.sort(rows)) for name, rows in chosen.items()}
     limits = measure_limits(outputs, splits, min(args.limit_changed, CHIPS))
-    update_config(args.model / "config.json", "quality", limits)
+    update_config(args.model, "quality", limits)
     path = args.model / "metrics.json"
     if path.is_file():
         metrics = json.loads(path.read_text(encoding="utf-8"))

@@ -4,7 +4,7 @@
 
 Validation faces go through the float32 graph, some of them changed as photos change faces, and ONNX Runtime's
 calibrators read a range off what each rounded tensor held. From these and the weights the int8 graph is built
-(:mod:`hf_model.quantized`), by anyone and without faces.
+(:mod:`hf_model.network.quantized`), by anyone and without faces.
 """
 
 import argparse
@@ -14,13 +14,11 @@ import tempfile
 
 import numpy as np
 
-from hf_model.download import CONFIG_NAME, WEIGHTS_NAME
-from hf_model.graph_files import RANGES, network_file
-from hf_model.graphs import Graph, network_graph
-from hf_model.weights import read_tensors
-from train.config import read_config
+from hf_model.download import WEIGHTS_NAME, read_config, write_whole
+from hf_model.network.graph_files import RANGES, network_file
+from hf_model.network.graphs import Graph, network_graph
+from hf_model.network.weights import read_tensors
 from train.data import Chips, load_chips, network_input
-from train.files import write_whole
 from train.measure.robustness import load_rows
 
 CHIPS = 300
@@ -114,7 +112,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--exact", nargs="*", default=[], metavar="CONVOLUTION", help="what stays in float32, by name")
     parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("cache"))
     args = parser.parse_args(argv)
-    config = read_config(args.model / CONFIG_NAME)
+    config = read_config(args.model)
     chips = load_chips(args.data, args.cache)[0]["validation"]
     batches = calibration_batches(chips, args.limit, config["input"]["size"])
     ranges = measure_ranges(read_tensors(args.model / WEIGHTS_NAME), config, batches, args.method)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import PIL.Image
 
-from hf_model.changes import CHANGES
+from hf_model.pictures.changes import CHANGES
 from train.measure.answers import Answers, bootstrap, with_intervals
 
 ROWS = pathlib.Path(__file__).with_name("robustness.toml")

@@ -6,8 +6,8 @@ import numpy as np
 import PIL.Image
 import PIL.ImageFilter
 
-from hf_model.alignment import Square
-from hf_model.changes import tilt
+from hf_model.pictures.alignment import Square
+from hf_model.pictures.changes import tilt
 
 
 @dataclasses.dataclass(frozen=True)

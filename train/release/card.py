@@ -13,7 +13,7 @@ from collections.abc import Collection
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from train.config import read_config
+from hf_model.download import read_config
 from train.recipe import load_recipe
 from train.release.figures import BENCHMARKS, EXTERNAL_MEASURES, MEASURES, peers, render_figures, show
 from train.run import read_history
@@ -127,11 +127,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--check", action="store_true", help="write nothing; fail where a file is stale")
     args = parser.parse_args(argv)
     metrics = json.loads((args.model / "metrics.json").read_text(encoding="utf-8"))
-    texts = {
-        pathlib.Path("MODEL_CARD.md"): render_card(
-            metrics, read_config(args.model / "config.json"), plots_in(args.model)
-        )
-    }
+    texts = {pathlib.Path("MODEL_CARD.md"): render_card(metrics, read_config(args.model), plots_in(args.model))}
     for readme in map(pathlib.Path, ("README.md", "train/README.md", "benchmarks/README.md")):
         texts[readme] = render_figures(readme.read_text(encoding="utf-8"), metrics)
     stale = [path for path, text in texts.items() if not path.exists() or path.read_text(encoding="utf-8") != text]

@@ -14,17 +14,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 
 import huggingface_hub
 import safetensors.numpy
 from huggingface_hub.utils.sha import git_hash
 
-from hf_model import graph_files
-from hf_model.download import CONFIG_NAME, WEIGHTS_NAME
-from hf_model.explain import is_dense
-from hf_model.weights import read_tensors
-from train.config import read_config
-from train.files import file_sha256
+from hf_model.download import CONFIG_NAME, WEIGHTS_NAME, file_sha256, read_config
+from hf_model.network import graph_files
+from hf_model.network.heat_maps import is_dense
+from hf_model.network.weights import read_tensors
 from train.release.card import plots_in, render_card
 
 METRICS_NAME = "metrics.json"
@@ -32,8 +31,11 @@ CARD_NAME = "README.md"
 # What a published repo may hold. A file of another name in the folder stops the release.
 MODEL_FILES = (
     CONFIG_NAME, WEIGHTS_NAME, METRICS_NAME, graph_files.RANGES, "LICENSE-WEIGHTS.md", "requirements.txt", "notebook.ipynb",
-    "*.py", "plots/*.png",
+    "*.py", "pictures/*.py", "faces/*.py", "network/*.py", "bulk/*.py", "plots/*.png",
 )  # fmt: skip
+# The files of the package, beside it: transformers' door fetches exactly these, where a repo is not a folder.
+PACKAGE_LIST = "package_files.json"
+COPIED_BY_TRANSFORMERS = ("configuration_", "modeling_", "pipeline_")
 SPACE_FILES = ("*.py", "requirements.txt", "picture.png", CARD_NAME, "examples/*")
 DATASET_FILES = ("data/*.parquet", "skipped.csv", CARD_NAME)
 SCRIPT_FILES = ("utkface.py", "duplicate_groups.csv", CARD_NAME)
@@ -165,8 +167,15 @@ def model_release(
     if "notebook.ipynb" in files:
         notebook = (folder / "notebook.ipynb").read_text(encoding="utf-8")
         files["notebook.ipynb"] = notebook.replace("user/repo", repo).encode()
+    files[PACKAGE_LIST] = package_list(files)
     files |= graphs(folder)
     return Release("model", repo, version, files, tag=f"v{version}")
+
+
+def package_list(files: Iterable[str]) -> bytes:
+    """The content of ``package_files.json``: which of a release's files are the package."""
+    names = [name for name in sorted(files) if name.endswith(".py") and not name.startswith(COPIED_BY_TRANSFORMERS)]
+    return (json.dumps(names, indent=1) + "\n").encode()
 
 
 def with_terms(card: str) -> str:
@@ -179,7 +188,7 @@ def with_terms(card: str) -> str:
 
 def graphs(folder: pathlib.Path) -> dict[str, bytes | pathlib.Path]:
     """The graphs of the fast engines, by their path in the repo, so that whoever pulls need not build them."""
-    config = read_config(folder / CONFIG_NAME)
+    config = read_config(folder)
     precisions = ["float32", *(["int8"] if (folder / graph_files.RANGES).is_file() else [])]
     paths = [graph_files.network_file(config, folder, precision) for precision in precisions]
     built_from = dict.fromkeys((path.name for path in paths), file_sha256(folder / WEIGHTS_NAME))
@@ -200,7 +209,7 @@ def check_model(folder: pathlib.Path, version: str, card: pathlib.Path) -> str:
     for name in (CONFIG_NAME, WEIGHTS_NAME, METRICS_NAME):
         if not (folder / name).is_file():
             raise ReleaseError(f"{folder / name} is missing: train, then `make evaluate`.")
-    config = read_config(folder / CONFIG_NAME)
+    config = read_config(folder)
     if config.get("model_version") != version:
         raise ReleaseError(
             f"{folder / CONFIG_NAME} says model_version {config.get('model_version')!r}, --version says {version!r}. "

@@ -5,15 +5,16 @@ with another ``--model`` folder than the shipped one they stay as they are.
 """
 
 import argparse
+import json
 import pathlib
 
 import numpy as np
 
 import hf_model
-from hf_model.architecture import build_model
-from hf_model.download import CONFIG_NAME, WEIGHTS_NAME
-from hf_model.weights import save_weights
-from train.config import read_config, write_config
+from hf_model.download import WEIGHTS_NAME, read_config
+from hf_model.network.architecture import build_model
+from hf_model.network.weights import save_weights
+from train.config import write_config
 from train.measure.outputs import CALIBRATIONS
 from train.run import Run, keep_history
 
@@ -30,18 +31,19 @@ def main(argv: list[str] | None = None) -> None:
     checkpoint = Run(args.run).checkpoint()
     if checkpoint is None:
         parser.error(f"{args.run} holds no whole checkpoint")
-    description = read_config(args.run / "run.json")
-    config = read_config(args.model / CONFIG_NAME)
+    description = json.loads((args.run / "run.json").read_text(encoding="utf-8"))
+    config = read_config(args.model)
     network = build_model(description["heads"])
     with np.load(checkpoint / "variables.npz") as arrays:
         for variable in network.variables:
-            variable.assign(arrays[f"model:{variable.path}"])
+            averaged = f"average:{variable.path}"  # what is judged and ships, where a run averages its weights
+            variable.assign(arrays[averaged if averaged in arrays else f"model:{variable.path}"])
     if args.model.resolve() == SHIPPED_MODEL:  # another model folder's history is in its own run
         keep_history(args.run)
     save_weights(network, args.model / WEIGHTS_NAME, {"recipe": description["recipe"]})
     # What was calibrated on other weights does not hold for these.
     kept = {key: value for key, value in config.items() if key not in CALIBRATIONS}
-    write_config(args.model / CONFIG_NAME, kept | {"heads": description["heads"]})
+    write_config(args.model, kept | {"heads": description["heads"]})
     print(f"Wrote {args.model / WEIGHTS_NAME} from {checkpoint}")
 
 

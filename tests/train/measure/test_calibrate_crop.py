@@ -3,8 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from hf_model.alignment import Square, cut
-from hf_model.faces import Face, chip_square
+from hf_model.faces.face import Face, chip_square
+from hf_model.pictures.alignment import Square, cut
 from tests.support import jpeg_bytes
 from train.measure.calibrate_crop import fit_crop, framing_errors
 from train.measure.scenes import make_scene

@@ -175,7 +175,7 @@ def metrics(root):
 
 
 def test_the_committed_metrics_belong_to_the_committed_weights(root, metrics):
-    from train.files import file_sha256
+    from hf_model.download import file_sha256
 
     assert metrics["weights_sha256"] == file_sha256(root / "hf_model" / "model.safetensors")
     assert metrics["split"] == "test"

@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 
-from hf_model.quality import MEASURES
+from hf_model.faces.quality import MEASURES
 from train.measure.outputs import Raw, RawOutputs
 from train.measure.plan import jobs
 from train.measure.quality import LADDERS, measure_limits

@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from hf_model.changes import CHANGES
-from hf_model.quality import BEGINNINGS, MEASURES, warnings_of
+from hf_model.faces.quality import BEGINNINGS, MEASURES, warnings_of
+from hf_model.pictures.changes import CHANGES
 from train.data import Chips
 from train.measure.outputs import RawOutputs
 from train.measure.quality import (

@@ -1,0 +1,118 @@
+"""Labelling many pictures: the columns ``faces`` and ``error``, for a dataset, or for the rows of a source."""
+
+import os
+from typing import Any
+
+from ..pictures.images import InvalidImageError
+from ..predictor import AgeGenderPredictor
+from .safe_reader import READER, SafeReader
+from .shards import schema
+from .sources import SourceError, fetch
+
+try:
+    import datasets
+except ImportError:  # optional: only label_dataset wants it, whose callers have it
+    datasets = None
+
+
+def label_dataset(dataset, predictor: AgeGenderPredictor, column: str = "image", *, faces: str = "all"):
+    """A dataset with two more columns: ``faces``, the list of a picture's prediction dicts, and ``error``.
+
+    Args:
+        dataset: a ``datasets.Dataset`` or ``IterableDataset`` (for which this is lazy).
+        predictor: answers.
+        column: of the pictures: decoded, or dicts of bytes and path, or paths.
+        faces: as for the predictor.
+
+    Raises:
+        ValueError: no such column.
+    """
+    names = dataset.column_names
+    if names is not None and column not in names:
+        raise ValueError(f"The dataset has no column {column!r}; there are {', '.join(names)}.")
+    features = dataset.features
+    if features is not None and isinstance(features[column], datasets.Image):
+        # Undecoded, so that one bad picture is a row with an error and not the end.
+        dataset = dataset.cast_column(column, datasets.Image(decode=False))
+
+    def label(batch: dict) -> dict:
+        pictures = [_picture(value) for value in batch[column]]
+        answers = predictor(pictures, faces=faces, on_error="return")
+        rows = [_row(answer, False) for answer in answers]
+        return {name: [row[name] for row in rows] for name in ("faces", "error")}
+
+    options: dict[str, Any] = {}
+    if dataset.features is not None:
+        options["features"] = datasets.Features(dataset.features | _features())
+    labelled = dataset.map(label, batched=True, batch_size=32, **options)
+    return labelled if features is None else labelled.cast_column(column, features[column])
+
+
+def _picture(value):
+    """What the predictor is given for a value of a column."""
+    if isinstance(value, dict):
+        return value.get("bytes") or value.get("path") or b""
+    return b"" if value is None else value
+
+
+def _features() -> dict:
+    """Types of the two columns: those of a bulk run's."""
+    made = datasets.Features.from_arrow_schema(schema(False))
+    return {name: made[name] for name in ("faces", "error")}
+
+
+def _row(answer, distribution: bool) -> dict:
+    if isinstance(answer, Exception):
+        return {"faces": [], "error": str(getattr(answer, "reason", answer))}
+    return {"faces": [face.to_dict(distribution) for face in answer], "error": None}
+
+
+class Labeller:
+    """Labels rows of a source; one a worker.
+
+    Args:
+        model: folder of the model.
+        source: ``kind`` and ``column`` of the :class:`hf_model.bulk.sources.Source`.
+        faces, distribution, engine, precision: as for the predictor.
+        reader: see :class:`hf_model.bulk.safe_reader.SafeReader`.
+        threads: that the networks may use; 0 leaves it to them.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        source: tuple[str, str | None],
+        faces: str = "all",
+        distribution: bool = False,
+        engine: str = "auto",
+        precision: str = "auto",
+        reader: str | None = None,
+        threads: int = 0,
+    ):
+        if threads:
+            for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+                os.environ[name] = str(threads)
+        bounded = threads if threads and engine != "keras" else None
+        self.predictor = AgeGenderPredictor.from_pretrained(model, engine=engine, precision=precision, threads=bounded)
+        config = self.predictor.config
+        self.reader = SafeReader(config["input"]["max_pixels"], reader=reader or READER)
+        self.source, self.faces, self.distribution = source, faces, distribution
+
+    def rows(self, listed: list[dict]) -> list[dict]:
+        """``{"key", "faces", "error"}`` of each listed row, in their order."""
+        pictures = [self._read(row) for row in listed]
+        good = [picture for picture in pictures if not isinstance(picture, Exception)]
+        answers = iter(self.predictor(good, faces=self.faces, on_error="return") if good else [])
+        results = []
+        for row, picture in zip(listed, pictures, strict=True):
+            answer = picture if isinstance(picture, Exception) else next(answers)
+            results.append({"key": row["key"], **_row(answer, self.distribution)})
+        return results
+
+    def _read(self, row: dict):
+        try:
+            return self.reader.read(fetch(*self.source, row))
+        except (InvalidImageError, SourceError) as error:
+            return error
+        except OSError as error:
+            return InvalidImageError(row["key"], f"cannot be read ({error.strerror or error})")

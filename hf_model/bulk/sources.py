@@ -1,0 +1,187 @@
+"""Where the pictures of a bulk run lie: a folder, Parquet, a saved or published dataset, or WebDataset's tar files.
+
+A source is listed once, in an order that is the same in every run; a row of the list says where one picture is, so that
+any worker can fetch it.
+"""
+
+import functools
+import hashlib
+import json
+import os
+import pathlib
+import tarfile
+from collections.abc import Iterator
+
+from ..pictures.images import picture_endings
+
+try:
+    import pyarrow.parquet
+except ImportError:  # optional: bulk.py says what to install
+    pyarrow = None
+try:
+    import datasets
+except ImportError:
+    datasets = None
+
+
+class SourceError(ValueError):
+    """A source that cannot be used: the message names it, the reason and what to do."""
+
+
+class Source:
+    """A listed source.
+
+    ``kind``: ``"folder"``, ``"parquet"``, ``"tar"``, ``"saved"`` or ``"hub"``; ``column``: of the pictures, in tables;
+    ``rows``: one dict a picture, ``{"key", "path", "start", "length"}``: the name it is known by; the file (or dataset) it
+    is in; and the row, or place and size in bytes; ``fingerprint``: changes when the list or a file's size or time does.
+    """
+
+    def __init__(self, kind: str, column: str | None, rows: list[dict], stamps: list):
+        self.kind, self.column, self.rows = kind, column, rows
+        text = json.dumps([kind, column, [list(row.values()) for row in rows], stamps], ensure_ascii=True)
+        self.fingerprint = hashlib.sha256(text.encode()).hexdigest()
+
+
+def list_source(name: str, column: str = "image", split: str | None = None) -> Source:
+    """Lists a source.
+
+    Args:
+        name: a folder of pictures, or with Parquet or tar files in it; such a file; a folder that
+            ``Dataset.save_to_disk`` wrote; or the id of a Hub dataset.
+        column: that holds the pictures, in tables.
+        split: of a dataset that has several.
+
+    Raises:
+        SourceError: nothing is there, or no picture in it, or no such column or split.
+    """
+    path = pathlib.Path(name)
+    if path.is_dir() and ((path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file()):
+        return _of_dataset("saved", name, column, split)
+    if path.is_file():
+        files = {path.name: path}
+    elif path.is_dir():
+        files = {file.relative_to(path).as_posix(): file for file in sorted(path.rglob("*")) if file.is_file()}
+    elif name.count("/") <= 1 and not path.is_absolute() and not path.exists() and path.suffix == "":
+        return _of_dataset("hub", name, column, split)
+    else:
+        raise SourceError(f"{name}: there is no such file or folder.")
+    files = {key: file for key, file in files.items() if not key.startswith(".")}
+    for kind, lister in (("parquet", _parquet_rows), ("tar", _tar_rows)):
+        chosen = {key: file for key, file in files.items() if file.suffix == f".{kind}"}
+        if chosen:
+            rows = [row for key, file in chosen.items() for row in lister(key, file, column)]
+            return _listed(name, kind, column if kind == "parquet" else None, rows, chosen)
+    endings = picture_endings()
+    pictures = {key: file for key, file in files.items() if file.suffix.lower() in endings}
+    rows = [{"key": key, "path": str(file.resolve()), "start": 0, "length": 0} for key, file in pictures.items()]
+    return _listed(name, "folder", None, rows, pictures)
+
+
+def _listed(name: str, kind: str, column: str | None, rows: list[dict], files: dict[str, pathlib.Path]) -> Source:
+    if not rows:
+        raise SourceError(f"{name}: no pictures in there (nor Parquet or tar files with some).")
+    stamps = [(key, file.stat().st_size, file.stat().st_mtime_ns) for key, file in files.items()]
+    return Source(kind, column, rows, stamps)
+
+
+def _parquet_rows(key: str, file: pathlib.Path, column: str) -> Iterator[dict]:
+    try:
+        table = pyarrow.parquet.ParquetFile(file)
+    except Exception as error:  # pyarrow raises many kinds; each means: no whole Parquet file
+        raise SourceError(f"{file}: not a Parquet file that can be read ({error}).") from None
+    names = table.schema_arrow.names
+    if column not in names:
+        raise SourceError(f"{file}: has no column {column!r}; there are {', '.join(names)}. Pass --column.")
+    for row in range(table.metadata.num_rows):
+        yield {"key": f"{key}:{row}", "path": str(file.resolve()), "start": row, "length": 0}
+
+
+def _tar_rows(key: str, file: pathlib.Path, column: str) -> Iterator[dict]:
+    endings = picture_endings()
+    try:
+        with tarfile.open(file, "r:") as archive:
+            for member in archive:
+                if member.isfile() and pathlib.PurePosixPath(member.name).suffix.lower() in endings:
+                    place = {"start": member.offset_data, "length": member.size}
+                    yield {"key": f"{key}/{member.name}", "path": str(file.resolve()), **place}
+    except tarfile.TarError as error:
+        raise SourceError(f"{file}: not an uncompressed tar file that can be read ({error}).") from None
+
+
+def _of_dataset(kind: str, name: str, column: str, split: str | None) -> Source:
+    data = _dataset(kind, name, column, split)
+    where = json.dumps([kind, name, split])
+    rows = [{"key": f"{split or ''}:{row}", "path": where, "start": row, "length": 0} for row in range(len(data))]
+    if not rows:
+        raise SourceError(f"{name}: no rows in there.")
+    return Source(kind, column, rows, [data._fingerprint])
+
+
+@functools.cache
+def _dataset(kind: str, name: str, column: str, split: str | None):
+    """The dataset, its pictures not decoded."""
+    try:
+        data = datasets.load_from_disk(name) if kind == "saved" else datasets.load_dataset(name)
+    except Exception as error:  # no network, no such repo, half a download, ...
+        raise SourceError(f"{name}: neither a file or folder nor a dataset that can be loaded ({error}).") from None
+    if isinstance(data, datasets.DatasetDict):
+        if split not in data and len(data) > 1:
+            raise SourceError(f"{name}: has the splits {', '.join(data)}. Pass --split.")
+        data = data[split or next(iter(data))]
+    if column not in data.column_names:
+        raise SourceError(f"{name}: has no column {column!r}; there are {', '.join(data.column_names)}. Pass --column.")
+    if isinstance(data.features[column], datasets.Image):
+        data = data.cast_column(column, datasets.Image(decode=False))
+    return data
+
+
+def fetch(kind: str, column: str | None, row: dict) -> bytes | str:
+    """The picture of a row of a source: its path, or its bytes.
+
+    Raises:
+        SourceError: it is not there any more, or holds no picture.
+    """
+    if kind == "folder":
+        return row["path"]
+    if kind == "tar":
+        with open(row["path"], "rb") as file:
+            file.seek(row["start"])
+            return file.read(row["length"])
+    assert column is not None
+    if kind == "parquet":
+        value = _parquet_value(row["path"], column, row["start"])
+    else:
+        of_kind, name, split = json.loads(row["path"])
+        value = _dataset(of_kind, name, column, split)[row["start"]][column]
+    if isinstance(value, dict):  # as datasets stores a picture
+        value = value.get("bytes") or value.get("path")
+    if isinstance(value, (bytes, str)) and value:
+        return value
+    raise SourceError(f"{row['key']}: holds no picture but {type(value).__name__}")
+
+
+def _parquet_value(path: str, column: str, row: int):
+    _, first_rows = _parquet_file(path)
+    group = next(group for group in reversed(range(len(first_rows))) if first_rows[group] <= row)
+    return _row_group(path, column, group)[row - first_rows[group]].as_py()
+
+
+@functools.lru_cache(maxsize=16)
+def _parquet_file(path: str):
+    table = pyarrow.parquet.ParquetFile(path)
+    first, rows = [], 0
+    for group in range(table.num_row_groups):
+        first.append(rows)
+        rows += table.metadata.row_group(group).num_rows
+    return table, first
+
+
+@functools.lru_cache(maxsize=2)  # rows are asked for in order
+def _row_group(path: str, column: str, group: int):
+    return _parquet_file(path)[0].read_row_group(group, columns=[column])[column]
+
+
+def same_file(first: str | os.PathLike, second: str | os.PathLike) -> bool:
+    """Whether two paths are one file or folder, or the second lies in the first."""
+    inner, outer = pathlib.Path(second).resolve(), pathlib.Path(first).resolve()
+    return inner == outer or outer in inner.parents

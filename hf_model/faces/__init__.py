@@ -1,0 +1,1 @@
+"""Faces: finding, choosing, framing and judging them; the networks are handed in."""

@@ -1,0 +1,93 @@
+"""From an input to the crops of the faces asked for: the picture read no larger than it has to be, the detector, the squares."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import PIL.Image
+
+from ..pictures.alignment import Square, cut
+from ..pictures.images import read_image, read_reduced
+from ..pictures.resize import resize
+from .detector import FaceDetector
+from .face import Face, chip_square, overlaps
+from .quality import measure_quality
+
+
+@dataclasses.dataclass(frozen=True)
+class FoundFaces:
+    """A photo and the faces asked for: ``picture``, upright, perhaps smaller than the photo's ``size``; ``faces`` in the
+    photo's pixels, None for a picture that is one; ``count``: how many faces the photo has."""
+
+    picture: PIL.Image.Image
+    size: tuple[int, int]
+    faces: Sequence[Face | None]
+    count: int
+
+
+@dataclasses.dataclass(frozen=True)
+class FaceCrop:
+    """A face as the network is shown it: ``pixels`` (S, S, 3) uint8, and its picture's measures."""
+
+    face: Face | None
+    pixels: np.ndarray
+    photo: tuple[int, int]
+    quality: dict[str, float | None]
+
+
+class FaceCropper:
+    """Reads photos, finds their faces and cuts them out as the network is shown them.
+
+    Args:
+        config: the content of ``config.json``.
+        detector: finds faces.
+    """
+
+    def __init__(self, config: dict, detector: FaceDetector):
+        self.config, self.detector = config, detector
+
+    def find(self, image, faces: str) -> FoundFaces:
+        """The faces of an input that are asked for, as the predictor's ``faces`` says.
+
+        A large JPEG file is read at a fraction of its size, no smaller than the detector's finest pass. Where the faces'
+        squares keep ``reading.drafted_side`` pixels on it, they are cut from it too; else all is done on the whole picture.
+
+        Raises:
+            InvalidImageError: a photo that cannot be used.
+        """
+        limit, least = self.config["input"]["max_pixels"], self.config.get("reading", {}).get("drafted_side")
+        if least and faces != "none":
+            small, size = read_reduced(image, limit, self.detector.settings.finest_size)
+            wanted, count = self._choose(small, faces)
+            if small.size == size or all(chip_square(face, self.config["crop"]).side >= least for face in wanted):
+                times = max(size) / max(small.size)
+                return FoundFaces(small, size, [face.enlarged(times) for face in wanted], count)
+        upright = read_image(image, limit)
+        if faces == "none":
+            return FoundFaces(upright, upright.size, [None], 1)
+        return FoundFaces(upright, upright.size, *self._choose(upright, faces))
+
+    def _choose(self, image: PIL.Image.Image, faces: str) -> tuple[list[Face], int]:
+        """The faces asked for, and how many there are."""
+        found = [face for face in self.detector(image) if overlaps(image, face, self.config["crop"])]
+        if faces == "largest":
+            found.sort(key=lambda face: -face.size)
+        return [*(found if faces == "all" else found[:1])], len(found)
+
+    def square(self, face: Face | None) -> Square | None:
+        """The square about a face, None for a picture that is one."""
+        return chip_square(face, self.config["crop"]) if face else None
+
+    def crop(self, found: FoundFaces, face: Face | None) -> PIL.Image.Image:
+        """The square upright picture of a face, as large as the chips of the training; a chip as it is."""
+        if face is None:
+            return found.picture
+        drawn = face.enlarged(max(found.picture.size) / max(found.size))
+        size = self.config["crop"].get("size", self.config["input"]["size"])
+        return cut(found.picture, chip_square(drawn, self.config["crop"]), size)
+
+    def prepare(self, found: FoundFaces, face: Face | None) -> FaceCrop:
+        """A face as the network is shown it."""
+        pixels = resize(self.crop(found, face), self.config["input"]["size"], self.config["input"]["resample"])
+        quality = measure_quality(pixels, face, self.square(face), found.size, found.count)
+        return FaceCrop(face, pixels, found.size, quality)

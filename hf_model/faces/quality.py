@@ -1,0 +1,88 @@
+"""What the picture of a face is worth: measures of it, and warnings where a measure was seen to cost accuracy."""
+
+import numpy as np
+import PIL.Image
+
+from ..pictures.alignment import Square
+from .face import Face, roll, yaw
+
+MEASURES = ("face_size", "sharpness", "roll", "yaw", "brightness", "contrast", "outside", "faces")
+SEEN_AT = 112  # pixels, the side at which sharpness is measured: finer detail says more of the camera than of the face
+# How a warning begins; the value in it, and in what it is told.
+BEGINNINGS = {
+    "face_size": ("The face is {value:.0f} pixels across", "{threshold:.0f}"),
+    "sharpness": ("The picture is blurred (sharpness {value:.2f})", "{threshold:.2f}"),
+    "roll": ("The head is tilted by {value:.0f}°", "{threshold:.0f}°"),
+    "yaw": ("The face is turned away by about {value:.0f}°", "{threshold:.0f}°"),
+    "brightness": ("The face is {adjective} (brightness {value:.2f})", "{threshold:.2f}"),
+    "contrast": ("The picture has little contrast ({value:.2f})", "{threshold:.2f}"),
+    "outside": ("{value:.0%} of the face's square lie outside the photo", "{threshold:.0%}"),
+}
+TOLD_FROM = 0.01  # of all genders: a smaller loss is left out of the sentence
+UNSIGNED = ("roll", "yaw")
+
+
+def measure_quality(
+    pixels: np.ndarray, face: Face | None, square: Square | None, photo: tuple[int, int], faces: int | None
+) -> dict[str, float | None]:
+    """The measures of one face, always the same keys.
+
+    ``face_size``: side in pixels of the square that frames the face (of a chip: its shorter side);
+    ``sharpness``: the standard deviation of the Laplacian as a share of that of the brightness, at 112 pixels;
+    ``roll``: degrees clockwise from upright, -180 to 180; ``yaw``: about how far it is turned to the picture's right,
+    degrees; ``brightness`` and ``contrast``: mean and standard deviation of the brightness, 0 to 1; ``outside``: share
+    of the square beyond the photo; ``faces``: how many the photo has. None: not known, as the place of a chip.
+
+    Args:
+        pixels: (S, S, 3) uint8, what the network is shown.
+        face, square: where it was found and cut out; None for a chip.
+        photo: width and height of the picture given.
+        faces: how many faces were found, None for a chip.
+    """
+    grey = np.asarray(PIL.Image.fromarray(pixels).convert("L").resize((SEEN_AT,) * 2, PIL.Image.Resampling.BILINEAR))
+    light = grey.astype(np.float32) / 255
+    laplacian = 4 * light[1:-1, 1:-1] - light[:-2, 1:-1] - light[2:, 1:-1] - light[1:-1, :-2] - light[1:-1, 2:]
+    contrast = float(light.std())
+    values: dict[str, float | None] = dict.fromkeys(MEASURES)
+    values |= {
+        "face_size": float(min(photo)),
+        "sharpness": float(laplacian.std()) / max(contrast, 1 / 255),
+        "brightness": float(light.mean()),
+        "contrast": contrast,
+    }
+    if face is not None and square is not None:
+        values |= {"face_size": square.side, "roll": roll(face), "yaw": yaw(face), "outside": square.outside(*photo)}
+        values["faces"] = None if faces is None else float(faces)
+    return {name: None if value is None else round(value, 4) for name, value in values.items()}
+
+
+def warnings_of(quality: dict[str, float | None], limits: list[dict] | None) -> tuple[str, ...]:
+    """A sentence for each limit that a face's picture is beyond.
+
+    Args:
+        quality: from :func:`measure_quality`.
+        limits: as ``python -m train.measure.quality`` measured them, or None: ``measure``, one of ``MEASURES``;
+            ``beyond``, ``"below"`` or ``"above"``; ``threshold``; and on test faces beyond it and on all as they are
+            ``age_mae`` and ``age_mae_usual``, years, ``gender_accuracy`` and ``gender_accuracy_usual``.
+    """
+    sentences = []
+    for limit in limits or ():
+        value = quality[limit["measure"]]
+        if value is None:
+            continue
+        value = abs(value) if limit["measure"] in UNSIGNED else value
+        if value < limit["threshold"] if limit["beyond"] == "below" else value > limit["threshold"]:
+            sentences.append(_sentence(limit, value))
+    return tuple(sentences)
+
+
+def _sentence(limit: dict, value: float) -> str:
+    beginning, threshold = BEGINNINGS[limit["measure"]]
+    adjective = "dark" if limit["beyond"] == "below" else "overexposed"
+    told = f"ages were off by {limit['age_mae']:.1f} years in tests, against {limit['age_mae_usual']:.1f}"
+    if limit["gender_accuracy"] <= limit["gender_accuracy_usual"] - TOLD_FROM:
+        told += (
+            f", and {limit['gender_accuracy']:.0%} of genders were right, against {limit['gender_accuracy_usual']:.0%}"
+        )
+    start = beginning.format(value=value, adjective=adjective)
+    return f"{start}; {limit['beyond']} {threshold.format(threshold=limit['threshold'])}, {told}."

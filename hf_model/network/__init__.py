@@ -1,0 +1,1 @@
+"""The networks: architecture, weights, engines, graphs, MTCNN's cascade, heat maps."""

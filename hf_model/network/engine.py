@@ -1,0 +1,110 @@
+"""What every engine is, and what those share that run graphs (:mod:`hf_model.network.graphs`)."""
+
+import importlib.util
+import pathlib
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+
+from .cascade import Cascade
+from .graph_files import detector_files, network_file
+
+# From (N, S, S, 3) float32 network input to the outputs by name, each with N rows: "age" (N,) in years and
+# "gender" (N,), the probability of "female"; where the model has it, "age_distribution" (N, years); from a graph
+# also "age_map" and "gender_map", the heads' feature maps.
+Forward = Callable[[np.ndarray], dict[str, np.ndarray]]
+
+
+class Engine:
+    """Makes the age and gender network from a model folder, and MTCNN.
+
+    Args:
+        precision: one of ``precisions``, or ``"auto"``.
+        threads: how many it may use; None for all cores.
+
+    Raises:
+        ValueError: what this engine cannot do.
+        ImportError: a package that it needs is missing.
+    """
+
+    name: str
+    packages: tuple[str, ...] = ()
+    precisions: tuple[str, ...] = ("float32",)
+
+    def __init__(self, precision: str = "auto", threads: int | None = None):
+        missing = [package for package in self.packages if importlib.util.find_spec(package) is None]
+        if missing:
+            raise ImportError(
+                f"engine={self.name!r} needs a package that is not installed: pip install {' '.join(self.packages)}"
+            )
+        if precision != "auto" and precision not in self.precisions:
+            raise ValueError(
+                f"precision={precision!r} is not for engine={self.name!r}, which has {', '.join(self.precisions)}."
+            )
+        if threads is not None and (not isinstance(threads, int) or threads < 1):
+            raise ValueError(f"threads={threads!r}: pass a whole number of at least 1, or None for all cores.")
+        self.threads = threads
+        self.precision = self.best_precision() if precision == "auto" else precision
+
+    def best_precision(self) -> str:
+        """What ``precision="auto"`` means here; never int8, which moves ages."""
+        return "float32"
+
+    def __str__(self) -> str:
+        return f"{self.name}/{self.precision}"
+
+    def load(self, config: dict, folder: pathlib.Path) -> Forward:
+        """The network of a model folder.
+
+        Raises:
+            WeightsError: the weights are missing or do not fit.
+        """
+        raise NotImplementedError
+
+    def detector(self) -> "Mtcnn":
+        """MTCNN, built anew at each call."""
+        raise NotImplementedError
+
+
+class Mtcnn(Protocol):
+    """MTCNN as an engine has it: the ``mtcnn`` package, or :class:`hf_model.network.cascade.Cascade`."""
+
+    def detect_faces(self, pixels: np.ndarray, *arguments: Any, **options: Any) -> list[dict]:
+        """The faces of a picture, see :meth:`hf_model.network.cascade.Cascade.detect_faces`."""
+
+    @property
+    def output(self) -> Forward:
+        """The last network, on (N, 48, 48, 3) float32."""
+
+
+def flat(values: np.ndarray) -> np.ndarray:
+    """(N, 1) as (N,); what has another shape stays as it is."""
+    return values[:, 0] if values.shape[1:] == (1,) else values
+
+
+class GraphEngine(Engine):
+    """What the engines share that run graphs (:mod:`hf_model.network.graphs`)."""
+
+    def open(self, path: pathlib.Path, precision: str, threads: int | None) -> Forward:
+        """A graph as a function that several threads may call, each time on that many threads."""
+        raise NotImplementedError
+
+    def load(self, config: dict, folder: pathlib.Path) -> Forward:
+        """The network of a model folder, from its graph, which is built at first.
+
+        Raises:
+            WeightsError: the weights are missing or do not fit.
+            ImportError: the graph has to be built, and the package for it is missing.
+            FileNotFoundError: int8 without its activation ranges.
+        """
+        run = self.open(network_file(config, folder, self.precision), self.precision, self.threads)
+        return lambda batch: {name: flat(values) for name, values in run(batch).items()}
+
+    def detector(self) -> Mtcnn:
+        """MTCNN's cascade in numpy around its networks.
+
+        Always in float32, for its scores are compared with limits; and on one thread, for they are small, and several
+        photos are looked at beside each other.
+        """
+        return Cascade(**{name: self.open(path, "float32", 1) for name, path in detector_files().items()})

@@ -1,0 +1,191 @@
+"""The network as an ONNX graph, built from their weights alone: neither Keras nor TensorFlow is needed.
+
+ONNX Runtime and OpenVINO read the same graphs. BatchNorm is folded into the convolutions, as for Keras
+(:mod:`hf_model.network.folding`); pictures and feature maps are channels-last at the graph's doors, as Keras has them.
+"""
+
+import numpy as np
+
+try:
+    import onnx
+    import onnx.checker
+    import onnx.helper
+    import onnx.numpy_helper
+    import onnx.shape_inference
+except ImportError:  # optional: said by the engines that build graphs
+    onnx = None  # type: ignore[assignment]
+
+from .layout import BACKBONE_EPSILON, DISTRIBUTION, HEAD_EPSILON, HEADS, blocks, head_layers
+
+OPSET = 17
+ACTIVATIONS = {"relu": "Relu", "softmax": "Softmax", "sigmoid": "Sigmoid"}
+
+
+class Graph:
+    """An ONNX graph that grows node by node; tensors are known by their names.
+
+    Args:
+        half: keep the kernels of the network as float16, as its weights file does, to be cast and folded with their
+            BatchNorm when the graph is loaded: half the size, and the same numbers.
+    """
+
+    def __init__(self, name: str, half: bool = False):
+        self.name = name
+        self.half = half
+        self.nodes: list = []
+        self.constants: list = []
+
+    def constant(self, name: str, values: np.ndarray) -> str:
+        """A tensor that is part of the graph."""
+        self.constants.append(onnx.numpy_helper.from_array(np.ascontiguousarray(values), name))
+        return name
+
+    def kernel(self, name: str, values: np.ndarray, scale: np.ndarray | None = None) -> str:
+        """A float32 kernel, times ``scale`` along its first axis: computed here, or at loading where ``half``."""
+        if not self.half or values.dtype != np.float16:
+            return self.constant(name, values.astype(np.float32) * (np.float32(1) if scale is None else scale))
+        name_of_half = self.constant(f"{name}_half", values)
+        if scale is None:
+            return self.node("Cast", [name_of_half], name, to=onnx.TensorProto.FLOAT)
+        whole = self.node("Cast", [name_of_half], f"{name}_whole", to=onnx.TensorProto.FLOAT)
+        return self.node("Mul", [whole, self.constant(f"{name}_scale", scale)], name)
+
+    def operand(self, x: str) -> str:
+        """What a convolution or a sum is given for a tensor: the tensor itself, or, where a graph is quantized, rounded."""
+        return x
+
+    def node(self, kind: str, inputs: list[str], output: str, **attributes) -> str:
+        """A node with one output; the output's name."""
+        self.nodes.append(onnx.helper.make_node(kind, inputs, [output], name=output, **attributes))
+        return output
+
+    def convolution(
+        self,
+        name: str,
+        x: str,
+        kernel: np.ndarray,
+        bias: np.ndarray,
+        scale: np.ndarray | None = None,
+        stride: int = 1,
+        pad: int = 0,
+    ) -> str:
+        """With a Keras kernel (h, w, in, out), of which each output channel is scaled."""
+        factors = None if scale is None else scale.reshape(-1, 1, 1, 1)
+        inputs = self.operands(x, name, kernel.transpose(3, 2, 0, 1), factors, bias)
+        return self.node("Conv", inputs, name, strides=[stride] * 2, pads=[pad] * 4, kernel_shape=kernel.shape[:2])
+
+    def operands(self, x: str, name: str, kernel: np.ndarray, scale: np.ndarray | None, bias: np.ndarray) -> list[str]:
+        """The three inputs of a convolution, its kernel (out, in, h, w)."""
+        return [
+            self.operand(x),
+            self.kernel(f"{name}_kernel", kernel, scale),
+            self.constant(f"{name}_bias", bias),
+        ]
+
+    def dense(self, name: str, x: str, kernel: np.ndarray, bias: np.ndarray | None) -> str:
+        """With a Keras kernel (in, out)."""
+        constants = [self.kernel(f"{name}_kernel", kernel)]
+        constants += [] if bias is None else [self.constant(f"{name}_bias", bias)]
+        return self.node("Gemm", [x, *constants], name)
+
+    def prelu(self, name: str, x: str, slope: np.ndarray) -> str:
+        """With one slope a channel: (C,) after a dense layer, (1, 1, C) after a convolution."""
+        shape = (-1, 1, 1) if slope.ndim == 3 else (-1,)
+        return self.node("PRelu", [x, self.constant(f"{name}_slope", slope.reshape(shape))], name)
+
+    def model(self, inputs: dict[str, list], outputs: dict[str, list]) -> bytes:
+        """The finished graph as the bytes of an ONNX file; inputs and outputs are float32, by name and shape.
+
+        Raises:
+            ValueError: the layers do not fit each other.
+        """
+        first, last = (
+            [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape) for name, shape in end.items()]
+            for end in (inputs, outputs)
+        )
+        graph = onnx.helper.make_graph(self.nodes, self.name, first, last, initializer=self.constants)
+        model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", OPSET)], ir_version=8)
+        try:
+            onnx.checker.check_model(model, full_check=True)
+        except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+            raise ValueError(f"{self.name}: {error}") from error
+        return model.SerializeToString()
+
+
+def network_graph(tensors: dict[str, np.ndarray], heads: dict, size: int, graph: Graph | None = None) -> bytes:
+    """The age and gender network.
+
+    Args:
+        tensors: the content of ``model.safetensors``, by Keras variable path.
+        heads, size: ``heads`` and ``input.size`` of ``config.json``.
+        graph: an empty one to write it into; by default one of float16 kernels.
+
+    Returns:
+        A graph from ``pixels`` (N, S, S, 3), as :func:`hf_model.network.preprocessing.preprocess` makes them, to ``age``
+        (N, 1), ``gender`` (N, 1), perhaps ``age_distribution`` (N, ages), and for each head ``age_map`` and
+        ``gender_map``, its feature map after ReLU, (N, S/32, S/32, filters).
+
+    Raises:
+        KeyError: a tensor is missing.
+        ValueError: tensors do not fit each other.
+    """
+    graph = graph or Graph("age_gender", half=True)
+
+    def folded(name: str, normalization: str, epsilon: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Kernel, bias and scale of a convolution with its BatchNorm."""
+        gamma, beta, mean, variance = (
+            tensors[f"{normalization}/{part}"].astype(np.float32)
+            for part in ("gamma", "beta", "moving_mean", "moving_variance")
+        )
+        scale = gamma / np.sqrt(variance + np.float32(epsilon))
+        bias = tensors.get(f"{name}/bias", np.zeros_like(mean)).astype(np.float32)
+        return tensors[f"{name}/kernel"], (bias - mean) * scale + beta, scale
+
+    def convolve(name: str, x: str, stride: int = 1, pad: int = 0) -> str:
+        return graph.convolution(
+            name, x, *folded(f"{name}_conv", f"{name}_bn", BACKBONE_EPSILON), stride=stride, pad=pad
+        )
+
+    def relu(x: str) -> str:
+        return graph.node("Relu", [x], f"{x}_relu")
+
+    x = graph.node("Transpose", ["pixels"], "pixels_first", perm=[0, 3, 1, 2])
+    x = relu(convolve("conv1", x, stride=2, pad=3))
+    x = graph.operand(x)
+    x = graph.node("MaxPool", [x], "pool1", kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4)  # above 0, so 0 may pad
+    for block in blocks():
+        name = block.name
+        if block.stride == 2:
+            # Every second pixel is all that its strided convolutions read; said so, OpenVINO keeps them in int8.
+            x = graph.node("MaxPool", [x], f"{name}_halved", kernel_shape=[1, 1], strides=[2, 2])
+        shortcut = convolve(f"{name}_0", x) if block.projects else x
+        y = relu(convolve(f"{name}_1", x))
+        y = relu(convolve(f"{name}_2", y, pad=1))
+        parts = [graph.operand(part) for part in (convolve(f"{name}_3", y), shortcut)]
+        x = relu(graph.node("Add", parts, f"{name}_sum"))
+    outputs: dict[str, list] = {}
+    side = size // 32
+    for head in HEADS:
+        outputs |= _head(graph, head, x, folded, tensors, heads, side)
+    return graph.model({"pixels": ["N", size, size, 3]}, outputs)
+
+
+def _head(graph: Graph, head: str, features: str, folded, tensors: dict, heads: dict, side: int) -> dict[str, list]:
+    """A head's nodes, and the graph's outputs that it makes with their shapes."""
+
+    def dense(layer: str, x: str) -> str:
+        return graph.dense(f"{layer}_sum", x, tensors[f"{layer}/kernel"], tensors.get(f"{layer}/bias"))
+
+    kernel, bias, scale = folded(f"{head}_conv", f"{head}_bn", HEAD_EPSILON)
+    x = graph.convolution(f"{head}_conv", features, kernel, bias, scale, pad=heads["conv_kernel"] // 2)
+    x = graph.node("Relu", [x], f"{head}_features")
+    graph.node("Transpose", [x], f"{head}_map", perm=[0, 2, 3, 1])
+    outputs: dict[str, list] = {f"{head}_map": ["N", side, side, heads["conv_filters"]]}
+    x = graph.node("GlobalAveragePool", [x], f"{head}_pool")
+    x = graph.node("Flatten", [x], f"{head}_pooled")
+    for layer, activation in head_layers(head, bool(heads.get("age_bins"))):
+        options = {"axis": 1} if activation == "softmax" else {}
+        x = graph.node(ACTIVATIONS[activation], [dense(layer, x)], layer, **options)
+    if head == "age" and heads.get("age_bins"):
+        outputs[DISTRIBUTION] = ["N", heads["age_bins"]]
+    return outputs | {head: ["N", 1]}

@@ -1,0 +1,25 @@
+"""ONNX Runtime."""
+
+import pathlib
+
+from .engine import Forward, GraphEngine
+
+
+class OnnxEngine(GraphEngine):
+    """ONNX Runtime."""
+
+    name = "onnx"
+    packages = ("onnxruntime",)
+    precisions = ("float32", "int8")
+
+    def open(self, path: pathlib.Path, precision: str, threads: int | None) -> Forward:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise ImportError("engine='onnx' needs onnxruntime: pip install onnxruntime") from error
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or 0
+        options.log_severity_level = 3
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        names = [output.name for output in session.get_outputs()]
+        return lambda batch: dict(zip(names, session.run(names, {"pixels": batch}), strict=True))

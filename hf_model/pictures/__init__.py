@@ -1,0 +1,1 @@
+"""Pictures: reading any input, cutting squares out, changing them."""
