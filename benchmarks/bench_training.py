@@ -16,20 +16,18 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 os.environ["KERAS_BACKEND"] = "torch"
+MODEL = pathlib.Path("hf_model")
 
-from benchmarks.bench_predictor import MODEL, in_turns
-from benchmarks.common import write_report
-from train.average import WeightAverage
-from train.batches import Activations, Batches, cache_activations
-from train.fit import compiled_frozen
-from train.model import TrainingModel, new_model, prepare_stage
-from train.recipe import Recipe, Stage, load_recipe
-from train.smoke import smoke_chips
+if TYPE_CHECKING:
+    from train.batches import Batches
+    from train.model import TrainingModel
+    from train.recipe import Recipe, Stage
 
 
-def ahead(batches: Batches) -> Iterator[tuple]:
+def ahead(batches: "Batches") -> Iterator[tuple]:
     """Batches made in a thread, a few ahead of their use, as a PyTorch loop takes them."""
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         pending = [pool.submit(batches.__getitem__, index) for index in range(len(batches))]
@@ -38,9 +36,13 @@ def ahead(batches: Batches) -> Iterator[tuple]:
             yield pictures, answers["age"][:, 0].astype("int64"), answers["gender"][:, 0]
 
 
-def compare_at(size: int, recipe: Recipe, heads: dict, chips, repeats: int) -> dict:
+def compare_at(size: int, recipe: "Recipe", heads: dict, chips, repeats: int) -> dict:
     """Pictures a second of the trainer and of the plain loop at one size, medians of the rounds."""
     from benchmarks.plain_training import PlainLoop
+    from train.average import WeightAverage
+    from train.batches import Batches
+    from train.model import new_model, prepare_stage
+    from train.recipe import Stage
 
     stage = Stage("all", "all", size, 1, 1e-3, batch_size=recipe.batch_size, optimizer="sgd")
     model, plain = new_model(recipe, heads, None), PlainLoop(heads)
@@ -61,15 +63,23 @@ def compare_at(size: int, recipe: Recipe, heads: dict, chips, repeats: int) -> d
     return {**speeds, "ratio": speeds["trainer"] / speeds["plain"]}
 
 
-def stage_two(model: TrainingModel, size: int, batch_size: int, cached_variants: int) -> Stage:
+def stage_two(model: "TrainingModel", size: int, batch_size: int, cached_variants: int) -> "Stage":
     """Compiles the model for stage 2, on pictures or on activations."""
+    from train.model import prepare_stage
+    from train.recipe import Stage
+
     stage = Stage("conv5", "conv5", size, 1, 1e-5, batch_size=batch_size, cached_variants=cached_variants)
     prepare_stage(model, stage, 1)
     return stage
 
 
-def compare_caching(recipe: Recipe, heads: dict, chips, size: int, repeats: int) -> dict:
+def compare_caching(recipe: "Recipe", heads: dict, chips, size: int, repeats: int) -> dict:
     """Seconds of an epoch of stage 2 on pictures and on cached activations, and of filling the cache."""
+    from benchmarks.bench_predictor import in_turns
+    from train.batches import Activations, Batches, cache_activations
+    from train.fit import compiled_frozen
+    from train.model import new_model
+
     on_pictures, on_activations = (new_model(recipe, heads, None) for _ in range(2))
     stage = stage_two(on_pictures, size, 32, cached_variants=0)
     stage_two(on_activations, size, 32, cached_variants=1)
@@ -97,6 +107,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--batches", type=int, default=6, help="of 64 pictures, in a round")
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args(argv)
+
+    from benchmarks.common import write_report
+    from train.recipe import load_recipe
+    from train.smoke import smoke_chips
+
     heads = json.loads((MODEL / "config.json").read_text(encoding="utf-8"))["heads"]
     recipe = load_recipe("best")
     chips = smoke_chips(args.batches * recipe.batch_size)[0]["train"]

@@ -24,7 +24,6 @@ class PreTrainedModel:
 class AgeGenderModel(PreTrainedModel):
     """What AutoModel returns: ``predictor`` does the work, ``package`` is the code that it came with."""
 
-    config_class = None
     main_input_name = "pixel_values"
     framework = "pt"
     device = "cpu"
