@@ -11,54 +11,12 @@ import dataclasses
 import cv2
 import numpy as np
 
+from train.recipe import STRONG, Augmentation
+
 # Colours that the measured changes use; a random one is drawn until it is far from them.
 MEASURED_COLOURS = np.array([(0, 0, 0), (0, 128, 128), (128, 128, 128)])
 # One thread a picture: the cores belong to the training step.
 cv2.setNumThreads(0)
-
-
-@dataclasses.dataclass(frozen=True)
-class Augmentation:
-    """Ranges; 0 switches a change off.
-
-    ``rotation`` in degrees; ``shift`` and ``scale`` as fractions of the side; ``shear`` and ``perspective`` as
-    fractions of the side that an edge is moved by; ``brightness``, ``contrast``, ``saturation``, ``gamma`` and
-    ``cast`` (of each colour) as fractions around 1, each applied to half of the chips. The others are
-    probabilities: ``squeeze``: of narrowing the picture to 0.55 to 0.95 of its width; ``camera``: of a poor
-    camera's chain (shrunk to 24 to 64 pixels, noise, JPEG, enlarged); ``surround``: of hiding what lies around
-    the face; ``halves``: of covering a side, the brow or the lower face; ``cover``: mouth, eyes or forehead;
-    ``tint``: of strongly coloured light; ``dim``: of little light, with noise. ``strong`` is the share of the
-    pictures that may be changed by ``squeeze`` and whatever comes after it in the list of fields, ``flip`` apart.
-    """
-
-    flip: float = 0.0
-    strong: float = 1.0
-    rotation: float = 0.0
-    shift: float = 0.0
-    scale: float = 0.0
-    shear: float = 0.0
-    perspective: float = 0.0
-    brightness: float = 0.0
-    contrast: float = 0.0
-    saturation: float = 0.0
-    gamma: float = 0.0
-    cast: float = 0.0
-    squeeze: float = 0.0
-    side_light: float = 0.0
-    tint: float = 0.0
-    dim: float = 0.0
-    grey: float = 0.0
-    blur: float = 0.0
-    jpeg: float = 0.0
-    camera: float = 0.0
-    surround: float = 0.0
-    halves: float = 0.0
-    cover: float = 0.0
-    erase: float = 0.0
-
-
-_FIELDS = [field.name for field in dataclasses.fields(Augmentation)]
-STRONG = tuple(_FIELDS[_FIELDS.index("squeeze") :])
 
 
 def augment(
