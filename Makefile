@@ -1,6 +1,7 @@
 # The handles of the project; README.md says what they are for.
 PYTHON ?= python3
 VENV := .venv
+VENV_DEMO := .venv-demo
 BIN := $(VENV)/bin
 VENV_TRAIN := .venv-train
 VENV_TRANSFORMERS := .venv-transformers
@@ -9,15 +10,16 @@ VENV_BULK := .venv-bulk
 VENV_PEERS := .venv-peers
 MODEL ?= hf_model
 export TF_CPP_MIN_LOG_LEVEL ?= 2
+CHECK_PYTHON := $(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Python 3.11, 3.12 or 3.13 is needed, this is {v[0]}.{v[1]}: pass PYTHON=python3.12 or the like to make.")'
 
 .PHONY: setup demo train bench-training test test-jax test-transformers test-compat test-bulk test-jobs test-313 faults e2e lint format data bench bench-peers picture ablate evaluate card publish
 
 setup: $(VENV)/.ready
 
 $(VENV)/.ready: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Python 3.11, 3.12 or 3.13 is needed, this is {v[0]}.{v[1]}: pass PYTHON=python3.12 or the like to make.")'
+	@$(CHECK_PYTHON)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,space,onnx,openvino,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[keras,train,space,onnx,openvino,dev]'
 	@touch $@
 
 # PyTorch, on which a processor trains fastest, beside what training takes.
@@ -31,7 +33,7 @@ $(VENV_TRAIN)/.ready: pyproject.toml constraints.txt
 $(VENV_TRANSFORMERS)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV_TRANSFORMERS)
 	$(VENV_TRANSFORMERS)/bin/python -m pip install --quiet --disable-pip-version-check 'torch==2.13.0'
-	$(VENV_TRANSFORMERS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,onnx,openvino,transformers,dev]'
+	$(VENV_TRANSFORMERS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[keras,train,onnx,openvino,transformers,dev]'
 	@touch $@
 
 # The oldest versions that are supported: datasets 3, which runs loading scripts, and transformers 4.
@@ -45,13 +47,22 @@ $(VENV_COMPAT)/.ready: pyproject.toml constraints-compat.txt
 # Ray beside the predictor and its engines.
 $(VENV_BULK)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV_BULK)
-	$(VENV_BULK)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bulk,onnx,openvino,dev]'
+	$(VENV_BULK)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[keras,bulk,onnx,openvino,dev]'
 	@touch $@
 
-demo: setup
-	@echo "Building the graphs of the fast engines, once ..."
-	$(BIN)/python -m hf_model.engines --build
-	$(BIN)/python space/app.py
+# What the page needs, and no more: no TensorFlow, nothing of training.
+$(VENV_DEMO)/.ready: pyproject.toml constraints.txt
+	@$(CHECK_PYTHON)
+	@echo "1/3 Installing what the page needs into $(VENV_DEMO), once (under 1 GB) ..."
+	@$(PYTHON) -m venv $(VENV_DEMO)
+	@$(VENV_DEMO)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt '.[demo]'
+	@touch $@
+
+demo: $(VENV_DEMO)/.ready
+	@echo "2/3 Building the networks' graphs from the weights, once ..."
+	@$(VENV_DEMO)/bin/python -m hf_model.engines --build
+	@echo "3/3 Starting the page; stop it with Ctrl-C."
+	@$(VENV_DEMO)/bin/python space/app.py
 
 test: setup
 	$(BIN)/python -m pytest tests --ignore=tests/jax --ignore=tests/transformers_door --ignore=tests/compat --ignore=tests/e2e --ignore=tests/bulk --ignore=tests/jobs

@@ -48,11 +48,19 @@ def choose_engine(config: dict, folder: pathlib.Path, precision: str = "auto", t
 
     Raises:
         ValueError: no engine that could be used has that precision.
+        ImportError: Keras would have to answer, and is not installed.
     """
     able = installed(precision)
     for name in able:
         if find_graph(config, folder, precision)[1]:
             return make_engine(name, precision, threads)
+    has_keras = all(map(importlib.util.find_spec, KerasEngine.packages))
+    if able and not has_keras:
+        raise ImportError(f"The graph that {able[0]} runs is not there yet. Build it once: {BUILD}")
+    if not has_keras:
+        raise ImportError(
+            "No engine is installed: pip install openvino onnx (the fastest), onnxruntime onnx, or keras tensorflow."
+        )
     if able:
         print(
             f"Keras answers, which is slower: no graph for {able[0]} is there yet. Build it: {BUILD}", file=sys.stderr

@@ -14,6 +14,7 @@ class KerasEngine(Engine):
     """Keras's networks as compiled TensorFlow functions, and the ``mtcnn`` package as it is."""
 
     name = "keras"
+    packages = ("keras", "tensorflow")
 
     def __init__(self, precision: str = "auto", threads: int | None = None):
         super().__init__(precision, threads)

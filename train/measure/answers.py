@@ -7,8 +7,6 @@ import numpy as np
 
 from hf_model.prediction import age_interval, calibrated
 from train.data import Chips
-from train.measure.metrics.age_error.age_error import age_error
-from train.measure.metrics.gender_report.gender_report import gender_report
 from train.measure.outputs import Raw
 
 RESAMPLES = 1000
@@ -34,6 +32,10 @@ class Answers:
 
     def figures(self, decision: dict) -> dict[str, float]:
         """All metrics of these rows."""
+        # Here, where they are used: the library of metrics takes a second to load.
+        from train.measure.metrics.age_error.age_error import age_error
+        from train.measure.metrics.gender_report.gender_report import gender_report
+
         figures = {f"age_{name}": value for name, value in age_error(self.age, self.chips.age).items()}
         report = gender_report(self.female, self.chips.gender, **decision)
         figures |= {f"gender_{name}": value for name, value in report.items()}

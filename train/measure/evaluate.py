@@ -23,7 +23,6 @@ from train.measure.explanations import measure_explanations
 from train.measure.external import measure_external
 from train.measure.groups import AGE_BINS, age_levels, factors
 from train.measure.outputs import RawOutputs
-from train.measure.plots import plot_all
 from train.measure.precisions import measure_precisions
 from train.measure.robustness import ADULT_LOOKS, beside, load_rows
 from train.measure.scenes import make_scene
@@ -147,6 +146,8 @@ def main(argv: list[str] | None = None) -> None:
         "--plots", type=pathlib.Path, help="folder for PNG plots (default: plots/ beside what is written)"
     )
     args = parser.parse_args(argv)
+
+    from train.measure.plots import plot_all
 
     outputs = RawOutputs(args.model, args.cache)
     splits, fingerprints = load_chips(args.data, args.cache)

@@ -12,7 +12,6 @@ import pathlib
 import numpy as np
 
 from train.measure.answers import bootstrap, ranges_and_probabilities
-from train.measure.metrics.gender_report.gender_report import expected_calibration_error
 from train.measure.outputs import Raw, RawOutputs
 
 # Of each age bin and gender the first so many files, by name, serve for choosing; the others report.
@@ -106,6 +105,8 @@ def figures_of_photos(raw: Raw, labels: Labels, config: dict, among: np.ndarray)
             chosen = rows[group[rows]]
             made[name] = float(right[chosen].mean()) if len(chosen) else float("nan")
         p = female[rows]
+        from train.measure.metrics.gender_report.gender_report import expected_calibration_error
+
         made["gender_ece"] = expected_calibration_error(np.maximum(p, 1 - p), right[rows])
         return made
 

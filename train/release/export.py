@@ -12,8 +12,6 @@ import numpy as np
 
 import hf_model
 from hf_model.download import WEIGHTS_NAME, read_config
-from hf_model.network.architecture import build_model
-from hf_model.network.weights import save_weights
 from train.config import write_config
 from train.measure.outputs import CALIBRATIONS
 from train.run import Run, keep_history
@@ -28,6 +26,10 @@ def main(argv: list[str] | None = None) -> None:
         "--model", type=pathlib.Path, default=pathlib.Path("hf_model"), help="where config.json is and weights go"
     )
     args = parser.parse_args(argv)
+
+    from hf_model.network.architecture import build_model
+    from hf_model.network.weights import save_weights
+
     checkpoint = Run(args.run).checkpoint()
     if checkpoint is None:
         parser.error(f"{args.run} holds no whole checkpoint")
