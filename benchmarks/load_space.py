@@ -119,80 +119,98 @@ def children_mb() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
+class Load:
+    """Many visitors at once, and what became of their requests."""
+
+    def __init__(self, url: str, photos: list[pathlib.Path], requests: int):
+        from gradio_client import Client
+
+        self.url, self.photos, self.requests = url, photos, requests
+        self.single = Client(url, verbose=False)
+        self.expected = {photo: ask(self.single, photo) for photo in photos}
+        self.outcomes: collections.Counter = collections.Counter()
+        self.live: collections.Counter = collections.Counter()
+        self.times: list[float] = []
+        self.live_times: list[float] = []
+
+    def visit(self, seed: int) -> None:
+        """One visitor: of an odd number before a camera, of an even one with photos."""
+        return self._watch() if seed % 2 else self._send(seed)
+
+    def _watch(self) -> None:
+        start = time.perf_counter()
+        for outcome in Camera(self.url).ask(self.requests):
+            self.live_times.append(time.perf_counter() - start)
+            self.live[outcome[0]] += 1
+            if outcome[0] == "failed":
+                print(outcome, file=sys.stderr)
+            start = time.perf_counter()
+
+    def _send(self, seed: int) -> None:
+        from gradio_client import Client
+
+        client, random = Client(self.url, verbose=False), np.random.default_rng(seed)
+        for index in random.integers(0, len(self.photos), self.requests):
+            start = time.perf_counter()
+            outcome = ask(client, self.photos[index])
+            self.times.append(time.perf_counter() - start)
+            expected = self.expected[self.photos[index]]
+            if outcome[0] in ("answer", "sentence") and not same(outcome, expected):
+                outcome = ("wrong", outcome)
+            self.outcomes[outcome[0]] += 1
+            if outcome[0] in ("wrong", "failed"):
+                print(outcome, file=sys.stderr)
+
+    def is_well(self) -> bool:
+        """Whether a single visitor gets the answers of before."""
+        return all(same(ask(self.single, photo), self.expected[photo]) for photo in self.photos)
+
+    def figures(self, seconds: float) -> dict:
+        """Requests and frames by their outcome, and how long they took."""
+        return {
+            "requests": sum(self.outcomes.values()),
+            "outcomes": dict(self.outcomes),
+            "live_frames": dict(self.live),
+            "per_second": (sum(self.outcomes.values()) + sum(self.live.values())) / seconds,
+            "median_s": float(np.median(self.times)),
+            "p95_s": float(np.percentile(self.times, 95)),
+            "live_median_s": float(np.median(self.live_times)),
+            "live_p95_s": float(np.percentile(self.live_times, 95)),
+        }
+
+    def failed(self) -> bool:
+        """Whether anything went wrong."""
+        return bool(self.outcomes["failed"] or self.outcomes["wrong"] or self.live["failed"] or not self.live["answer"])
+
+
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.load_space", description=__doc__.splitlines()[0])
     parser.add_argument("--clients", type=int, default=40)
     parser.add_argument("--requests", type=int, default=10)
     args = parser.parse_args(argv)
-    from gradio_client import Client
 
     from tests.support import running_space
 
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
     environment.pop("MODEL_ID", None)
     with tempfile.TemporaryDirectory() as folder, running_space(pathlib.Path.cwd(), environment) as url:
-        photos = make_photos(pathlib.Path(folder))
-        single = Client(url, verbose=False)
-        expected = {photo: ask(single, photo) for photo in photos}
-        outcomes, times, live, live_times = collections.Counter(), [], collections.Counter(), []
-
-        def watch() -> None:
-            start = time.perf_counter()
-            for outcome in Camera(url).ask(args.requests):
-                live_times.append(time.perf_counter() - start)
-                live[outcome[0]] += 1
-                if outcome[0] == "failed":
-                    print(outcome, file=sys.stderr)
-                start = time.perf_counter()
-
-        def visit(seed: int) -> None:
-            if seed % 2:
-                return watch()
-            client = Client(url, verbose=False)
-            random = np.random.default_rng(seed)
-            for index in random.integers(0, len(photos), args.requests):
-                start = time.perf_counter()
-                outcome = ask(client, photos[index])
-                times.append(time.perf_counter() - start)
-                if outcome[0] in ("answer", "sentence") and not same(outcome, expected[photos[index]]):
-                    outcome = ("wrong", outcome)
-                outcomes[outcome[0]] += 1
-                if outcome[0] in ("wrong", "failed"):
-                    print(outcome, file=sys.stderr)
-
+        load = Load(url, make_photos(pathlib.Path(folder)), args.requests)
         start = time.perf_counter()
         memory = [children_mb()]
         for seeds in (range(args.clients), range(args.clients, 2 * args.clients)):
             with concurrent.futures.ThreadPoolExecutor(args.clients) as pool:
-                list(pool.map(visit, seeds))
+                list(pool.map(load.visit, seeds))
             memory.append(children_mb())
-        seconds = time.perf_counter() - start
-        grown = memory[2] - memory[1]
-        afterwards = all(same(ask(single, photo), expected[photo]) for photo in photos)
-    figures = {
-        "clients": args.clients,
-        "requests": sum(outcomes.values()),
-        "outcomes": dict(outcomes),
-        "live_frames": dict(live),
-        "per_second": (sum(outcomes.values()) + sum(live.values())) / seconds,
-        "median_s": float(np.median(times)),
-        "p95_s": float(np.percentile(times, 95)),
-        "live_median_s": float(np.median(live_times)),
-        "live_p95_s": float(np.percentile(live_times, 95)),
+        figures = {"clients": args.clients, **load.figures(time.perf_counter() - start)}
+        grown, afterwards = memory[2] - memory[1], load.is_well()
+    figures |= {
         "memory_mb": memory,
         "memory_grown_in_second_round_mb": grown,
         "memory_limit_mb": GROWTH_LIMIT_MB,
         "answers_afterwards": afterwards,
     }
-    write_report("space", ("gradio", "gradio_client", "tensorflow"), figures)
-    if (
-        outcomes["failed"]
-        or outcomes["wrong"]
-        or live["failed"]
-        or not live["answer"]
-        or not afterwards
-        or grown > GROWTH_LIMIT_MB
-    ):
+    write_report("space", ("gradio", "gradio_client", "openvino"), figures)
+    if load.failed() or not afterwards or grown > GROWTH_LIMIT_MB:
         sys.exit("The Space did not bear the load, see above.")
 
 

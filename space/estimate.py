@@ -48,6 +48,19 @@ def show(demo: Demo, photo: str | None, all_faces: bool):
     return np.asarray(answer.annotated()), words, why(answer), notes, gallery, data, first
 
 
+def _example_buttons(examples: list) -> list[gr.Button]:
+    """A button with a picture for each example."""
+    return [
+        gr.Button(
+            f"Example: {title}",
+            elem_id="example" if not number else f"example-{number}",
+            icon=str(path),
+            size="sm",
+        )
+        for number, (path, title) in enumerate(examples)
+    ]
+
+
 def build_estimate(demo: Demo, examples: list) -> gr.State:
     """The tab's components and events; gives the state that holds the first face's crop."""
     first_face = gr.State()
@@ -63,15 +76,7 @@ def build_estimate(demo: Demo, examples: list) -> gr.State:
             all_faces = gr.Checkbox(label="All faces, not only the clearest one", elem_id="all-faces")
             run = gr.Button("Estimate", variant="primary", elem_id="run")
             with gr.Row():
-                buttons = [
-                    gr.Button(
-                        f"Example: {title}",
-                        elem_id="example" if not number else f"example-{number}",
-                        icon=str(path),
-                        size="sm",
-                    )
-                    for number, (path, title) in enumerate(examples)
-                ]
+                buttons = _example_buttons(examples)
         with gr.Column():
             annotated = ShownPhoto(
                 label="Faces found",

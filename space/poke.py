@@ -42,7 +42,7 @@ def change(changes, face: PIL.Image.Image, values: list[float]) -> PIL.Image.Ima
     return face
 
 
-def at(values: list[float], name: str, strength: float) -> list[float]:
+def interpolate(values: list[float], name: str, strength: float) -> list[float]:
     """The sliders' values with one of them moved."""
     return [strength if slider[0] == name else value for slider, value in zip(SLIDERS, values, strict=True)]
 
@@ -55,12 +55,12 @@ def poke(demo: Demo, moved: str, crop: np.ndarray, values: list[float]) -> str:
     place = float(values[[slider[0] for slider in SLIDERS].index(moved)])
     strengths = sorted({*np.linspace(low, high, STEPS).tolist(), place})
     altered = change(changes, face, values)
-    row = [change(changes, face, at(values, moved, strength)) for strength in strengths]
+    row = [change(changes, face, interpolate(values, moved, strength)) for strength in strengths]
     answers = [found[0] for found in demo.predictor([face, *row], faces="none")]
     figures = []
     for name, picture in (("Original", face), ("Altered", altered)):
         (explained,) = demo.predictor.explain(picture, target="age", faces="none")
-        told = said(explained.prediction)
+        told = describe_answer(explained.prediction)
         shown = heat_over(explained.crop, explained.heatmap, "age")
         figures += [
             figure(explained.crop, f"{name}: {told}", f"{name} face"),
@@ -76,7 +76,7 @@ def poke(demo: Demo, moved: str, crop: np.ndarray, values: list[float]) -> str:
     return f'<div class="maps">{"".join(figures)}</div>{moved_by}{chart}'
 
 
-def said(prediction) -> str:
+def describe_answer(prediction) -> str:
     """An answer in a few words."""
     return f"{prediction.age:.0f} years, P(female) {prediction.female_probability:.0%}"
 

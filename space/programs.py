@@ -19,28 +19,31 @@ def _plain(faces: list[dict]) -> list[dict]:
     return [{key: value for key, value in face.items() if key != "age_distribution"} for face in faces]
 
 
-def build_programs(demo: Demo) -> None:
-    """Components that nobody sees, whose events are the endpoints, and the tools."""
+class Programs:
+    """What programs ask of the page's model."""
 
-    def predict(photo, all_faces=False):
+    def __init__(self, demo: Demo):
+        self.demo = demo
+
+    def predict(self, photo, all_faces=False):
         """The annotated photo and the list of prediction dicts, most confident face first."""
         try:
-            answer = demo.answer(photo, bool(all_faces))
+            answer = self.demo.answer(photo, bool(all_faces))
         except ValueError as error:
             raise refuse(error) from error
         return np.asarray(answer.annotated()), _plain(answer.predictions)
 
-    def explain(photo, target="age", all_faces=False):
+    def explain(self, photo, target="age", all_faces=False):
         """The photo with the heat map of one answer laid over its faces, and the list of prediction dicts."""
         if target not in TARGETS:
             raise refuse(ValueError(f"target={target!r}: pass one of {', '.join(TARGETS)}."))
         try:
-            answer = demo.answer(photo, bool(all_faces), (target,))
+            answer = self.demo.answer(photo, bool(all_faces), (target,))
         except ValueError as error:
             raise refuse(error) from error
         return np.asarray(answer.explained(target)), _plain(answer.predictions)
 
-    def predict_face(photo_base64: str, all_faces: bool = False) -> str:
+    def predict_face(self, photo_base64: str, all_faces: bool = False) -> str:
         """Guesses age and perceived gender of the faces in a photo; the answer is JSON, a list with an object a face.
 
         The age is a guess, off by four to five years on average and by far more for some people; age_interval holds the
@@ -51,9 +54,9 @@ def build_programs(demo: Demo) -> None:
             photo_base64: the photo as base64 text or a data URI, at most 20 MB.
             all_faces: all faces, not only the clearest one.
         """
-        return json.dumps(_plain(_answer(photo_base64, all_faces).predictions))
+        return json.dumps(_plain(self._answer(photo_base64, all_faces).predictions))
 
-    def explain_face(photo_base64: str, target: str = "age", all_faces: bool = False) -> str:
+    def explain_face(self, photo_base64: str, target: str = "age", all_faces: bool = False) -> str:
         """Shows where the network looked when it guessed a face's age or perceived gender; the answer is JSON.
 
         For each face a 7 by 7 grid over the aligned face, from the top left: for age from -1 (made it younger) to 1 (older),
@@ -67,23 +70,27 @@ def build_programs(demo: Demo) -> None:
         """
         if target not in TARGETS:
             raise refuse(ValueError(f"target={target!r}: pass one of {', '.join(TARGETS)}."))
-        answer = _answer(photo_base64, all_faces, (target,))
+        answer = self._answer(photo_base64, all_faces, (target,))
         pairs = zip(_plain(answer.predictions), answer.faces, strict=True)
         return json.dumps([{"prediction": one, "heat": _grid(face.maps[target])} for one, face in pairs])
 
-    def _answer(photo_base64: str, all_faces: bool, targets: tuple[str, ...] = ()):
+    def _answer(self, photo_base64: str, all_faces: bool, targets: tuple[str, ...] = ()):
         try:
-            images = demo.part("pictures.images")
+            images = self.demo.part("pictures.images")
             if len(photo_base64) > LONGEST_TEXT:
                 raise ValueError("This photo cannot be used: larger than 20 MB.")
             try:
                 photo = images.from_base64(photo_base64)
             except ValueError as error:
                 raise ValueError(f"This photo cannot be used: {getattr(error, 'reason', error)}.") from error
-            return demo.answer(photo, all_faces, targets)
+            return self.demo.answer(photo, all_faces, targets)
         except ValueError as error:
             raise refuse(error) from error
 
+
+def build_programs(demo: Demo) -> None:
+    """Components that nobody sees, whose events are the endpoints, and the tools."""
+    programs = Programs(demo)
     api, api_explain = gr.Button(visible=False), gr.Button(visible=False)
     photo = Photo(type="filepath", visible=False, label="photo")
     all_faces = gr.Checkbox(visible=False, label="all_faces")
@@ -91,10 +98,10 @@ def build_programs(demo: Demo) -> None:
     picture, faces = ShownPhoto(visible=False, label="picture"), gr.JSON(visible=False, label="faces")
     # Not "public": Gradio would make a tool of each, whose file it would fetch from any web address it is given.
     events = {"concurrency_id": "model", "api_visibility": "undocumented"}
-    api.click(predict, [photo, all_faces], [picture, faces], api_name="predict", **events)
-    api_explain.click(explain, [photo, target, all_faces], [picture, faces], api_name="explain", **events)
-    gr.api(predict_face, api_name="predict_face", concurrency_id="model")
-    gr.api(explain_face, api_name="explain_face", concurrency_id="model")
+    api.click(programs.predict, [photo, all_faces], [picture, faces], api_name="predict", **events)
+    api_explain.click(programs.explain, [photo, target, all_faces], [picture, faces], api_name="explain", **events)
+    gr.api(programs.predict_face, api_name="predict_face", concurrency_id="model")
+    gr.api(programs.explain_face, api_name="explain_face", concurrency_id="model")
 
 
 def _grid(heatmap: np.ndarray) -> list[list[float]]:

@@ -33,7 +33,18 @@ HF_ROOMS = {
     "bulk": {"lowest", "pictures", "network", "faces", ""},
     "door": set(),
 }
-OPTIONAL = {"onnx", "onnxruntime", "openvino", "joblib", "lz4", "pillow_heif", "ray", "pyarrow", "datasets"}
+OPTIONAL = {
+    "onnx",
+    "onnxruntime",
+    "openvino",
+    "joblib",
+    "lz4",
+    "pillow_heif",
+    "ray",
+    "pyarrow",
+    "datasets",
+    "markdown_it",
+}
 
 
 def imports(tree: ast.AST):
@@ -99,15 +110,13 @@ def test_the_arrows_inside_train_run_one_way(root):
                 )
 
 
-@pytest.mark.parametrize("room", ["hf_model", "train", "space"])
+@pytest.mark.parametrize("room", ["hf_model", "train", "space", "benchmarks"])
 def test_files_and_functions_stay_readable(root, room):
     for path in (root / room).rglob("*.py"):
-        if path.name == "publish.py":
-            continue
         text = path.read_text(encoding="utf-8")
-        assert text.count("\n") <= 300, f"{path} has over 300 lines: split it by concept"
+        assert text.count("\n") <= 300 or path.name == "publish.py", f"{path} has over 300 lines: split it by concept"
         for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.FunctionDef) and room != "space":
+            if isinstance(node, ast.FunctionDef):
                 assert node.end_lineno - node.lineno < 60, f"{path}:{node.lineno} {node.name} has over 60 lines"
 
 

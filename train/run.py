@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import shutil
 from typing import TYPE_CHECKING
 
@@ -210,6 +211,12 @@ def read_history(folder: str | os.PathLike = SHIPPED) -> list[dict]:
     timed = [float(row["seconds"]) for row in rows if row.get("seconds")]
     hours = sum(timed) / 3600
     return [*before, {"run": run, "stages": stages, "hours": hours, "timed": len(timed), "epochs": len(rows)}]
+
+
+def recipe_values(run: dict, names: tuple[str, ...]) -> dict[str, float]:
+    """Numbers of the recipe of a run as it was then, from its ``run.json``: the recipe's file may have changed since."""
+    found = {name: re.search(rf"\b{name}=([\d.e-]+)", run["recipe_text"]) for name in names}
+    return {name: float(match[1]) for name, match in found.items() if match}
 
 
 def describe_machine() -> dict:

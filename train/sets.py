@@ -39,7 +39,7 @@ def add_sets(
     Raises:
         ValueError: a set that the recipe does not name, or one that cannot be read.
     """
-    places = dict(named(place, recipe) for place in also)
+    places = dict(split_name(place, recipe) for place in also)
     for name in recipe.sets.keys() - places.keys():
         print(
             f"Recipe {recipe.name!r} takes {name} too, which is not given (--also); going on without.", file=sys.stderr
@@ -52,7 +52,7 @@ def add_sets(
     return chips, fingerprints
 
 
-def named(given: str, recipe: Recipe) -> tuple[str, str]:
+def split_name(given: str, recipe: Recipe) -> tuple[str, str]:
     """The name and the place of a set that is given as ``[NAME=]PLACE``."""
     name, is_named, place = given.partition("=")
     if not is_named:
@@ -89,9 +89,9 @@ def load_further(
     missing = {"image", "age"} - set(split.column_names)
     if missing:
         raise ValueError(f"{place} has no column {', '.join(sorted(missing))}: it has {', '.join(split.column_names)}.")
-    low, high = age_ends(texts(split, "age"), place)
+    low, high = age_ends(read_texts(split, "age"), place)
     gender = np.array(
-        [next((i for i, g in enumerate(GENDERS) if g == text.lower()), -1) for text in texts(split, "gender")]
+        [next((i for i, g in enumerate(GENDERS) if g == text.lower()), -1) for text in read_texts(split, "gender")]
     )
     files = split.cast_column("image", datasets.Image(decode=False))["image"]
     shas = np.array(
@@ -100,7 +100,7 @@ def load_further(
     rows = sorted(zip(shas.tolist(), low.tolist(), high.tolist(), gender.tolist(), strict=True))
     fingerprint = hashlib.sha256(json.dumps([name, rows]).encode()).hexdigest()
     images = Pictures([decoded(split["image"], pathlib.Path(cache) / f"chips-{name}-{fingerprint[:16]}.npy")])
-    race = np.array(texts(split, "race"))
+    race = np.array(read_texts(split, "race"))
     everything = Chips(images, low, high, gender, race, np.full(len(low), name), shas, shas)
     kept = np.flatnonzero(~np.isin(shas, list(read_left_out(left_out))))
     salted = [hashlib.sha256(f"{HOLD_OUT_SALT}:{sha}".encode()).hexdigest() for sha in shas[kept]]
@@ -125,7 +125,7 @@ def training_split(place: str) -> datasets.Dataset:
     return datasets.load_dataset(repo, config or None, split="train")
 
 
-def texts(split: datasets.Dataset, column: str) -> list[str]:
+def read_texts(split: datasets.Dataset, column: str) -> list[str]:
     """A column as text, the names of classes; "" where it is not there or empty."""
     if column not in split.column_names:
         return [""] * len(split)

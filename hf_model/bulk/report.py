@@ -17,6 +17,10 @@ import numpy as np
 RESAMPLES = 300
 STEPS = 200
 GENDERS = ("male", "uncertain", "female")
+STYLE = (
+    '<!doctype html><meta charset="utf-8"><style>body{font-family:sans-serif;max-width:60rem;margin:2rem auto}'
+    "td,th{padding:.2rem .8rem;text-align:right;border-bottom:1px solid #ccc}td:first-child{text-align:left}</style>"
+)
 GROWN = 13  # years: below, the confusion of genders was not measured
 
 
@@ -143,29 +147,15 @@ def write_report(path: pathlib.Path, name: str, tables: Iterable, metrics: dict)
 
 
 def _as_html(text: str) -> str:
-    """The page's few forms of Markdown as HTML."""
-    import html
-    import re
+    """The page as HTML.
 
-    out = ['<!doctype html><meta charset="utf-8"><style>body{font-family:sans-serif;max-width:60rem;margin:2rem auto}'
-           "td,th{padding:.2rem .8rem;text-align:right;border-bottom:1px solid #ccc}td:first-child{text-align:left}</style>"]  # fmt: skip
-    in_table = False
-    for line in text.splitlines():
-        bold = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", html.escape(line, quote=False))
-        is_row = line.startswith("|")
-        if in_table and not is_row:
-            out.append("</table>")
-        if is_row and not re.fullmatch(r"[|-]+", line):
-            cell = "td" if in_table else "th"
-            if not in_table:
-                out.append("<table>")
-            out.append(
-                "<tr>" + "".join(f"<{cell}>{part.strip()}</{cell}>" for part in bold.strip("|").split("|")) + "</tr>"
-            )
-        elif line.startswith("#"):
-            level = len(line) - len(line.lstrip("#"))
-            out.append(f"<h{level}>{bold.lstrip('# ')}</h{level}>")
-        elif line and not is_row:
-            out.append(f"<p>{bold}</p>")
-        in_table = is_row
-    return "\n".join([*out, "</table>" if in_table else ""])
+    Raises:
+        ImportError: the library for that is missing.
+    """
+    try:
+        import markdown_it
+    except ImportError as error:
+        raise ImportError(
+            "--report as HTML needs markdown-it-py: pip install markdown-it-py (or write it as .md)"
+        ) from error
+    return STYLE + markdown_it.MarkdownIt("commonmark", {"html": False}).enable("table").render(text)

@@ -55,29 +55,43 @@ def list_source(name: str, column: str = "image", split: str | None = None) -> S
         SourceError: nothing is there, or no picture in it, or no such column or split.
     """
     path = pathlib.Path(name)
-    if path.is_dir() and ((path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file()):
+    if _is_saved_dataset(path):
         return _of_dataset("saved", name, column, split)
-    if path.is_file():
-        files = {path.name: path}
-    elif path.is_dir():
-        files = {file.relative_to(path).as_posix(): file for file in sorted(path.rglob("*")) if file.is_file()}
-    elif name.count("/") <= 1 and not path.is_absolute() and not path.exists() and path.suffix == "":
-        return _of_dataset("hub", name, column, split)
-    else:
+    if not path.exists():
+        if _may_be_repo(name, path):
+            return _of_dataset("hub", name, column, split)
         raise SourceError(f"{name}: there is no such file or folder.")
-    files = {key: file for key, file in files.items() if not key.startswith(".")}
+    files = _files_in(path)
     for kind, lister in (("parquet", _parquet_rows), ("tar", _tar_rows)):
         chosen = {key: file for key, file in files.items() if file.suffix == f".{kind}"}
         if chosen:
             rows = [row for key, file in chosen.items() for row in lister(key, file, column)]
-            return _listed(name, kind, column if kind == "parquet" else None, rows, chosen)
+            return _make_source(name, kind, column if kind == "parquet" else None, rows, chosen)
     endings = picture_endings()
     pictures = {key: file for key, file in files.items() if file.suffix.lower() in endings}
     rows = [{"key": key, "path": str(file.resolve()), "start": 0, "length": 0} for key, file in pictures.items()]
-    return _listed(name, "folder", None, rows, pictures)
+    return _make_source(name, "folder", None, rows, pictures)
 
 
-def _listed(name: str, kind: str, column: str | None, rows: list[dict], files: dict[str, pathlib.Path]) -> Source:
+def _is_saved_dataset(path: pathlib.Path) -> bool:
+    """Whether ``Dataset.save_to_disk`` wrote it."""
+    return (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file()
+
+
+def _may_be_repo(name: str, path: pathlib.Path) -> bool:
+    """Whether it looks like the id of a Hub dataset."""
+    return name.count("/") <= 1 and not path.is_absolute() and path.suffix == ""
+
+
+def _files_in(path: pathlib.Path) -> dict[str, pathlib.Path]:
+    """The files of a folder by their place in it, in order; or a file by its name."""
+    if path.is_file():
+        return {path.name: path}
+    files = {file.relative_to(path).as_posix(): file for file in sorted(path.rglob("*")) if file.is_file()}
+    return {key: file for key, file in files.items() if not key.startswith(".")}
+
+
+def _make_source(name: str, kind: str, column: str | None, rows: list[dict], files: dict[str, pathlib.Path]) -> Source:
     if not rows:
         raise SourceError(f"{name}: no pictures in there (nor Parquet or tar files with some).")
     stamps = [(key, file.stat().st_size, file.stat().st_mtime_ns) for key, file in files.items()]

@@ -11,7 +11,7 @@ import pytest
 from tests.support import jpeg_bytes
 from train.data import Chips, Pictures, join
 from train.recipe import FurtherSet, load_recipe
-from train.sets import LEFT_OUT, add_sets, age_ends, load_further, named, read_left_out
+from train.sets import LEFT_OUT, add_sets, age_ends, load_further, read_left_out, split_name
 from train.smoke import smoke_chips
 
 BINS = ["0-2", "3-9", "10-19", "more than 70"]
@@ -104,9 +104,9 @@ def test_sets_are_joined_by_the_names_of_the_recipe(tmp_path, capsys):
     assert "fairface" in fingerprints
     assert "appareal too" in capsys.readouterr().err
     with pytest.raises(ValueError, match=r"takes no set 'other'.*NAME=PLACE"):
-        named(str(tmp_path / "other"), recipe)
-    assert named(f"appareal={tmp_path}/x", recipe) == ("appareal", f"{tmp_path}/x")
-    assert named("HuggingFaceM4/FairFace@0.25", recipe) == ("fairface", "HuggingFaceM4/FairFace@0.25")
+        split_name(str(tmp_path / "other"), recipe)
+    assert split_name(f"appareal={tmp_path}/x", recipe) == ("appareal", f"{tmp_path}/x")
+    assert split_name("HuggingFaceM4/FairFace@0.25", recipe) == ("fairface", "HuggingFaceM4/FairFace@0.25")
 
 
 @pytest.mark.parametrize(("place", "says"), [("nowhere", "neither a folder nor"), ("empty", "holds Parquet")])

@@ -32,7 +32,7 @@ def losses(outputs: RawOutputs, folder: pathlib.Path) -> dict[str, np.ndarray]:
     }
 
 
-def beside(before: dict[str, np.ndarray], after: dict[str, np.ndarray], among: np.ndarray) -> dict[str, dict]:
+def compare_runs(before: dict[str, np.ndarray], after: dict[str, np.ndarray], among: np.ndarray) -> dict[str, dict]:
     """The paired differences of the photos ``among`` (N,) bool."""
     both = np.flatnonzero(among & ~np.isnan(before["log_loss"]) & ~np.isnan(after["log_loss"]))
     columns = {name: after[name][both] - before[name][both] for name in before}
@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> None:
     choosing = read_labels(args.external).choosing
     before, after = (losses(RawOutputs(folder, args.cache), args.external) for folder in (args.before, args.model))
     for name, among in (("choosing", choosing), ("reporting", ~choosing)):
-        for measure, figure in beside(before, after, among).items():
+        for measure, figure in compare_runs(before, after, among).items():
             print(
                 f"{name:>10} {measure:>13}: {figure['value']:+.3f} ({figure['low']:+.3f} to {figure['high']:+.3f}), {figure['n']} photos"
             )

@@ -24,7 +24,7 @@ from train.measure.external import measure_external
 from train.measure.groups import AGE_BINS, age_levels, factors
 from train.measure.outputs import RawOutputs
 from train.measure.precisions import measure_precisions
-from train.measure.robustness import ADULT_LOOKS, beside, load_rows
+from train.measure.robustness import ADULT_LOOKS, compare_with_unchanged, load_rows
 from train.measure.scenes import make_scene
 
 MOST_TILT = 30.0  # degrees
@@ -192,10 +192,10 @@ def measure_robustness(
     n = len(unchanged.age)
     unchanged = unchanged.take(np.sort(np.random.default_rng(0).permutation(n)[:limit]))
     chips, decision = unchanged.chips, outputs.config["decision"]
-    rows = {"unchanged": beside(unchanged, unchanged, decision)}
+    rows = {"unchanged": compare_with_unchanged(unchanged, unchanged, decision)}
     for name, change in load_rows().items():
         raw = outputs.chips(f"{split}, {name}", chips.images, change)
-        rows[name] = beside(answers_of(raw, chips, outputs.config), unchanged, decision)
+        rows[name] = compare_with_unchanged(answers_of(raw, chips, outputs.config), unchanged, decision)
     return rows
 
 

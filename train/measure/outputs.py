@@ -6,6 +6,7 @@ A part (a split, a change, photos through the detector) is computed once for giv
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import os
 import pathlib
@@ -29,7 +30,7 @@ CALIBRATIONS = (
 # Sections that a part depends on, beside the weights: a chip, and a photo that goes through the detector.
 OF_CHIPS = ("input", "heads")
 OF_PHOTOS = (*OF_CHIPS, "detection", "crop")
-FORMAT = 3  # of a kept part
+FORMAT = 4  # of a kept part
 BATCH = 32
 
 
@@ -38,18 +39,36 @@ class Raw:
     """The first face of each of N pictures, uncalibrated; NaN where none was found.
 
     ``age`` (N,) years; ``female`` (N,) probabilities; ``distribution`` (N, 117), NaN where the model has none;
-    ``box`` (N, 4): xmin, ymin, xmax, ymax, NaN for a chip; ``faces`` (N,): how many faces a photo has; ``central``
-    (N,): 1 where the first of them is the most central one, else 0; ``quality`` (N, 8): the measures of
+    ``faces`` (N,): how many faces a photo has; ``central`` (N,): 1 where the first of them is the most central one, else 0; ``quality`` (N, 8): the measures of
     :data:`hf_model.faces.quality.MEASURES`, NaN where there is none.
     """
 
     age: np.ndarray
     female: np.ndarray
     distribution: np.ndarray
-    box: np.ndarray
     faces: np.ndarray
     central: np.ndarray
     quality: np.ndarray
+
+    @classmethod
+    def empty(cls, count: int) -> "Raw":
+        """Of so many pictures, nothing known yet."""
+        columns = {name: np.full(count, np.nan) for name in ("age", "female", "faces", "central")}
+        distribution = np.full((count, MAX_AGE + 1), np.nan, np.float32)
+        return cls(**columns, distribution=distribution, quality=np.full((count, len(MEASURES)), np.nan, np.float32))
+
+    def record(self, row: int, found: list, is_central: bool) -> None:
+        """Puts the answer for one picture into a row."""
+        self.faces[row] = len(found)
+        if not found:
+            return
+        best = found[0]
+        self.quality[row] = [np.nan if best.quality[name] is None else best.quality[name] for name in MEASURES]
+        self.age[row], self.female[row] = best.age, best.female_probability
+        if best.age_distribution is not None:
+            self.distribution[row] = best.age_distribution
+        if best.box:
+            self.central[row] = is_central
 
     @property
     def sharpness(self) -> np.ndarray:
@@ -109,36 +128,16 @@ class RawOutputs:
         return raw
 
     def _compute(self, part: str, pictures: Iterable, count: int, faces: str) -> Raw:
-        age, female, number, central = (np.full(count, np.nan) for _ in range(4))
-        distribution, box = np.full((count, MAX_AGE + 1), np.nan, np.float32), np.full((count, 4), np.nan)
-        quality = np.full((count, len(MEASURES)), np.nan, np.float32)
-        start = time.monotonic()
-        waiting: list = []
-        row = 0
+        raw, row, start = Raw.empty(count), 0, time.monotonic()
+        pictures = iter(pictures)
         with datasets.utils.tqdm(total=count, desc=part, unit=" pictures") as bar:
-            for picture in _ended(pictures):
-                if picture is not None:
-                    waiting.append(picture)
-                if waiting and (picture is None or len(waiting) == BATCH):
-                    answers = self.predictor(waiting, faces=faces)
-                    for picture_answered, found in zip(waiting, answers, strict=True):
-                        number[row] = len(found)
-                        if found:
-                            best = found[0]
-                            quality[row] = [
-                                np.nan if best.quality[name] is None else best.quality[name] for name in MEASURES
-                            ]
-                            age[row], female[row] = best.age, best.female_probability
-                            if best.age_distribution is not None:
-                                distribution[row] = best.age_distribution
-                            if best.box:
-                                box[row] = list(best.box.values())
-                                central[row] = self._is_central(picture_answered, found)
-                        row += 1
-                    bar.update(len(waiting))
-                    waiting = []
+            while batch := list(itertools.islice(pictures, BATCH)):
+                for picture, found in zip(batch, self.predictor(batch, faces=faces), strict=True):
+                    raw.record(row, found, len(found) > 0 and self._is_central(picture, found))
+                    row += 1
+                bar.update(len(batch))
         print(f"{part}: {count} pictures in {time.monotonic() - start:.0f} s", flush=True)
-        return Raw(age, female, distribution, box, number, central, quality)
+        return raw
 
     def _is_central(self, photo, found: list) -> bool:
         """Whether the first face is the one nearest to the middle of a photo."""
@@ -148,9 +147,3 @@ class RawOutputs:
         boxes = np.array([list(face.box.values()) for face in found], float)
         middles = (boxes[:, :2] + boxes[:, 2:]) / 2
         return int(np.hypot(*(middles - (width / 2, height / 2)).T).argmin()) == 0
-
-
-def _ended(pictures: Iterable):
-    """The pictures, and None at their end."""
-    yield from pictures
-    yield None

@@ -85,7 +85,7 @@ class Seen:
         return {"age_mae": float(self.error.mean()), "gender_accuracy": float(np.nanmean(self.right))}
 
 
-def seen(outputs: RawOutputs, chips: Chips, raw, value: np.ndarray) -> Seen:
+def pair_with_errors(outputs: RawOutputs, chips: Chips, raw, value: np.ndarray) -> Seen:
     """Raw answers beside the labels; faces that were missed are left out."""
     answers = answers_of(raw, chips, outputs.config)
     right = ((answers.female >= 0.5) == (chips.gender == 1)).astype(float)
@@ -110,7 +110,7 @@ def climb(outputs: RawOutputs, split: str, chips: Chips, ladder: Ladder) -> list
         )
         measured = raw.quality[:, MEASURES.index(ladder.measure)]
         value = np.full(len(chips), float(strength)) if ladder.is_the_measure else measured
-        steps.append(seen(outputs, chips, raw, value))
+        steps.append(pair_with_errors(outputs, chips, raw, value))
     return steps
 
 
@@ -122,7 +122,8 @@ def as_they_lie(outputs: RawOutputs, split: str, chips: Chips) -> dict[str, Seen
         f"{split}, in scenes tilted by up to {MOST_TILT:g}°", scenes, len(chips), chips.images[:, ::20, ::20]
     )
     return {
-        name: seen(outputs, chips, raw, np.abs(raw.quality[:, MEASURES.index(name)]).astype(float)) for name in UNSIGNED
+        name: pair_with_errors(outputs, chips, raw, np.abs(raw.quality[:, MEASURES.index(name)]).astype(float))
+        for name in UNSIGNED
     }
 
 
@@ -175,7 +176,7 @@ def measure_limits(outputs: RawOutputs, splits: dict[str, Chips], count: int) ->
     usual = {}
     for name, chips in some.items():
         raw = outputs.chips(f"{name}, as they are", chips.images)
-        usual[name] = seen(outputs, chips, raw, np.zeros(len(chips))).figures()
+        usual[name] = pair_with_errors(outputs, chips, raw, np.zeros(len(chips))).figures()
     limits = []
 
     def add(measure: str, beyond: str, steps: list[Seen], on_test) -> None:

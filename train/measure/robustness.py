@@ -36,7 +36,7 @@ def _apply(change: Callable, strength: float, more: dict, image) -> PIL.Image.Im
     return change(image, strength, **more)
 
 
-def beside(changed: Answers, unchanged: Answers, decision: dict) -> dict[str, dict]:
+def compare_with_unchanged(changed: Answers, unchanged: Answers, decision: dict) -> dict[str, dict]:
     """The figures of changed chips, and how far the answers moved from those for the same chips unchanged."""
     moved = np.abs(changed.age - unchanged.age)
     same = (changed.female >= 0.5) == (unchanged.female >= 0.5)

@@ -14,9 +14,8 @@ from collections.abc import Collection
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from hf_model.download import read_config
-from train.recipe import load_recipe
 from train.release.figures import BENCHMARKS, EXTERNAL_MEASURES, MEASURES, peers, render_figures, show
-from train.run import read_history
+from train.run import read_history, recipe_values
 
 TEMPLATE = pathlib.Path(__file__).with_name("card_template.md")
 
@@ -93,7 +92,7 @@ def render_card(metrics: dict, config: dict, plots: Collection[str] = ()) -> str
         model_name="age-gender-resnet50",
         eval_results=results_of(metrics),
     )
-    groups = metrics["groups"]
+    groups, history = metrics["groups"], read_history()
     return str(
         ModelCard.from_template(
             data,
@@ -106,8 +105,8 @@ def render_card(metrics: dict, config: dict, plots: Collection[str] = ()) -> str
             heads=config["heads"],
             external_measures=EXTERNAL_MEASURES,
             version=config["model_version"],
-            training=load_recipe(metrics["recipe"]),
-            history=read_history(),
+            training=recipe_values(history[-1]["run"], ("soft_age_weight", "huber_weight", "bce_weight")),
+            history=history,
             measures=MEASURES,
             show=show,
             plots=plots,

@@ -127,50 +127,22 @@ def push(
     """
     token = api.token if isinstance(api.token, str) else None
     where = f"{release.kind} {release.repo}"
-    with step(f"Looking at {where}", token):
-        try:
-            private_now = bool(api.repo_info(release.repo, repo_type=release.kind).private)
-            refs = api.list_repo_refs(release.repo, repo_type=release.kind)
-        except RepositoryNotFoundError as error:
-            if error.response.status_code != 404 and not dry_run:
-                raise
-            refs = None
+    refs = _find_refs(api, release, private, dry_run)
+    if refs is None and dry_run:
+        print(f"Would create the {'private' if private else 'public'} {where}.")
+        _say_changes(release, dict.fromkeys(release.files, "new"))
+        return None
     if refs is None:
-        if dry_run:
-            print(f"Would create the {'private' if private else 'public'} {where}.")
-            _say_changes(release, dict.fromkeys(release.files, "new"))
-            return None
-        with step(f"Creating the {'private' if private else 'public'} {where}", token):
-            sdk = "gradio" if release.kind == "space" else None
-            api.create_repo(release.repo, repo_type=release.kind, private=private, space_sdk=sdk, exist_ok=True)
-            refs = api.list_repo_refs(release.repo, repo_type=release.kind)
-    elif private and not private_now:
-        raise PublishError(f"{where} is public, but it was to be private. Make it private on the Hub first.")
+        refs = _create_repo(api, release, private)
+    published = {ref.name: ref.target_commit for ref in refs.tags}.get(release.tag)
+    if published:
+        return _check_same(api, release, published)
     branches = {ref.name: ref.target_commit for ref in refs.branches}
-    tags = {ref.name: ref.target_commit for ref in refs.tags}
-
-    if release.tag in tags:
-        with step(f"Comparing with {release.tag}", token):
-            changes = local_files_changed(release, remote_files(api, release, tags[release.tag]))
-        if changes:
-            shown = ", ".join(f"{path} ({what})" for path, what in sorted(changes.items())[:5])
-            raise PublishError(
-                f"{release.tag} of {where} is published already, with other content: {shown}. "
-                "A published version is never changed; raise the version."
-            )
-        print(f"{release.tag} of {where} is published already, as it is here ({tags[release.tag][:8]}). Nothing to do.")
-        return tags[release.tag]
-
-    if release.branch not in branches:
-        if dry_run:
-            print(f"Would create the branch {release.branch!r} of {where}.")
-            _say_changes(release, dict.fromkeys(release.files, "new"))
-            return None
-        with step(f"Creating the branch {release.branch!r} of {where}", token):
-            api.create_branch(release.repo, repo_type=release.kind, branch=release.branch, exist_ok=True)
-            refs = api.list_repo_refs(release.repo, repo_type=release.kind)
-            branches = {ref.name: ref.target_commit for ref in refs.branches}
-    head = branches[release.branch]
+    if release.branch not in branches and dry_run:
+        print(f"Would create the branch {release.branch!r} of {where}.")
+        _say_changes(release, dict.fromkeys(release.files, "new"))
+        return None
+    head = branches.get(release.branch) or _create_branch(api, release)
     with step(f"Comparing with {release.branch!r}", token):
         changes = local_files_changed(release, remote_files(api, release, head))
     if dry_run:
@@ -187,6 +159,63 @@ def push(
     print(f"Published {where}, version {release.version}, commit {head}.")
     print(f"  {_web_address(api, release)}")
     return head
+
+
+def _find_refs(api: HfApi, release: Release, private: bool, dry_run: bool):
+    """The branches and tags of the repo, None where there is no such repo.
+
+    Raises:
+        PublishError: it is public and was to be private.
+    """
+    where = f"{release.kind} {release.repo}"
+    with step(f"Looking at {where}", api.token if isinstance(api.token, str) else None):
+        try:
+            is_private = bool(api.repo_info(release.repo, repo_type=release.kind).private)
+            refs = api.list_repo_refs(release.repo, repo_type=release.kind)
+        except RepositoryNotFoundError as error:
+            if error.response.status_code != 404 and not dry_run:
+                raise
+            return None
+    if private and not is_private:
+        raise PublishError(f"{where} is public, but it was to be private. Make it private on the Hub first.")
+    return refs
+
+
+def _create_repo(api: HfApi, release: Release, private: bool):
+    """Creates the repo; its branches and tags."""
+    kind = "private" if private else "public"
+    with step(f"Creating the {kind} {release.kind} {release.repo}", api.token if isinstance(api.token, str) else None):
+        sdk = "gradio" if release.kind == "space" else None
+        api.create_repo(release.repo, repo_type=release.kind, private=private, space_sdk=sdk, exist_ok=True)
+        return api.list_repo_refs(release.repo, repo_type=release.kind)
+
+
+def _create_branch(api: HfApi, release: Release) -> str:
+    """Creates the release's branch; its commit."""
+    title = f"Creating the branch {release.branch!r} of {release.kind} {release.repo}"
+    with step(title, api.token if isinstance(api.token, str) else None):
+        api.create_branch(release.repo, repo_type=release.kind, branch=release.branch, exist_ok=True)
+        refs = api.list_repo_refs(release.repo, repo_type=release.kind)
+        return next(ref.target_commit for ref in refs.branches if ref.name == release.branch)
+
+
+def _check_same(api: HfApi, release: Release, commit: str) -> str:
+    """The commit of the release's tag, which is there already.
+
+    Raises:
+        PublishError: it holds something else.
+    """
+    where = f"{release.kind} {release.repo}"
+    with step(f"Comparing with {release.tag}", api.token if isinstance(api.token, str) else None):
+        changes = local_files_changed(release, remote_files(api, release, commit))
+    if changes:
+        shown = ", ".join(f"{path} ({what})" for path, what in sorted(changes.items())[:5])
+        raise PublishError(
+            f"{release.tag} of {where} is published already, with other content: {shown}. "
+            "A published version is never changed; raise the version."
+        )
+    print(f"{release.tag} of {where} is published already, as it is here ({commit[:8]}). Nothing to do.")
+    return commit
 
 
 def _commit(api: HfApi, release: Release, changes: dict[str, str], parent: str, reason: str | None) -> str:

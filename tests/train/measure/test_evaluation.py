@@ -11,7 +11,7 @@ from train.measure.groups import age_levels, pooled
 from train.measure.metrics.age_error.age_error import age_error
 from train.measure.metrics.gender_report.gender_report import auc, expected_calibration_error, gender_report
 from train.measure.outputs import RawOutputs
-from train.measure.robustness import beside, load_rows
+from train.measure.robustness import compare_with_unchanged, load_rows
 from train.release.card import plots_in, render_card
 from train.release.figures import render_figures
 from train.smoke import smoke_chips
@@ -141,7 +141,7 @@ def test_how_far_answers_moved_is_told_beside_the_figures():
     chips = smoke_chips(60)[0]["test"]
     unchanged = Answers(chips, chips.age, chips.gender.astype(float), *np.full((2, 60), np.nan))
     moved = Answers(chips, chips.age + 3, np.full(60, 0.9), *np.full((2, 60), np.nan))
-    figures = beside(moved, unchanged, {"male_below": 0.45, "female_above": 0.55})
+    figures = compare_with_unchanged(moved, unchanged, {"male_below": 0.45, "female_above": 0.55})
     assert figures["age_change"]["value"] == pytest.approx(3)
     assert figures["same_side_of_half"]["value"] == pytest.approx(chips.gender.mean(), abs=1e-4)
     assert (figures["women_13plus"]["value"], figures["men_13plus"]["value"]) == (1, 0)

@@ -40,7 +40,7 @@ def test_the_limits_of_quality_take_no_more_pictures_than_planned(monkeypatch):
         taken[faces] += number
         same = np.full(number, 0.3)
         return Raw(
-            100 * same, same, np.full((number, 117), 1 / 117), np.zeros((number, 4)), same, same,
+            100 * same, same, np.full((number, 117), 1 / 117), same, same,
             np.full((number, len(MEASURES)), 0.2),
         )  # fmt: skip
 
