@@ -10,7 +10,7 @@ from .network.graph_files import RANGES, detector_files, network_file
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m hf_model.network.engines", description="Builds the graphs that the fast engines run, once."
+        prog="python -m hf_model.engines", description="Builds the graphs that the fast engines run, once."
     )
     parser.add_argument("--build", action="store_true", required=True, help="build what is not there yet")
     parser.add_argument(

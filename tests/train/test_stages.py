@@ -43,6 +43,7 @@ def stage(train, **options):
 def changed_by_one_step(model, chips):
     before = {v.path: keras.ops.convert_to_numpy(v.value).copy() for v in model.network.variables}
     pixels, targets = Batches(chips["train"], model.recipe, stage("heads"))[0]
+    model.jit_compile = False  # compiling a step for one step takes most of the time
     model.train_on_batch(pixels, targets)
     return {
         v.path
@@ -194,13 +195,13 @@ def test_a_run_stopped_after_any_epoch_ends_like_one_that_was_not(recipe, chips,
         lives += 1
         model = new_model(recipe, HEADS, None)
         with monkeypatch.context() as patch:
-            if lives <= 4:
+            if lives in (1, 3):  # inside a stage, and inside the next
                 patch.setattr(Run, "save", save_then_die)
             try:
                 fit(model, chips, run, tmp_path / "stopped" / "activations")
             except Killed:
                 continue
-    assert lives == 5
+    assert lives == 3
     loaded = [build_model(HEADS) for _ in range(2)]
     for network, name in zip(loaded, ("whole", "stopped"), strict=True):
         load_weights(network, tmp_path / name / "model.safetensors")

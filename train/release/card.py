@@ -14,7 +14,9 @@ from collections.abc import Collection
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from hf_model.download import read_config
-from train.release.figures import BENCHMARKS, EXTERNAL_MEASURES, MEASURES, peers, render_figures, show
+from train.release.bench_figures import BENCHMARKS, peers
+from train.release.figures import EXTERNAL_MEASURES, MEASURES, render_figures
+from train.release.units import show
 from train.run import read_history, recipe_values
 
 TEMPLATE = pathlib.Path(__file__).with_name("card_template.md")

@@ -1,18 +1,18 @@
 """Figures in the READMEs: what stands between ``<!-- figures: NAME -->`` and ``<!-- /figures -->`` is written here.
 
 Each block reads what a command wrote: ``metrics.json``, ``train/shipped/``, ``train/measure/ablations.json``,
-``benchmarks/training.json``.
+and through ``bench_figures`` ``benchmarks/``.
 """
 
 import json
-import pathlib
 import re
 from collections.abc import Callable
 
 from train.measure.ablate import RESULTS
+from train.release.bench_figures import bulk, engines, page, peers, profile, saved
+from train.release.units import show
 from train.run import read_history
 
-BENCHMARKS = pathlib.Path(__file__).parents[2] / "benchmarks"
 MARKERS = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- /figures -->)", re.DOTALL)
 MEASURES = (
     ("age_mae", "age: mean absolute error, years", "years"),
@@ -43,15 +43,6 @@ EXTERNAL_MEASURES = (
     ("gender_ece", "gender: expected calibration error", "number"),
     ("most_central", "photos of several people: answered for the most central face", "share"),
 )
-
-
-def show(value: float, unit: str) -> str:
-    """A figure as text: years with two decimals, shares in per cent with one, others with three decimals."""
-    if unit == "years":
-        return f"{value:.2f}"
-    if unit == "share":
-        return f"{100 * value:.1f} %"
-    return f"{value:.3f}"
 
 
 def _row(name: str, figure: dict, unit: str) -> str:
@@ -121,123 +112,6 @@ def ablations(metrics: dict) -> str:
     return "\n".join(rows) + (
         f"\n\n{results['chips']:,} training chips at {first['size']} px, {n:,} validation chips, one seed, Keras on "
         f"{results['backend']}. An accuracy on so many faces is known to ± {show(error, 'share')}.\n"
-    )
-
-
-def saved(metrics: dict) -> str:
-    """How fast the trainer is beside a plain loop, and what caching saves."""
-    bench = _bench("training")
-    rows = [
-        f"| {size} | {speed['plain']:.1f} | {speed['trainer']:.1f} | {speed['ratio']:.2f} × |"
-        for size, speed in bench["pictures_a_second"].items()
-    ]
-    caching = bench["caching"]
-    epochs = caching["epoch_s"]
-    return (
-        "| input, px | plain PyTorch loop, pictures a second | `python -m train` | ratio |\n|---|---|---|---|\n"
-        + "\n".join(rows)
-        + f"\n\nAn epoch of stage 2 on {caching['chips']} chips at {caching['size']} px: {epochs['pictures']:.1f} s from "
-        f"pictures, {epochs['cached']:.1f} s from cached activations ({caching['cached_times_faster']:.2f} ×); filling the "
-        f"cache took {caching['caching_once_s']:.1f} s.\n"
-    )
-
-
-def _bench(name: str) -> dict:
-    return json.loads((BENCHMARKS / f"{name}.json").read_text(encoding="utf-8"))
-
-
-def engines(metrics: dict) -> str:
-    """How fast each engine is, the network alone and photos end to end."""
-    forward, photos = _bench("engines"), _bench("photos")
-    rows = [
-        "| engine/precision | network alone, faces a second | × ONNX Runtime float32 | of the processor's own speed |",
-        "|---|---|---|---|",
-    ]
-    for name, side in forward["engines"].items():
-        share = show(side["share_of_processor"], "share")
-        rows.append(f"| {name} | {side['per_second']:.0f} | {side['times_base']:.2f} | {share} |")
-    rows += [
-        "",
-        "| photos end to end, a second | 448 px | × 0.1.0 | 12 megapixels | × 0.1.0 |",
-        "|---|---|---|---|---|",
-    ]
-    small, large = (photos[key]["sides"] for key in ("photos_448", "photos_12_megapixels"))
-    for name in small:
-        cells = [f"{s[name][key]:.2f}" for s in (small, large) for key in ("per_second", "times_version_010")]
-        rows.append(f"| {name} | {' | '.join(cells)} |")
-    machine = forward["machine"]
-    return "\n".join(rows) + (
-        f"\n\nOne run on {machine['cores']} cores of {machine['processor']} ({', '.join(machine['instructions'])}); "
-        "`make bench` repeats it.\n"
-    )
-
-
-def profile(metrics: dict) -> str:
-    """Where a single photo's time goes, by engine."""
-    bench = _bench("profile")
-    sides = [(size, side) for size, sides in bench["photos"].items() for side in sides.values()]
-    cells = [f"{size}, {side['runs']}" for size, side in sides]
-    rows = [f"| milliseconds a photo, one at a time | {' | '.join(cells)} |", f"|---|{'---|' * len(sides)}"]
-    for part in sides[0][1]["ms"]:
-        cells = [f"{side['ms'][part]:.1f}" for _, side in sides]
-        rows.append(f"| {part} | {' | '.join(cells)} |")
-    cells = [f"{side['whole_ms']:.1f}" for _, side in sides]
-    rows.append(f"| all | {' | '.join(cells)} |")
-    least = ", ".join(f"{ms:.1f} in {name}" for name, ms in bench["resnet50_at_the_processors_speed_ms"].items())
-    return (
-        "\n".join(rows)
-        + f"\n\nResNet50's multiplications at the processor's own speed would take, in milliseconds: {least}.\n"
-    )
-
-
-def page(metrics: dict) -> str:
-    """How soon the page answers, and what it bears."""
-    bench, load = _bench("page"), _bench("space")
-    poke, live = bench["poke"], bench["live"]
-    live_frames = ", ".join(f"{count} {outcome}" for outcome, count in load["live_frames"].items())
-    asked, busy = sum(load["outcomes"].values()), load["outcomes"].get("refused", 0)
-    unusable = load["outcomes"].get("sentence", 0)
-    return (
-        f"A slider moved: the new answer after {poke['median_s']:.2f} s ({poke['p95_s']:.2f} s at the 95th percentile, "
-        f"{poke['p95_forward_passes']:.0f} forward passes of the network). A camera's frame: after {live['median_s']:.2f} s "
-        f"({live['p95_s']:.2f} s, {live['p95_forward_passes']:.0f} passes); one face moving had the numbers "
-        f"{', '.join(live['numbers'])} and ages from {live['ages'][0]} to {live['ages'][1]}. {load['clients']} visitors at once, half of "
-        f"them before a camera: of {asked} photos, some no pictures on purpose, {load['outcomes']['answer']} were answered, "
-        f"{unusable} told in a sentence that they cannot be used, {busy} told to try again; frames: {live_frames}; memory grew by "
-        f"{load['memory_grown_in_second_round_mb']:.0f} MB in the second round.\n"
-    )
-
-
-def peers(metrics: dict) -> str:
-    """Accuracy and speed beside another package."""
-    bench = _bench("peers")
-    rows = ["| the same pictures | side | age error, years | gender | missed | a second |", "|---|---|---|---|---|---|"]
-    for title, sides in bench["sets"].items():
-        for name, side in sides.items():
-            error, gender = show(side["age_error"]["value"], "years"), show(side["gender"]["value"], "share")
-            rows.append(f"| {title} | {name} | {error} | {gender} | {side['missed']} | {side['per_second']:.1f} |")
-    return "\n".join(rows) + (
-        f"\n\nUTKFace is home ground of ours, which was trained on other faces of it; fairface_sample is not. {bench['peer']} was "
-        "trained on data that its authors do not tell. Of photos of another dataset the error is "
-        "the distance to the labelled bin. Paired differences with intervals: `benchmarks/peers.json`.\n"
-    )
-
-
-def bulk(metrics: dict) -> str:
-    """What labelling in bulk costs, and survives."""
-    bench, faults = _bench("bulk"), _bench("faults")
-    rates = ", ".join(f"{name}: {rate:.1f}" for name, rate in bench["pictures_per_second"].items())
-    hours = ", ".join(
-        f"{hours:.1f} hours on {cores} cores" for cores, hours in bench["a_million_pictures"]["hours"].items()
-    )
-    memory = " and ".join(f"{gb:.2f} GB for {count}" for count, gb in bench["memory_gb"].items())
-    killed, lost, hostile = faults["killed"], faults["node_lost"], faults["hostile"]
-    return (
-        f"Measured, pictures a second: {rates}. Peak memory of everything: {memory} pictures. A million pictures would take "
-        f"{hours} ({bench['a_million_pictures']['assumption']}). Killed {killed['kills']} times at random moments and started "
-        f"again: {killed['rows_that_differ']} of {killed['rows']} rows differ from an unbroken run; with one of three nodes "
-        f"lost: {lost['rows_that_differ']}. Of {hostile['pictures']} pictures with {hostile['unusable']} unusable ones every "
-        f"one is a row, {hostile['reasons']} different reasons told. `make faults` repeats it.\n"
     )
 
 
