@@ -10,7 +10,7 @@ import pytest
 
 from hf_model.bulk.labelling import label_dataset
 from hf_model.bulk.run import run
-from tests.hf_model.test_decoding import DEADLY
+from tests.hf_model.test_safe_reader import DEADLY
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_deadly_pictures_are_rows_with_errors(astronaut, root, tmp_path):
     for name in ("a.png", "exits.png", "m.png", "z.png"):
         astronaut.resize((300, 300)).save(photos / name)
     deadly = tmp_path / "deadly.py"
-    deadly.write_text(DEADLY.format(images=str(root / "hf_model" / "images.py")))
+    deadly.write_text(DEADLY.format(root=str(root)))
     run(str(photos), tmp_path / "out", model=str(root / "hf_model"), workers=1, reader=str(deadly))
     rows = {row["key"]: row for row in rows_of(tmp_path / "out")}
     assert "crashes its decoder" in rows["exits.png"]["error"]
