@@ -64,27 +64,21 @@ class AgeGenderPipeline(Pipeline):
 
     def _answers(self, images, options) -> list:
         """Results for several inputs; with ``on_error="return"`` an error is in its input's place."""
-        pictures = []
-        for image in images:
-            try:
-                pictures.append(self._web_pictures.picture_of(image))
-            except ValueError as error:
-                if options.get("on_error", "raise") == "raise":
-                    raise
-                pictures.append(error)
-        good = [picture for picture in pictures if not isinstance(picture, Exception)]
-        answers = iter(self.model.predictor(good, **options) if good else [])
-        return [self.postprocess(item if isinstance(item, Exception) else next(answers)) for item in pictures]
+        pictures = [self._picture_or_error(image) for image in images]
+        return [self.postprocess(result) for result in self.model.predictor.stream(pictures, **options)]
 
     def _stream(self, images, options):
-        chunk = []
-        for image in _one_by_one(images):
-            chunk.append(image)
-            if len(chunk) == options["batch_size"]:
-                yield from self._answers(chunk, options)
-                chunk = []
-        if chunk:
-            yield from self._answers(chunk, options)
+        pictures = map(self._picture_or_error, _one_by_one(images))
+        for result in self.model.predictor.stream(pictures, **options):
+            yield self.postprocess(result)
+
+    def _picture_or_error(self, image):
+        """What the predictor is given; an error goes its way in the place of its picture."""
+        module = self._web_pictures
+        try:
+            return module.picture_of(image)
+        except module.InvalidImageError as error:
+            return error
 
     def _sanitize_parameters(self, faces=None, on_error=None, **kwargs):
         _say_ignored(kwargs)

@@ -1,13 +1,14 @@
 """The predictor: photos in, predictions out. Needs neither PyTorch nor transformers."""
 
+import collections
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import PIL.Image
 
 from .download import find_model, read_config
-from .faces.cropping import FaceCrop, FaceCropper, FoundFaces
+from .faces.cropping import FaceCrop, FaceCropper
 from .faces.detector import DetectorSettings, FaceDetector
 from .faces.face import Face
 from .network.engine import Engine, Forward
@@ -17,13 +18,13 @@ from .network.keras_engine import KerasEngine
 from .network.preprocessing import preprocess
 from .pictures.images import InvalidImageError, is_many, read_image
 from .pictures.reading_ahead import calls_ahead
+from .pictures.self_contained import make_self_contained
 from .portable import Portable
 from .prediction import Analysis, Explanation, Prediction, make_prediction
 
 FACES = ("most_confident", "largest", "all", "none")
-# A call's crops go through the network in batches of these shapes, the largest first, so that nothing is retraced and
-# nothing padded. 32 takes more memory and gained a few per cent on one processor, and lost a tenth on another
-# (benchmarks/predictor.json).
+# Batches of these shapes, the largest first: nothing is retraced, nothing padded. 32 takes more memory and gained a few per
+# cent on one processor, and lost a tenth on another (benchmarks/predictor.json).
 BATCH_SHAPES = (8, 4, 2, 1)
 MOST_READERS = 4  # photos that are read and searched beside each other; each is in memory
 
@@ -118,14 +119,9 @@ class AgeGenderPredictor(Portable):
             InvalidImageError: a photo that cannot be used, with ``on_error="raise"``.
             ValueError: an unknown option.
         """
-        _check_faces(faces)
-        if on_error not in ("raise", "return"):
-            raise ValueError(f"on_error={on_error!r}: pass 'raise' or 'return'.")
-        if not isinstance(batch_size, int) or batch_size < 1:
-            raise ValueError(f"batch_size={batch_size!r}: pass a whole number of at least 1.")
         if is_many(images):
-            return self._predict_many(images, faces, batch_size, on_error)
-        return self._predict_many([images], faces, batch_size, on_error)[0]
+            return list(self.stream(images, faces=faces, batch_size=batch_size, on_error=on_error))
+        return next(self.stream([images], faces=faces, batch_size=batch_size, on_error=on_error))
 
     def analyse(self, image, *, faces: str = "most_confident") -> Analysis:
         """Predicts for one photo as a call does, and gives what the answer rests on beside it.
@@ -205,37 +201,77 @@ class AgeGenderPredictor(Portable):
         """Side of the network's input in pixels."""
         return self.config["input"]["size"]
 
-    def _predict_many(self, images: Iterable, faces: str, batch_size: int, on_error: str) -> list:
-        results: list = []
-        waiting: list[tuple[int, FaceCrop]] = []  # the photo's place in results, and a face not yet answered
+    def stream(
+        self, images: Iterable, *, faces: str = "most_confident", batch_size: int = 32, on_error: str = "raise"
+    ) -> Iterator:
+        """Answers for photos as they come, from a generator without end too.
 
-        def answer_waiting() -> None:
-            answers = self._predict([shown for _, shown in waiting], batch_size)
-            for (index, _), prediction in zip(waiting, answers, strict=True):
-                results[index].append(prediction)
-            waiting.clear()
+        Args:
+            images: gives photos, as in a call; each is read before the next is asked for, so that it may be refilled.
+            faces, batch_size, on_error: as in a call.
 
-        for index, find in enumerate(self._find_ahead(images, faces)):
+        Yields:
+            For each photo, in order, its list of :class:`Prediction`, or with ``on_error="return"`` its error; a few photos
+            behind, so that faces of several go through the network together.
+
+        Raises:
+            InvalidImageError: a photo that cannot be used, with ``on_error="raise"``.
+            BaseException: whatever ``images`` itself raises, behind the answers before it.
+        """
+        _check_faces(faces)
+        if on_error not in ("raise", "return"):
+            raise ValueError(f"on_error={on_error!r}: pass 'raise' or 'return'.")
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise ValueError(f"batch_size={batch_size!r}: pass a whole number of at least 1.")
+        return self._stream(images, faces, batch_size, on_error)
+
+    def _stream(self, images: Iterable, faces: str, batch_size: int, on_error: str) -> Iterator:
+        results: collections.deque = collections.deque()  # of the photos that are not given back yet
+        waiting: list[tuple[list, FaceCrop]] = []  # a photo's answers so far, and a face of it without one
+        finds = calls_ahead(
+            lambda image: self._cropper.find(image, faces),
+            images,
+            self._readers,
+            lambda image: make_self_contained(image, may_change=not isinstance(images, (list, tuple))),
+        )
+        failure: BaseException | None = None
+        while True:
+            try:
+                find = next(finds)
+            except StopIteration:
+                break
+            except BaseException as error:  # of the caller's iterator
+                failure = error
+                break
             try:
                 found = find()
-                results.append([])
+                answers: list = []
+                results.append(answers)
                 for face in found.faces:
-                    waiting.append((index, self._cropper.prepare(found, face)))
+                    waiting.append((answers, self._cropper.prepare(found, face)))
                     if len(waiting) >= batch_size:  # inside a photo too: a crowd's memory is bounded
-                        answer_waiting()
+                        self._answer_waiting(waiting, batch_size)
+                del found
             except InvalidImageError as error:
                 if on_error == "raise":
                     raise
                 results.append(error)
-        answer_waiting()
-        return results
+            if len(results) >= batch_size:  # faces wait no longer, however few they are
+                self._answer_waiting(waiting, batch_size)
+            if not waiting:
+                yield from results
+                results.clear()
+        self._answer_waiting(waiting, batch_size)
+        yield from results
+        if failure is not None:
+            raise failure
 
-    def _find_ahead(self, images: Iterable, faces: str) -> Iterator[Callable[[], FoundFaces]]:
-        """For each image, in order, what gives or raises its picture and the faces asked for.
-
-        Of several images some are read and searched ahead, beside each other and beside the network.
-        """
-        return calls_ahead(lambda image: self._cropper.find(image, faces), images, self._readers)
+    def _answer_waiting(self, waiting: list[tuple[list, FaceCrop]], batch_size: int) -> None:
+        """Answers for faces, each put with its photo's; none waits any more."""
+        predictions = self._predict([crop for _, crop in waiting], batch_size)
+        for (answers, _), prediction in zip(waiting, predictions, strict=True):
+            answers.append(prediction)
+        waiting.clear()
 
     def _predict(self, shown: list[FaceCrop], batch_size: int) -> list[Prediction]:
         """The answers for faces, in their order."""

@@ -98,7 +98,7 @@ def is_many(images) -> bool:
 def read_image(image, max_pixels: int) -> PIL.Image.Image:
     """An upright RGB picture from a path, bytes, binary file, PIL image or uint8 array.
 
-    EXIF orientation is applied; of an animation the first frame is taken; transparency is laid on
+    EXIF orientation is applied; of an animation's file the first frame is taken, of a PIL picture that where it stands; transparency is laid on
     white; 16-bit greyscale is scaled to 8 bits. Arrays are grey (H, W), RGB (H, W, 3) or RGBA (H, W, 4). That the
     colours of an array lie in the order blue, green, red, as OpenCV reads them, cannot be seen: such an array is
     misread unless it is given as ``array[..., ::-1]``.
@@ -224,8 +224,6 @@ def _check_size(width: int, height: int, source: str, max_pixels: int) -> None:
 def _upright_rgb(image: PIL.Image.Image, source: str, max_pixels: int) -> PIL.Image.Image:
     _check_size(*image.size, source, max_pixels)
     try:
-        if getattr(image, "is_animated", False):
-            image.seek(0)
         image.load()
         if image.getexif().get(PIL.ExifTags.Base.Orientation, 1) != 1:
             image = PIL.ImageOps.exif_transpose(image)

@@ -3,32 +3,64 @@
 import collections
 import concurrent.futures
 import functools
-import itertools
 from collections.abc import Callable, Iterable, Iterator
 
 
-def calls_ahead(call: Callable, items: Iterable, workers: int) -> Iterator[Callable]:
-    """For each item, in order, a function that gives or raises what ``call(item)`` gives or raises.
+def calls_ahead(call: Callable, items: Iterable, workers: int, own: Callable = lambda item: item) -> Iterator[Callable]:
+    """For each item, in order, a function that gives or raises what ``call(own(item))`` gives or raises.
 
     Args:
         call: runs on threads, several times at once; with one worker or a single item when its function is called.
-        items: taken on the caller's thread, no more than ``workers`` ahead.
+        items: taken on the caller's thread; no more of them than there are workers are held.
         workers: how many items are worked on beside each other.
+        own: called on the caller's thread with each item before the next is asked for; makes it self-contained.
+
+    Raises:
+        BaseException: what taking an item from ``items`` raises, behind the functions of those before it.
     """
-    items = iter(items)
-    first = list(itertools.islice(items, 2))
-    if len(first) < 2 or workers < 2:
-        for item in itertools.chain(first, items):
-            yield functools.partial(call, item)
-        return
-    pool = concurrent.futures.ThreadPoolExecutor(workers, thread_name_prefix="ahead")
-    ahead: collections.deque[concurrent.futures.Future] = collections.deque()
+    left, failure = iter(items), None
+    pool: concurrent.futures.Executor | None = None
+    waiting: list[functools.partial] = []  # the first item, until there is a second
+    ahead: collections.deque[Callable] = collections.deque()
     try:
-        for item in itertools.chain(first, items):
-            ahead.append(pool.submit(call, item))
-            if len(ahead) > workers:
-                yield ahead.popleft().result
+        while True:
+            try:
+                item = next(left)
+            except StopIteration:
+                break
+            except BaseException as error:
+                failure = error
+                break
+            work = _make_work(call, own, item)
+            del item
+            if workers < 2:
+                yield work
+            elif pool is None and not waiting:
+                waiting = [work]
+            else:
+                pool = pool or concurrent.futures.ThreadPoolExecutor(workers, thread_name_prefix="ahead")
+                ahead += [pool.submit(one).result for one in (*waiting, work)]
+                waiting = []
+                if len(ahead) >= workers:
+                    yield ahead.popleft()
+            del work
+        yield from waiting
         while ahead:
-            yield ahead.popleft().result
+            yield ahead.popleft()
+        if failure is not None:
+            raise failure
     finally:
-        pool.shutdown(cancel_futures=True)
+        if pool is not None:
+            pool.shutdown(cancel_futures=True)
+
+
+def _make_work(call: Callable, own: Callable, item) -> functools.partial:
+    """The call with the item made self-contained, or what raises the error of that."""
+    try:
+        return functools.partial(call, own(item))
+    except Exception as error:
+        return functools.partial(_raise, error)
+
+
+def _raise(error: Exception):
+    raise error
