@@ -15,7 +15,12 @@ except ImportError:  # optional: only label_dataset wants it, whose callers have
     datasets = None
 
 
-def label_dataset(dataset, predictor: AgeGenderPredictor, column: str = "image", *, faces: str = "all"):
+COLUMNS = ("faces", "error")
+
+
+def label_dataset(
+    dataset, predictor: AgeGenderPredictor, column: str = "image", *, faces: str = "all", prefix: str = ""
+):
     """A dataset with two more columns: ``faces``, the list of a picture's prediction dicts, and ``error``.
 
     Args:
@@ -23,27 +28,31 @@ def label_dataset(dataset, predictor: AgeGenderPredictor, column: str = "image",
         predictor: answers.
         column: of the pictures: decoded, or dicts of bytes and path, or paths.
         faces: as for the predictor.
+        prefix: of the two new columns' names, where the dataset has such columns of its own.
 
     Raises:
-        ValueError: no such column.
+        ValueError: no such column, or one that would be overwritten.
     """
     names = dataset.column_names
     if names is not None and column not in names:
         raise ValueError(f"The dataset has no column {column!r}; there are {', '.join(names)}.")
+    made = {name: f"{prefix}{name}" for name in COLUMNS}
+    _refuse_overwriting(names or (), made, prefix)
     features = dataset.features
     if features is not None and isinstance(features[column], datasets.Image):
         # Undecoded, so that one bad picture is a row with an error and not the end.
         dataset = dataset.cast_column(column, datasets.Image(decode=False))
 
     def label(batch: dict) -> dict:
+        _refuse_overwriting(batch, made, prefix)  # of a stream that does not say its columns before
         pictures = [_picture(value) for value in batch[column]]
         answers = predictor(pictures, faces=faces, on_error="return")
         rows = [_row(answer, False) for answer in answers]
-        return {name: [row[name] for row in rows] for name in ("faces", "error")}
+        return {new: [row[name] for row in rows] for name, new in made.items()}
 
     options: dict[str, Any] = {}
     if dataset.features is not None:
-        options["features"] = datasets.Features(dataset.features | _features())
+        options["features"] = datasets.Features(dataset.features | _features(made))
     labelled = dataset.map(label, batched=True, batch_size=32, **options)
     return labelled if features is None else labelled.cast_column(column, features[column])
 
@@ -55,10 +64,18 @@ def _picture(value):
     return b"" if value is None else value
 
 
-def _features() -> dict:
+def _refuse_overwriting(names, made: dict[str, str], prefix: str) -> None:
+    taken = sorted(set(made.values()) & set(names))
+    if taken:
+        raise ValueError(
+            f"The dataset has a column {taken[0]!r} already, which would be overwritten: pass prefix={f'{prefix}predicted_'!r}."
+        )
+
+
+def _features(made: dict[str, str]) -> dict:
     """Types of the two columns: those of a bulk run's."""
-    made = datasets.Features.from_arrow_schema(schema(False))
-    return {name: made[name] for name in ("faces", "error")}
+    known = datasets.Features.from_arrow_schema(schema(False))
+    return {new: known[name] for name, new in made.items()}
 
 
 def _row(answer, distribution: bool) -> dict:
