@@ -111,7 +111,9 @@ def run_model(folded: dict[str, tuple], x) -> dict:
     outputs = {}
     for head in HEADS:
         kernel, bias = folded[f"{head}_conv"]
-        outputs[f"{head}_map"] = y = ops.relu(ops.add(ops.conv(features, kernel, padding="same"), bias))
+        outputs[f"{head}_map"] = y = ops.relu(
+            ops.add(ops.conv(features, kernel, padding="same", data_format="channels_last"), bias)
+        )
         y = ops.mean(y, axis=(1, 2))
         for layer, activation in head_layers(head, DISTRIBUTION in folded):
             kernel, bias = folded[layer]

@@ -1,13 +1,18 @@
 """Keras on TensorFlow: the reference."""
 
+import contextlib
 import os
 import pathlib
+import threading
+from collections.abc import Iterator
 
 import numpy as np
 
 from ..download import WEIGHTS_NAME
 from .engine import Engine, Forward, flat
 from .graph_files import packaged_weights, read_detector_weights
+
+_BUILDING = threading.Lock()  # Keras's settings are the process's
 
 
 class KerasEngine(Engine):
@@ -62,9 +67,10 @@ class PackagedDetector:
             made.get_concrete_function()  # now, or threads that call it first at once trace it each, and TensorFlow complains
             return made
 
-        self.mtcnn = MTCNN()
-        for stage in self.mtcnn.stages:
-            stage._model = compiled(stage.model)
+        with _BUILDING, own_settings():
+            self.mtcnn = MTCNN()
+            for stage in self.mtcnn.stages:
+                stage._model = compiled(stage.model)
 
     def detect_faces(self, pixels: np.ndarray, **options) -> list[dict]:
         """As :meth:`hf_model.network.cascade.Cascade.detect_faces`."""
@@ -87,10 +93,34 @@ def load_keras_model(config: dict, folder: pathlib.Path):
     from .weights import load_weights
 
     if keras.backend.backend() != "tensorflow":
-        raise RuntimeError(
-            f"The predictor runs on Keras's TensorFlow backend, not on {keras.backend.backend()!r}: "
-            "unset KERAS_BACKEND before starting Python."
+        where = "KERAS_BACKEND" if os.environ.get("KERAS_BACKEND") else str(_settings_file())
+        raise ValueError(
+            f"engine='keras' predicts on Keras's TensorFlow backend, not on {keras.backend.backend()!r}, which {where} says: "
+            "change it before starting Python, or pass engine='openvino' or 'onnx'."
         )
-    model = build_model(config["heads"], config["input"]["size"])
+    with _BUILDING, own_settings():
+        model = build_model(config["heads"], config["input"]["size"])
     load_weights(model, folder / WEIGHTS_NAME)
     return model
+
+
+@contextlib.contextmanager
+def own_settings() -> Iterator[None]:
+    """Keras's settings of the process as this network is built under: float32 and channels last, whatever they are else."""
+    import keras
+
+    layout, precision, policy = keras.config.image_data_format(), keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_image_data_format(layout)
+        keras.config.set_floatx(precision)
+        keras.config.set_dtype_policy(policy)
+
+
+def _settings_file() -> pathlib.Path:
+    """Where Keras keeps a user's settings."""
+    return pathlib.Path(os.environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras") / "keras.json"
