@@ -14,6 +14,7 @@ import PIL.Image
 import PIL.ImageOps
 
 from ..portable import Portable
+from .grey import grey_to_8_bits, note_significant_bits
 
 try:
     import pillow_heif
@@ -99,7 +100,7 @@ def read_image(image, max_pixels: int) -> PIL.Image.Image:
     """An upright RGB picture from a path, bytes, binary file, PIL image or uint8 array.
 
     EXIF orientation is applied; of an animation's file the first frame is taken, of a PIL picture that where it stands; transparency is laid on
-    white; 16-bit greyscale is scaled to 8 bits. Arrays are grey (H, W), RGB (H, W, 3) or RGBA (H, W, 4). That the
+    white; grey of 9 to 16 bits becomes one of 8, see :func:`hf_model.pictures.grey.grey_to_8_bits`. Arrays are grey (H, W), RGB (H, W, 3) or RGBA (H, W, 4). That the
     colours of an array lie in the order blue, green, red, as OpenCV reads them, cannot be seen: such an array is
     misread unless it is given as ``array[..., ::-1]``.
 
@@ -224,6 +225,8 @@ def _check_size(width: int, height: int, source: str, max_pixels: int) -> None:
 def _upright_rgb(image: PIL.Image.Image, source: str, max_pixels: int) -> PIL.Image.Image:
     _check_size(*image.size, source, max_pixels)
     try:
+        if image.mode.startswith("I") and getattr(image, "fp", None) is not None:
+            note_significant_bits(image, image.fp)  # type: ignore[attr-defined]
         image.load()
         if image.getexif().get(PIL.ExifTags.Base.Orientation, 1) != 1:
             image = PIL.ImageOps.exif_transpose(image)
@@ -237,9 +240,7 @@ def _to_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
     if image.mode == "RGB":
         return image
     if image.mode.startswith("I"):  # 16-bit greyscale, in Pillow's several names for it
-        values = np.asarray(image).astype(np.int64)
-        shift = 8 if values.max() > 255 else 0
-        return PIL.Image.fromarray((values >> shift).clip(0, 255).astype(np.uint8)).convert("RGB")
+        return grey_to_8_bits(image).convert("RGB")
     if image.mode == "F":
         raise ValueError("a picture of floating-point values has no defined brightness; convert it to 8 bits")
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
