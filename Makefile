@@ -64,8 +64,10 @@ demo: $(VENV_DEMO)/.ready
 	@echo "3/3 Starting the page; stop it with Ctrl-C."
 	@$(VENV_DEMO)/bin/python space/app.py
 
+# On two processes; TEST_PROCESSES=0 keeps it in one, where a debugger can stop.
+TEST_PROCESSES ?= 2
 test: setup
-	$(BIN)/python -m pytest tests --ignore=tests/jax --ignore=tests/transformers_door --ignore=tests/compat --ignore=tests/e2e --ignore=tests/bulk --ignore=tests/jobs
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile tests --ignore=tests/jax --ignore=tests/transformers_door --ignore=tests/compat --ignore=tests/e2e --ignore=tests/bulk --ignore=tests/jobs
 
 # Training on JAX, on the CPU: compiling takes its time.
 test-jax: setup

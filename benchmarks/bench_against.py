@@ -1,8 +1,8 @@
-"""Measures this tree's predictor against version 0.1.0's, in turns: `python -m benchmarks.bench_against`.
+"""Measures this tree's predictor against version 0.2.0's, in turns: `python -m benchmarks.bench_against`.
 
-Version 0.1.0 is commit d939c1a, checked out into a temporary git worktree. Each side runs in a process of its own and is
+Version 0.2.0 is commit 1039406, checked out into a temporary git worktree. Each side runs in a process of its own and is
 asked for one photo at a time, in turns; figures are medians of seconds, and ratios of them. Written to
-``benchmarks/against_010.json``.
+``benchmarks/against_020.json``.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import numpy as np
 import PIL.Image
 
 from benchmarks.common import write_report
-from benchmarks.sides import OURS, VERSION_010, Side, version_010
+from benchmarks.sides import OURS, VERSION_020, Side, version_020
 
 
 def make_photos(folder: pathlib.Path) -> dict[str, pathlib.Path]:
@@ -47,10 +47,10 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_against", description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=7)
     args = parser.parse_args(argv)
-    with tempfile.TemporaryDirectory() as folder, version_010() as before:
+    with tempfile.TemporaryDirectory() as folder, version_020() as before:
         photos = make_photos(pathlib.Path(folder))
-        sides = {"version_010": Side(OURS, before, faces="all"), "this_tree": Side(OURS, faces="all")}
-        figures: dict = {"version_010": VERSION_010}
+        sides = {"version_020": Side(OURS, before, faces="all"), "this_tree": Side(OURS, faces="all")}
+        figures: dict = {"version_020": VERSION_020}
         for photo, path in photos.items():
             taken: dict[str, list[float]] = {side: [] for side in sides}
             faces = {}
@@ -61,12 +61,12 @@ def main(argv: list[str] | None = None) -> None:
                     if turn:  # the first round fills caches and traces
                         taken[side].append(result["seconds"])
             medians = {side: statistics.median(times) for side, times in taken.items()}
-            ratio = medians["this_tree"] / medians["version_010"]
+            ratio = medians["this_tree"] / medians["version_020"]
             figures[photo] = {"seconds": medians, "faces": faces, "times_as_long": ratio}
             print(photo, json.dumps(figures[photo]), flush=True)
         for process in sides.values():
             process.close()
-    write_report("against_010", ("tensorflow", "keras", "mtcnn", "numpy", "pillow"), figures)
+    write_report("against_020", ("tensorflow", "keras", "mtcnn", "numpy", "pillow"), figures)
 
 
 if __name__ == "__main__":

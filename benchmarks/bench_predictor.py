@@ -26,7 +26,7 @@ sys.modules.update(dict.fromkeys(sys.argv[2:]))  # as if these were not installe
 start = time.perf_counter()
 from hf_model import AgeGenderPredictor
 imported = time.perf_counter()
-predictor = AgeGenderPredictor.from_pretrained("hf_model")
+predictor = AgeGenderPredictor.from_pretrained("hf_model", engine="keras")
 loaded = time.perf_counter()
 (face,) = predictor(sys.argv[1])
 answered = time.perf_counter()
@@ -134,7 +134,7 @@ def main(argv: list[str] | None = None) -> None:
         small.save(f"{folder}/astronaut.png")
         cold = cold_start(f"{folder}/astronaut.png", NOT_NEEDED)
         cold_beside_others = cold_start(f"{folder}/astronaut.png")
-    predictor = AgeGenderPredictor.from_pretrained(MODEL)
+    predictor = AgeGenderPredictor.from_pretrained(MODEL, engine="keras")
     plain = Straightforward(predictor)
     large = PIL.Image.new("RGB", (4000, 3000), "gray")
     large.paste(small.resize((3000, 3000), PIL.Image.Resampling.BICUBIC), (500, 0))
@@ -160,7 +160,7 @@ def main(argv: list[str] | None = None) -> None:
     # Why the predictor's batch shapes end at 8.
     inputs = {n: np.zeros((n, predictor.size, predictor.size, 3), np.float32) for n in (1, 4, 8, 32)}
     seconds = in_turns(
-        args.repeats, **{str(n): lambda batch=batch: predictor._forward(batch) for n, batch in inputs.items()}
+        args.repeats, **{str(n): lambda batch=batch: predictor._answerer.forward(batch) for n, batch in inputs.items()}
     )
     figures["forward_per_second_by_batch"] = {n: int(n) / value for n, value in seconds.items()}
     onnx = AgeGenderPredictor.from_pretrained(MODEL, engine="onnx")

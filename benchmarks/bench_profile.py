@@ -47,16 +47,21 @@ def profile(options: dict, files: list[pathlib.Path]) -> dict:
     """Milliseconds a photo by part, on an engine."""
     from unittest import mock
 
-    from hf_model import AgeGenderPredictor, cascade, looking
+    from hf_model import AgeGenderPredictor
+    from hf_model.faces import cropping
+    from hf_model.network import cascade
 
     predictor = AgeGenderPredictor.from_pretrained("hf_model", **options)
     clock, found = Clock(), predictor.detector.load()
-    places = [(looking, "read_reduced", "reading"), (looking, "read_image", "reading")]
+    places = [(cropping, "read_reduced", "reading"), (cropping, "read_in_own_colours", "reading")]
     places += [(cascade, "area_resized", "pyramid of sizes"), (found, "proposal", "MTCNN's networks")]
     places += [(found, "refine", "MTCNN's networks"), (found, "output", "MTCNN's networks")]
     places += [(cascade, "patches", "its candidates"), (cascade, "suppressed", "its candidates")]
-    places += [(predictor._looker, "_find", "rest of the detector"), (predictor._looker, "show", "crop and measures")]
-    places += [(predictor, "_forward", "ResNet50")]
+    places += [
+        (predictor._cropper, "_choose", "rest of the detector"),
+        (predictor._cropper, "prepare", "crop and measures"),
+    ]
+    places += [(predictor._answerer, "forward", "ResNet50")]
     for file in files:
         predictor(file)
     for place, name, part in places:

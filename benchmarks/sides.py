@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-VERSION_010 = "d939c1a"
+VERSION_020 = "1039406"
 PEERS = pathlib.Path(".venv-peers/bin/python")
 # Reads a JSON list of files a line and answers with seconds and, for each file, its faces as [age, P(female) or label, box].
 SERVE = """
@@ -39,7 +39,7 @@ sys.path.insert(0, os.getcwd())
 import PIL.Image
 from benchmarks.bench_predictor import Straightforward
 from hf_model import AgeGenderPredictor
-plain = Straightforward(AgeGenderPredictor.from_pretrained("hf_model"))
+plain = Straightforward(AgeGenderPredictor.from_pretrained("hf_model", engine="keras"))
 def answer(files):
     lists = []
     for file in files:
@@ -115,12 +115,12 @@ class Side:
 
 
 @contextlib.contextmanager
-def version_010() -> Iterator[pathlib.Path]:
-    """A temporary checkout of version 0.1.0."""
+def version_020() -> Iterator[pathlib.Path]:
+    """A temporary checkout of version 0.2.0."""
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name) / "before"
         git = ["git", "worktree"]
-        subprocess.run([*git, "add", "--detach", str(folder), VERSION_010], check=True, capture_output=True)
+        subprocess.run([*git, "add", "--detach", str(folder), VERSION_020], check=True, capture_output=True)
         try:
             yield folder
         finally:

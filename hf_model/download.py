@@ -5,28 +5,35 @@ import json
 import os
 import pathlib
 import tempfile
+from collections.abc import Callable, Sequence
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
 
 
-def find_model(name_or_path: str | os.PathLike, graph: str | None = None, **options) -> pathlib.Path:
+def find_model(
+    name_or_path: str | os.PathLike,
+    instead: Sequence[str] = (),
+    suffices: Callable[[pathlib.Path], bool] = lambda folder: True,
+    **options,
+) -> pathlib.Path:
     """The folder of a model: the given one, or that of a repo's files in the cache, pulled where they are missing.
 
     Args:
-        name_or_path: a folder, or ``"user/repo"``.
-        graph: a file that is enough in place of the weights, where the repo has it.
+        name_or_path: a folder (``~`` is the home), or ``"user/repo"``.
+        instead: files that are enough in place of the weights, where the repo has them.
+        suffices: whether what was pulled of these will do.
         **options: ``revision``, ``token`` and ``cache_dir`` of :func:`huggingface_hub.snapshot_download`.
 
     Raises:
         FileNotFoundError: neither such a folder nor such a repo.
     """
-    folder = pathlib.Path(name_or_path)
+    folder = pathlib.Path(name_or_path).expanduser()
     if folder.is_dir():
         return folder
-    if graph is not None:
-        pulled = _pull(os.fspath(name_or_path), [CONFIG_NAME, graph], **options)
-        if (pulled / graph).is_file():
+    if instead:
+        pulled = _pull(os.fspath(name_or_path), [CONFIG_NAME, *instead], **options)
+        if all((pulled / name).is_file() for name in instead) and suffices(pulled):
             return pulled
     return _pull(os.fspath(name_or_path), [CONFIG_NAME, WEIGHTS_NAME], **options)
 
@@ -41,6 +48,12 @@ def read_config(folder: pathlib.Path) -> dict:
     if not path.is_file():
         raise FileNotFoundError(f"No {CONFIG_NAME} in {folder}: it is not a folder of this model.")
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def refuse_pointer(path: pathlib.Path) -> None:
+    """Raises FileNotFoundError where Git LFS left a pointer in a file's place, as a clone without it does."""
+    if path.is_file() and path.stat().st_size < 1024 and path.read_bytes().startswith(b"version https://git-lfs"):
+        raise FileNotFoundError(f"{path} is only a pointer of Git LFS: run `git lfs pull` in that folder.")
 
 
 def file_sha256(path: str | os.PathLike) -> str:

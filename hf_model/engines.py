@@ -21,8 +21,8 @@ def main(argv: list[str] | None = None) -> int:
         folder = find_model(args.model)
         config = read_config(folder)
         precisions = ["float32", *(["int8"] if (folder / RANGES).is_file() else [])]
-        paths = [network_file(config, folder, precision) for precision in precisions]
-        paths += detector_files().values()
+        paths = [network_file(config, folder, precision, thoroughly=True) for precision in precisions]
+        paths += detector_files(thoroughly=True).values()
     except (FileNotFoundError, ValueError, ImportError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -94,10 +94,12 @@ def load_package(folder: pathlib.Path):
     return sys.modules[name]
 
 
-def restore(folder: str, module: str, name: str, arguments: tuple, attributes: dict):
-    """An object that was pickled by :class:`hf_model.portable.Portable`."""
+def restore(folder: str, module: str, name: str, arguments: tuple, attributes: dict | None = None):
+    """An object that was pickled by :mod:`hf_model.portable`: of a class with attributes, or what a function makes."""
     package = load_package(pathlib.Path(folder))
     made = importlib.import_module(f"{package.__name__}.{module}").__dict__[name]
+    if attributes is None:
+        return made(*arguments)
     thing = made.__new__(made, *arguments)
     thing.__dict__.update(attributes)
     return thing

@@ -9,12 +9,14 @@ import importlib.util
 import json
 import os
 import pathlib
+import shutil
 
 import huggingface_hub
 from transformers import AutoConfig
 
 # Written by `make publish`: the files of the package, which are fetched where the repo is not a folder.
 FILE_LIST = "package_files.json"
+WEIGHTS_NAME = "model.safetensors"
 
 
 class PreTrainedModel:
@@ -46,9 +48,13 @@ class AgeGenderModel(PreTrainedModel):
         token=None,
         cache_dir=None,
         local_files_only=False,
+        engine="auto",
+        precision="auto",
+        threads=None,
         **kwargs,
     ):
-        """Loads from a folder or a Hub repo; other keyword arguments of transformers have no meaning here.
+        """Loads from a folder or a Hub repo; ``engine``, ``precision`` and ``threads`` are the predictor's, and other keyword
+        arguments of transformers have no meaning here.
 
         The code is that of the repo and commit that this file was loaded from; ``revision`` says which configuration and
         weights.
@@ -64,10 +70,40 @@ class AgeGenderModel(PreTrainedModel):
         else:
             del options["revision"]
             package = load_package(fetch_package(*code_source(cls.__module__, str(name_or_path), config), **options))
+        running = {"engine": engine, "precision": precision, "threads": threads}
         predictor = package.AgeGenderPredictor.from_pretrained(
-            name_or_path, revision=revision, token=token, cache_dir=cache_dir, local_files_only=local_files_only
+            name_or_path,
+            revision=revision,
+            token=token,
+            cache_dir=cache_dir,
+            local_files_only=local_files_only,
+            **running,
         )
         return cls(config, predictor, package)
+
+    def save_pretrained(self, save_directory, **options):
+        """Writes the model's folder whole: configuration, weights, code and what belongs to them.
+
+        Args:
+            save_directory: a folder, made where it is missing.
+            **options: transformers' own have no meaning here.
+
+        Raises:
+            FileNotFoundError: the model was pulled without its weights: load it with ``engine="keras"`` first.
+        """
+        source, target = pathlib.Path(self.predictor.folder), pathlib.Path(save_directory)
+        if not (source / WEIGHTS_NAME).is_file():
+            raise FileNotFoundError(
+                f"{source} holds the graph that runs and not {WEIGHTS_NAME}: load with engine='keras' once, then save."
+            )
+        code = pathlib.Path(self.package.__file__).parent
+        for folder in dict.fromkeys((code, source)):  # they may be of two commits
+            for path in sorted(folder.rglob("*")):
+                name = path.relative_to(folder)
+                hidden = any(part.startswith((".", "__pycache__")) for part in name.parts)
+                if path.is_file() and not hidden and path.resolve() != (target / name).resolve():
+                    (target / name).parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(path, target / name)
 
     def __call__(self, images, **options):
         """What the predictor answers, see ``AgeGenderPredictor.__call__``."""

@@ -17,6 +17,9 @@ if importlib.util.find_spec("torch") is None:
     )
 
 
+IGNORED = ("top_k", "function_to_apply", "num_workers", "timeout")
+
+
 class AgeGenderPipeline(Pipeline):
     """Photos in, lists of prediction dicts out.
 
@@ -41,8 +44,8 @@ class AgeGenderPipeline(Pipeline):
                 results is returned. A keyword ``inputs`` is the same.
             faces, on_error, batch_size: as for the predictor; the defaults can be given to
                 ``pipeline(...)``.
-            **kwargs: ``top_k`` and ``function_to_apply``, which callers of image classification pass, mean nothing here;
-                a warning says so. Others are refused.
+            **kwargs: ``top_k``, ``function_to_apply``, ``num_workers`` and ``timeout``, which callers of image
+                classification pass, mean nothing here; a warning says so. Others are refused.
         """
         images = kwargs.pop("inputs", images)
         _say_ignored(kwargs)
@@ -100,7 +103,7 @@ class AgeGenderPipeline(Pipeline):
 
 def _say_ignored(options: dict) -> None:
     """Takes out what callers of image classification pass and what has no meaning for this model, and says so."""
-    ignored = [name for name in ("top_k", "function_to_apply") if options.pop(name, None) is not None]
+    ignored = [name for name in IGNORED if options.pop(name, None) is not None]
     if ignored:
         warnings.warn(
             f"{' and '.join(ignored)}: no meaning for this model, which answers with an age and a probability a face.",

@@ -45,3 +45,12 @@ class _Namespace:
 
     def __reduce__(self):
         return runpy.run_path, (str(self.path),)
+
+
+def portable_call(function, arguments: tuple) -> tuple:
+    """What ``__reduce__`` returns for an object that a function of this package makes anew, wherever that was loaded from."""
+    package, _, module = function.__module__.partition(".")
+    if package == PLAIN:
+        return function, arguments
+    folder = pathlib.Path(sys.modules[package].__file__ or "").parent
+    return _Restore(folder), (str(folder), module, function.__qualname__, arguments)

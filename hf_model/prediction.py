@@ -55,12 +55,14 @@ class Analysis(Portable):
     """One photo's answer with what it rests on.
 
     ``predictions``: one a face, in the order asked for; ``crops``: for each of them what the network was
-    shown, a square RGB picture of its input size; ``found``: how many faces the photo has.
+    shown, a square RGB picture of its input size; ``found``: how many faces the photo has; ``explanations``: by target that
+    was asked for, one a prediction.
     """
 
     predictions: list[Prediction]
     crops: list[PIL.Image.Image]
     found: int
+    explanations: dict[str, list["Explanation"]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

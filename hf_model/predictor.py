@@ -1,39 +1,37 @@
 """The predictor: photos in, predictions out. Needs neither PyTorch nor transformers."""
 
-import collections
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import PIL.Image
 
+from .answering import BATCH_SHAPES, Answerer
 from .download import find_model, read_config
-from .faces.cropping import FaceCrop, FaceCropper
+from .faces.cropping import FaceCropper
 from .faces.detector import DetectorSettings, FaceDetector
 from .faces.face import Face
 from .network.engine import Engine, Forward
-from .network.engines import choose_engine, graph_wanted, make_engine
+from .network.engines import choose_engine, files_instead, make_engine
+from .network.graph_files import graph_name, has_graph, weights_identity
 from .network.heat_maps import TARGETS, heat_map, read_heads
 from .network.keras_engine import KerasEngine
-from .network.preprocessing import preprocess
-from .pictures.images import InvalidImageError, is_many, read_image
+from .pictures.images import is_many, read_image
 from .pictures.reading_ahead import calls_ahead
 from .pictures.self_contained import make_self_contained
-from .portable import Portable
-from .prediction import Analysis, Explanation, Prediction, make_prediction
+from .portable import Portable, portable_call
+from .prediction import Analysis, Explanation
 
 FACES = ("most_confident", "largest", "all", "none")
-# Batches of these shapes, the largest first: nothing is retraced, nothing padded. 32 takes more memory and gained a few per
-# cent on one processor, and lost a tenth on another (benchmarks/predictor.json).
-BATCH_SHAPES = (8, 4, 2, 1)
 MOST_READERS = 4  # photos that are read and searched beside each other; each is in memory
 
 
 class AgeGenderPredictor(Portable):
     """Predicts age and perceived gender for the faces in photos.
 
-    Make one with :meth:`from_pretrained`; it may be shared between threads. ``engine`` says what runs,
-    ``"openvino/bfloat16"`` and the like.
+    Make one with :meth:`from_pretrained`; it may be shared between threads, and pickles as the folder, the weights' sha256 and
+    the engine that it was made from: whoever unpickles it loads it anew. ``engine`` says what runs, ``"openvino/bfloat16"``
+    and the like.
 
     Example:
         >>> predictor = AgeGenderPredictor.from_pretrained("hf_model")
@@ -50,12 +48,20 @@ class AgeGenderPredictor(Portable):
         engine = engine or KerasEngine()
         self.config = config
         self.engine = str(engine)
-        self._folder = folder
+        self.folder = folder
+        self._chosen = engine
         self._heads: dict[str, np.ndarray] = {}
         self._readers = min(engine.threads or os.cpu_count() or 1, MOST_READERS)
         self.detector = FaceDetector(DetectorSettings.from_config(config["detection"]), engine.detector)
         self._cropper = FaceCropper(config, self.detector)
-        self._forward = forward
+        self._answerer = Answerer(config, forward)
+
+    def __reduce_ex__(self, protocol):
+        if self.folder is None:
+            raise TypeError("A predictor pickles only where it was made by from_pretrained, from a folder or repo.")
+        folder, engine = os.path.abspath(self.folder), self._chosen
+        identity = weights_identity(self.folder, engine.precision)
+        return portable_call(unpickled, (folder, identity, engine.name, engine.precision, engine.threads))
 
     @classmethod
     def from_pretrained(
@@ -66,7 +72,7 @@ class AgeGenderPredictor(Portable):
         token: str | bool | None = None,
         cache_dir: str | os.PathLike | None = None,
         local_files_only: bool = False,
-        engine: str = "keras",
+        engine: str = "auto",
         precision: str = "auto",
         threads: int | None = None,
     ) -> "AgeGenderPredictor":
@@ -78,9 +84,9 @@ class AgeGenderPredictor(Portable):
             token: for private repos; by default the stored login.
             cache_dir: where downloads are kept.
             local_files_only: ask no Hub: what was pulled before must do.
-            engine: ``"keras"`` (on TensorFlow); ``"onnx"`` (ONNX Runtime) or ``"openvino"``, on a graph that is
-                published with the weights or built from them once and kept in huggingface_hub's assets cache; or
-                ``"auto"``: the fastest of these that is installed and whose graph is there.
+            engine: ``"auto"``, the fastest that is installed: ``"openvino"``, ``"onnx"`` (ONNX Runtime), or ``"keras"``
+                (on TensorFlow). The first two run a graph that is published with the weights, or built from them once and
+                kept in huggingface_hub's assets cache. Machines may so differ by up to 0.1 years; Keras is the reference.
             precision: ``"float32"``, ``"bfloat16"``, ``"int8"`` (which moves ages, see the card), or ``"auto"``:
                 bfloat16 with OpenVINO on a processor that multiplies it, else float32.
             threads: how many the networks may use; None for all cores.
@@ -92,9 +98,9 @@ class AgeGenderPredictor(Portable):
             ValueError: an unknown engine, or one that cannot do what is asked for.
         """
         made = None if engine == "auto" else make_engine(engine, precision, threads)
-        wanted = graph_wanted(made, precision)
+        instead, graph = files_instead(made, precision), graph_name(precision)
         options = {"revision": revision, "token": token, "cache_dir": cache_dir, "local_files_only": local_files_only}
-        folder = find_model(name_or_path, wanted, **options)
+        folder = find_model(name_or_path, instead, lambda pulled: has_graph(pulled, graph), **options)
         config = read_config(folder)
         made = made or choose_engine(config, folder, precision, threads)
         return cls(config, made.load(config, folder), made, folder)
@@ -123,20 +129,37 @@ class AgeGenderPredictor(Portable):
             return list(self.stream(images, faces=faces, batch_size=batch_size, on_error=on_error))
         return next(self.stream([images], faces=faces, batch_size=batch_size, on_error=on_error))
 
-    def analyse(self, image, *, faces: str = "most_confident") -> Analysis:
-        """Predicts for one photo as a call does, and gives what the answer rests on beside it.
+    def analyse(self, image, *, faces: str = "most_confident", explain: Sequence[str] = ()) -> Analysis:
+        """Predicts for one photo as a call does, and gives what the answer rests on: one detection, one pass.
 
         Args:
             image, faces: as in a call.
+            explain: targets to make heat maps of, ``"age"`` and ``"gender"``, see :class:`hf_model.prediction.Explanation`.
 
         Raises:
             InvalidImageError: a photo that cannot be used.
             ValueError: an unknown option.
         """
         _check_faces(faces)
+        for target in explain:
+            if target not in TARGETS:
+                raise ValueError(f"explain={target!r}: there are {', '.join(map(repr, TARGETS))}.")
         found = self._cropper.find(image, faces)
         shown = [self._cropper.prepare(found, face) for face in found.faces]
-        return Analysis(self._predict(shown, 32), [PIL.Image.fromarray(one.pixels) for one in shown], found.count)
+        if not shown:
+            return Analysis([], [], found.count, {target: [] for target in explain})
+        outputs = self._answerer.run(np.stack([one.pixels for one in shown]), 32)
+        predictions = self._answerer.predictions(outputs, shown)
+        crops = [PIL.Image.fromarray(one.pixels) for one in shown]
+        squares = [self._cropper.square(one.face) for one in shown]
+        explanations = {}
+        for target in explain:
+            heats = (
+                heat_map(outputs[f"{target}_map"][row], self.heads(), target, made.female_probability >= 0.5, self.size)
+                for row, made in enumerate(predictions)
+            )
+            explanations[target] = list(map(Explanation, predictions, crops, heats, squares))
+        return Analysis(predictions, crops, found.count, explanations)
 
     def explain(self, image, *, target: str = "age", faces: str = "most_confident") -> list[Explanation]:
         """Predicts for one photo as a call does, and shows for each face where the network looked.
@@ -149,28 +172,16 @@ class AgeGenderPredictor(Portable):
             InvalidImageError: a photo that cannot be used.
             ValueError: an unknown option.
         """
-        _check_faces(faces)
         if target not in TARGETS:
             raise ValueError(f"target={target!r}: pass one of {', '.join(map(repr, TARGETS))}.")
-        found = self._cropper.find(image, faces)
-        shown = [self._cropper.prepare(found, face) for face in found.faces]
-        if not shown:
-            return []
-        outputs = self._run(np.stack([one.pixels for one in shown]), 32)
-        made = []
-        for row, one in enumerate(shown):
-            prediction = self._answer(outputs, row, one)
-            female = prediction.female_probability >= 0.5
-            heat = heat_map(outputs[f"{target}_map"][row], self.heads(), target, female, self.size)
-            made.append(Explanation(prediction, PIL.Image.fromarray(one.pixels), heat, self._cropper.square(one.face)))
-        return made
+        return self.analyse(image, faces=faces, explain=(target,)).explanations[target]
 
     def heads(self) -> dict[str, np.ndarray]:
         """The dense layers that heat maps are made from, read at the first call."""
-        if self._folder is None:
+        if self.folder is None:
             raise ValueError("This predictor was not loaded from a model folder: use from_pretrained to explain.")
         if not self._heads:
-            self._heads = read_heads(self._folder)
+            self._heads = read_heads(self.folder)
         return self._heads
 
     def read(self, image) -> PIL.Image.Image:
@@ -194,7 +205,7 @@ class AgeGenderPredictor(Portable):
         """Loads the detector and runs everything once, so that the first answer does not wait."""
         self.detector(PIL.Image.new("RGB", (self.detector.settings.working_size,) * 2, "gray"))
         for shape in BATCH_SHAPES:
-            self._run(np.zeros((shape, self.size, self.size, 3), np.uint8), shape)
+            self._answerer.run(np.zeros((shape, self.size, self.size, 3), np.uint8), shape)
 
     @property
     def size(self) -> int:
@@ -223,76 +234,26 @@ class AgeGenderPredictor(Portable):
             raise ValueError(f"on_error={on_error!r}: pass 'raise' or 'return'.")
         if not isinstance(batch_size, int) or batch_size < 1:
             raise ValueError(f"batch_size={batch_size!r}: pass a whole number of at least 1.")
-        return self._stream(images, faces, batch_size, on_error)
-
-    def _stream(self, images: Iterable, faces: str, batch_size: int, on_error: str) -> Iterator:
-        results: collections.deque = collections.deque()  # of the photos that are not given back yet
-        waiting: list[tuple[list, FaceCrop]] = []  # a photo's answers so far, and a face of it without one
         finds = calls_ahead(
             lambda image: self._cropper.find(image, faces),
             images,
             self._readers,
             lambda image: make_self_contained(image, may_change=not isinstance(images, (list, tuple))),
         )
-        failure: BaseException | None = None
-        while True:
-            try:
-                find = next(finds)
-            except StopIteration:
-                break
-            except BaseException as error:  # of the caller's iterator
-                failure = error
-                break
-            try:
-                found = find()
-                answers: list = []
-                results.append(answers)
-                for face in found.faces:
-                    waiting.append((answers, self._cropper.prepare(found, face)))
-                    if len(waiting) >= batch_size:  # inside a photo too: a crowd's memory is bounded
-                        self._answer_waiting(waiting, batch_size)
-                del found
-            except InvalidImageError as error:
-                if on_error == "raise":
-                    raise
-                results.append(error)
-            if len(results) >= batch_size:  # faces wait no longer, however few they are
-                self._answer_waiting(waiting, batch_size)
-            if not waiting:
-                yield from results
-                results.clear()
-        self._answer_waiting(waiting, batch_size)
-        yield from results
-        if failure is not None:
-            raise failure
+        return self._answerer.stream(finds, self._cropper.prepare, batch_size, on_error)
 
-    def _answer_waiting(self, waiting: list[tuple[list, FaceCrop]], batch_size: int) -> None:
-        """Answers for faces, each put with its photo's; none waits any more."""
-        predictions = self._predict([crop for _, crop in waiting], batch_size)
-        for (answers, _), prediction in zip(waiting, predictions, strict=True):
-            answers.append(prediction)
-        waiting.clear()
 
-    def _predict(self, shown: list[FaceCrop], batch_size: int) -> list[Prediction]:
-        """The answers for faces, in their order."""
-        if not shown:
-            return []
-        outputs = self._run(np.stack([one.pixels for one in shown]), batch_size)
-        return [self._answer(outputs, row, one) for row, one in enumerate(shown)]
+def unpickled(
+    folder: str, identity: str | None, engine: str, precision: str, threads: int | None
+) -> AgeGenderPredictor:
+    """The predictor that was pickled, loaded anew.
 
-    def _answer(self, outputs: dict[str, np.ndarray], row: int, one: FaceCrop) -> Prediction:
-        return make_prediction(outputs, row, self.config, one.face, one.photo, one.quality)
-
-    def _run(self, pixels: np.ndarray, batch_size: int) -> dict[str, np.ndarray]:
-        """(N, S, S, 3) uint8 through the network in fixed batch shapes; the outputs of N rows by name."""
-        outputs = []
-        start = 0
-        while start < len(pixels):
-            most = min(batch_size, len(pixels) - start)
-            shape = next(shape for shape in BATCH_SHAPES if shape <= most)
-            outputs.append(self._forward(preprocess(pixels[start : start + shape])))
-            start += shape
-        return {name: np.concatenate([output[name] for output in outputs]) for name in outputs[0]}
+    Raises:
+        ValueError: other weights lie in its folder now.
+    """
+    if weights_identity(folder, precision) != identity:
+        raise ValueError(f"{folder} holds other weights than when the predictor was pickled: make it anew.")
+    return AgeGenderPredictor.from_pretrained(folder, engine=engine, precision=precision, threads=threads)
 
 
 def _check_faces(faces: str) -> None:

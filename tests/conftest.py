@@ -31,10 +31,10 @@ def astronaut() -> PIL.Image.Image:
 
 @pytest.fixture(scope="session")
 def predictor():
-    """The committed model."""
+    """The committed model on Keras, the reference."""
     from hf_model import AgeGenderPredictor
 
-    return AgeGenderPredictor.from_pretrained(ROOT / "hf_model")
+    return AgeGenderPredictor.from_pretrained(ROOT / "hf_model", engine="keras")
 
 
 @pytest.fixture(scope="session")

@@ -15,11 +15,14 @@ import numpy as np
 import PIL.Image
 
 from dataset_script.utkface import MAX_AGE, RACES, UTKFace
+from hf_model.download import read_config
 from hf_model.network.preprocessing import preprocess
+from hf_model.pictures.images import read_image
 from hf_model.pictures.resize import resize
 
 SPLITS = ("train", "validation", "test")
 HOME = "utkface"
+MODEL = pathlib.Path(__file__).parents[1] / "hf_model"
 CHIP_SIZE = 200
 AGES = np.arange(MAX_AGE + 1, dtype=np.float32)
 
@@ -171,9 +174,10 @@ def decoded(images: Iterable[PIL.Image.Image], path: pathlib.Path) -> np.ndarray
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".part")
         shape = (len(images), CHIP_SIZE, CHIP_SIZE, 3)  # type: ignore[arg-type]
+        most = read_config(MODEL)["input"]["max_pixels"]
         array = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
         for row, image in enumerate(datasets.utils.tqdm(images, desc=f"Decoding {path.stem}", unit=" chips")):
-            array[row] = resize(image, CHIP_SIZE)
+            array[row] = resize(read_image(image, most), CHIP_SIZE)
         array.flush()
         os.replace(partial, path)
     return np.load(path, mmap_mode="r")

@@ -19,7 +19,13 @@ COLUMNS = ("faces", "error")
 
 
 def label_dataset(
-    dataset, predictor: AgeGenderPredictor, column: str = "image", *, faces: str = "all", prefix: str = ""
+    dataset,
+    predictor: AgeGenderPredictor,
+    column: str = "image",
+    *,
+    faces: str = "all",
+    prefix: str = "",
+    num_proc: int | None = None,
 ):
     """A dataset with two more columns: ``faces``, the list of a picture's prediction dicts, and ``error``.
 
@@ -29,6 +35,7 @@ def label_dataset(
         column: of the pictures: decoded, or dicts of bytes and path, or paths.
         faces: as for the predictor.
         prefix: of the two new columns' names, where the dataset has such columns of its own.
+        num_proc: processes that share the work, each with a predictor of its own; for a ``Dataset``.
 
     Raises:
         ValueError: no such column, or one that would be overwritten.
@@ -50,7 +57,7 @@ def label_dataset(
         rows = [_row(answer, False) for answer in answers]
         return {new: [row[name] for row in rows] for name, new in made.items()}
 
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {} if num_proc is None else {"num_proc": num_proc}
     if dataset.features is not None:
         options["features"] = datasets.Features(dataset.features | _features(made))
     labelled = dataset.map(label, batched=True, batch_size=32, **options)

@@ -7,7 +7,8 @@ import numpy as np
 import PIL.Image
 
 from ..pictures.alignment import Square, cut
-from ..pictures.images import read_image, read_reduced
+from ..pictures.colours import to_srgb
+from ..pictures.images import read_in_own_colours, read_reduced
 from ..pictures.resize import resize
 from .detector import FaceDetector
 from .face import Face, chip_square, overlaps
@@ -16,7 +17,7 @@ from .quality import measure_quality
 
 @dataclasses.dataclass(frozen=True)
 class FoundFaces:
-    """A photo and the faces asked for: ``picture``, upright, perhaps smaller than the photo's ``size``; ``faces`` in the
+    """A photo and the faces asked for: ``picture``, upright, in its own colours, perhaps smaller than the photo's ``size``; ``faces`` in the
     photo's pixels, None for a picture that is one; ``count``: how many faces the photo has."""
 
     picture: PIL.Image.Image
@@ -62,7 +63,7 @@ class FaceCropper:
             if small.size == size or all(chip_square(face, self.config["crop"]).side >= least for face in wanted):
                 times = max(size) / max(small.size)
                 return FoundFaces(small, size, [face.enlarged(times) for face in wanted], count)
-        upright = read_image(image, limit)
+        upright = read_in_own_colours(image, limit)
         if faces == "none":
             return FoundFaces(upright, upright.size, [None], 1)
         return FoundFaces(upright, upright.size, *self._choose(upright, faces))
@@ -81,7 +82,7 @@ class FaceCropper:
     def crop(self, found: FoundFaces, face: Face | None) -> PIL.Image.Image:
         """The square upright picture of a face, as large as the chips of the training; a chip as it is."""
         if face is None:
-            return found.picture
+            return to_srgb(found.picture)
         drawn = face.enlarged(max(found.picture.size) / max(found.size))
         size = self.config["crop"].get("size", self.config["input"]["size"])
         return cut(found.picture, chip_square(drawn, self.config["crop"]), size)

@@ -1,7 +1,10 @@
 """What every engine is, and what those share that run graphs (:mod:`hf_model.network.graphs`)."""
 
+import functools
 import importlib.util
+import os
 import pathlib
+import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -9,6 +12,7 @@ import numpy as np
 
 from .cascade import Cascade
 from .graph_files import detector_files, network_file
+from .layout import answers_of
 
 # From (N, S, S, 3) float32 network input to the outputs by name, each with N rows: "age" (N,) in years and
 # "gender" (N,), the probability of "female"; where the model has it, "age_distribution" (N, years); from a graph
@@ -83,6 +87,26 @@ def flat(values: np.ndarray) -> np.ndarray:
     return values[:, 0] if values.shape[1:] == (1,) else values
 
 
+class OfThisProcess:
+    """A graph that a forked child opens anew: the threads of its parent, which would run it, are not there.
+
+    Args:
+        open: gives the graph as a function.
+    """
+
+    def __init__(self, open: Callable[[], Forward]):
+        self._open, self._process, self._run = open, os.getpid(), open()
+        self._opening = threading.Lock()
+
+    def __call__(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+        if self._process != os.getpid():
+            with self._opening:
+                if self._process != os.getpid():
+                    self._left = self._run  # ending it would wait for its threads
+                    self._run, self._process = self._open(), os.getpid()
+        return self._run(batch)
+
+
 class GraphEngine(Engine):
     """What the engines share that run graphs (:mod:`hf_model.network.graphs`)."""
 
@@ -98,8 +122,9 @@ class GraphEngine(Engine):
             ImportError: the graph has to be built, and the package for it is missing.
             FileNotFoundError: int8 without its activation ranges.
         """
-        run = self.open(network_file(config, folder, self.precision), self.precision, self.threads)
-        return lambda batch: {name: flat(values) for name, values in run(batch).items()}
+        path = network_file(config, folder, self.precision)
+        run = OfThisProcess(lambda: self.open(path, self.precision, self.threads))
+        return lambda batch: answers_of(run(batch))
 
     def detector(self) -> Mtcnn:
         """MTCNN's cascade in numpy around its networks.
@@ -107,4 +132,6 @@ class GraphEngine(Engine):
         Always in float32, for its scores are compared with limits; and on one thread, for they are small, and several
         photos are looked at beside each other.
         """
-        return Cascade(**{name: self.open(path, "float32", 1) for name, path in detector_files().items()})
+        files = detector_files()
+        opens = {name: functools.partial(self.open, path, "float32", 1) for name, path in files.items()}
+        return Cascade(**{name: OfThisProcess(open_one) for name, open_one in opens.items()})

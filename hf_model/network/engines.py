@@ -5,7 +5,7 @@ import pathlib
 import sys
 
 from .engine import Engine, GraphEngine
-from .graph_files import BUILD, GRAPHS, find_graph, graph_name
+from .graph_files import GRAPHS, STAMP, find_graph, graph_name
 from .keras_engine import KerasEngine
 from .onnx_engine import OnnxEngine
 from .openvino_engine import OpenVinoEngine
@@ -35,34 +35,37 @@ def installed(precision: str) -> list[str]:
     return [name for name in able if all(map(importlib.util.find_spec, ENGINES[name].packages))]
 
 
-def graph_wanted(engine: Engine | None, precision: str) -> str | None:
-    """The file of a published repo that an engine runs (None: the one that is chosen), where it runs a graph."""
+def files_instead(engine: Engine | None, precision: str) -> list[str]:
+    """The files of a published repo that are enough for an engine (None: the one that is chosen) without the weights."""
     runs_graph = installed(precision) if engine is None else isinstance(engine, GraphEngine)
-    return f"{GRAPHS}/{graph_name(precision)}" if runs_graph else None
+    return [f"{GRAPHS}/{name}" for name in (graph_name(precision), STAMP)] if runs_graph else []
 
 
 def choose_engine(config: dict, folder: pathlib.Path, precision: str = "auto", threads: int | None = None) -> Engine:
-    """What ``engine="auto"`` means for a model folder: the fastest that is installed and whose graph is there.
+    """What ``engine="auto"`` means for a model folder: the fastest that is installed, and whose graph is there or can be built.
 
-    Nothing is built; where Keras answers only for want of a graph, a line on stderr says what builds it.
+    Nothing is built here; where Keras answers only because a graph cannot be built, a line on stderr says so.
 
     Raises:
         ValueError: no engine that could be used has that precision.
-        ImportError: Keras would have to answer, and is not installed.
+        ImportError: no engine that could be used is installed.
+        FileNotFoundError: a file in the folder is a pointer of Git LFS.
     """
     able = installed(precision)
+    can_build = importlib.util.find_spec("onnx") is not None
     for name in able:
-        if find_graph(config, folder, precision)[1]:
+        if can_build or find_graph(config, folder, precision)[1]:
             return make_engine(name, precision, threads)
     has_keras = all(map(importlib.util.find_spec, KerasEngine.packages))
     if able and not has_keras:
-        raise ImportError(f"The graph that {able[0]} runs is not there yet. Build it once: {BUILD}")
+        raise ImportError(f"The graph that {able[0]} runs is not there yet: pip install onnx, which builds it once.")
     if not has_keras:
         raise ImportError(
             "No engine is installed: pip install openvino onnx (the fastest), onnxruntime onnx, or keras tensorflow."
         )
     if able:
         print(
-            f"Keras answers, which is slower: no graph for {able[0]} is there yet. Build it: {BUILD}", file=sys.stderr
+            f"Keras answers, which is slower: {able[0]} wants a graph that the package onnx builds once: pip install onnx",
+            file=sys.stderr,
         )
     return make_engine("keras", precision)

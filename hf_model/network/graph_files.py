@@ -4,17 +4,20 @@ import hashlib
 import importlib.util
 import io
 import json
+import os
 import pathlib
 
-from ..download import WEIGHTS_NAME, file_sha256, write_whole
+from ..download import WEIGHTS_NAME, file_sha256, refuse_pointer
+from .kept_files import is_kept, keep, place_of
 from .weights import read_tensors, refused
 
 GRAPHS = "onnx"  # the folder of a model repo that holds them
-STAMP = "built_from.json"  # beside them: the sha256 of the weights that each was built from
+STAMP = "built_from.json"  # beside them: their format, and the sha256 of the weights that each was built from
 HEADS_NAME = "heads.safetensors"  # beside them: the dense layers, which heat maps are made from
 RANGES = "activation_ranges.json"  # of a model folder: what int8 is built from, beside the weights
-FORMAT = 2  # of what is built here; a change builds all kept graphs anew
+FORMAT = 3  # of what is built here; a change builds all kept graphs anew
 BUILD = "python -m hf_model.engines --build"
+DETECTOR = ("proposal", "refine", "output")  # MTCNN's networks
 
 
 def graph_name(precision: str) -> str:
@@ -22,50 +25,69 @@ def graph_name(precision: str) -> str:
     return "int8.onnx" if precision == "int8" else "model.onnx"
 
 
-def kept(key: str, name: str) -> pathlib.Path:
-    """The place in huggingface_hub's assets cache of what was built for a key."""
-    import huggingface_hub
-
-    return huggingface_hub.cached_assets_path("age-gender-face", namespace="onnx", subfolder=key[:32]) / name
-
-
 def find_graph(config: dict, folder: pathlib.Path, precision: str) -> tuple[pathlib.Path, bool]:
-    """The network's graph for a model folder, and whether it is there already.
+    """The network's graph for a model folder, and whether it is there already, and whole.
 
-    A published graph counts where no weights lie beside it, or those that it was built from.
+    A published graph counts where this code can read it, and no weights lie beside it or those that it was built from.
+
+    Raises:
+        FileNotFoundError: weights or graph are pointers of Git LFS.
     """
     name = graph_name(precision)
     published, weights = folder / GRAPHS / name, folder / WEIGHTS_NAME
+    refuse_pointer(weights)
+    refuse_pointer(published)
     if not weights.is_file():
-        return published, published.is_file()
+        return published, has_graph(folder, name)
     of_weights = file_sha256(weights)
-    if published.is_file() and stamp(folder).get(name) == of_weights:
+    if has_graph(folder, name) and read_stamp(folder).get(name) == of_weights:
         return published, True
     source = [FORMAT, of_weights, config["heads"], config["input"]["size"]]
     if precision == "int8":
         source.append(file_sha256(folder / RANGES) if (folder / RANGES).is_file() else None)
-    path = kept(hashlib.sha256(json.dumps(source).encode()).hexdigest(), name)
-    return path, path.is_file()
+    path = place_of(hashlib.sha256(json.dumps(source).encode()).hexdigest()) / name
+    return path, is_kept(path)
 
 
-def stamp(folder: pathlib.Path) -> dict[str, str]:
-    """From which weights each published graph was built: its name to their sha256."""
+def has_graph(folder: pathlib.Path, name: str) -> bool:
+    """Whether a graph that this code can read is published in a model folder."""
+    return (folder / GRAPHS / name).is_file() and read_stamp(folder).get("format") == FORMAT
+
+
+def read_stamp(folder: pathlib.Path) -> dict:
+    """Of the published graphs their ``format``, and from which weights each was built: its name to their sha256."""
     path = folder / GRAPHS / STAMP
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
-def network_file(config: dict, folder: pathlib.Path, precision: str) -> pathlib.Path:
-    """The network's graph, built first where it is missing.
+def weights_identity(folder: str | os.PathLike, precision: str) -> str | None:
+    """The sha256 of a model folder's weights, or of those that its published graph was built from."""
+    folder = pathlib.Path(folder)
+    if (folder / WEIGHTS_NAME).is_file():
+        return file_sha256(folder / WEIGHTS_NAME)
+    return read_stamp(folder).get(graph_name(precision))
+
+
+def network_file(config: dict, folder: pathlib.Path, precision: str, thoroughly: bool = False) -> pathlib.Path:
+    """The network's graph, built first where it is missing or not whole, see :func:`hf_model.network.kept_files.keep`.
+
+    Args:
+        config, folder, precision: of the model.
+        thoroughly: look at all of what is kept, and not at its size alone.
 
     Raises:
         WeightsError: the weights are missing or do not fit.
         ImportError: it has to be built and the package ``onnx`` is missing.
-        FileNotFoundError: int8 without the activation ranges that it is built from.
+        FileNotFoundError: int8 without the activation ranges that it is built from; or a pointer of Git LFS.
     """
     path, there = find_graph(config, folder, precision)
-    if not there:
-        write_whole(path, build_network(config, folder, precision))
-    return path
+    if there and not (thoroughly and path.parent != folder / GRAPHS and not is_kept(path, True)):
+        return path
+    need_onnx()
+    if not (folder / WEIGHTS_NAME).is_file():
+        read_tensors(folder / WEIGHTS_NAME)  # says what is wrong
+    what = f"the network's graph{' in int8' if precision == 'int8' else ''} from {folder / WEIGHTS_NAME}"
+    return keep([path], lambda: {path.name: build_network(config, folder, precision)}, what)[0]
 
 
 def build_network(config: dict, folder: pathlib.Path, precision: str) -> bytes:
@@ -129,20 +151,22 @@ def packaged_weights() -> dict[str, pathlib.Path]:
     return {name: folder / f"{name}.lz4" for name in ("pnet", "rnet", "onet")}
 
 
-def detector_files() -> dict[str, pathlib.Path]:
-    """The graphs of MTCNN's three networks, built from the installed package's weights at first.
+def detector_files(thoroughly: bool = False) -> dict[str, pathlib.Path]:
+    """The graphs of MTCNN's three networks, built from the installed package's weights at first; as :func:`network_file`.
 
     Raises:
         ImportError: ``mtcnn`` is not installed; or they have to be built, and ``onnx`` is missing.
     """
     files = packaged_weights()
-    key = hashlib.sha256(json.dumps([FORMAT, *map(file_sha256, files.values())]).encode()).hexdigest()
-    paths = {name: kept(key, f"{name}.onnx") for name in ("proposal", "refine", "output")}
-    if not all(path.is_file() for path in paths.values()):
+    place = place_of(hashlib.sha256(json.dumps([FORMAT, *map(file_sha256, files.values())]).encode()).hexdigest())
+    paths = [place / f"{name}.onnx" for name in DETECTOR]
+    if not all(is_kept(path, thoroughly) for path in paths):
         need_onnx()
         from .detector_graphs import detector_graphs
 
-        weights = {name: read_detector_weights(path) for name, path in files.items()}
-        for name, content in detector_graphs(weights).items():
-            write_whole(paths[name], content)
-    return paths
+        def build() -> dict[str, bytes]:
+            weights = {name: read_detector_weights(path) for name, path in files.items()}
+            return {f"{name}.onnx": content for name, content in detector_graphs(weights).items()}
+
+        paths = keep(paths, build, "the detector's graphs")
+    return dict(zip(DETECTOR, paths, strict=True))

@@ -18,7 +18,6 @@ except ImportError:  # optional: said by the engines that build graphs
 from .layout import BACKBONE_EPSILON, DISTRIBUTION, HEAD_EPSILON, HEADS, blocks, head_layers
 
 OPSET = 17
-ACTIVATIONS = {"relu": "Relu", "softmax": "Softmax", "sigmoid": "Sigmoid"}
 
 
 class Graph:
@@ -121,9 +120,11 @@ def network_graph(tensors: dict[str, np.ndarray], heads: dict, size: int, graph:
         graph: an empty one to write it into; by default one of float16 kernels.
 
     Returns:
-        A graph from ``pixels`` (N, S, S, 3), as :func:`hf_model.network.preprocessing.preprocess` makes them, to ``age``
-        (N, 1), ``gender`` (N, 1), perhaps ``age_distribution`` (N, ages), and for each head ``age_map`` and
-        ``gender_map``, its feature map after ReLU, (N, S/32, S/32, filters).
+        A graph from ``pixels`` (N, S, S, 3), as :func:`hf_model.network.preprocessing.preprocess` makes them, to
+        ``age_logits`` (N, ages), or ``age_logits`` (N, 1) in years where the model has no distribution, and
+        ``gender_logits`` (N, 1), and for each head ``age_map`` and ``gender_map``, its feature map after ReLU,
+        (N, S/32, S/32, filters). Softmax, mean and sigmoid are :func:`hf_model.network.layout.answers_of`, in float32
+        whatever the precision of the graph.
 
     Raises:
         KeyError: a tensor is missing.
@@ -173,8 +174,8 @@ def network_graph(tensors: dict[str, np.ndarray], heads: dict, size: int, graph:
 def _head(graph: Graph, head: str, features: str, folded, tensors: dict, heads: dict, side: int) -> dict[str, list]:
     """A head's nodes, and the graph's outputs that it makes with their shapes."""
 
-    def dense(layer: str, x: str) -> str:
-        return graph.dense(f"{layer}_sum", x, tensors[f"{layer}/kernel"], tensors.get(f"{layer}/bias"))
+    def dense(layer: str, x: str, name: str) -> str:
+        return graph.dense(name, x, tensors[f"{layer}/kernel"], tensors.get(f"{layer}/bias"))
 
     kernel, bias, scale = folded(f"{head}_conv", f"{head}_bn", HEAD_EPSILON)
     x = graph.convolution(f"{head}_conv", features, kernel, bias, scale, pad=heads["conv_kernel"] // 2)
@@ -183,9 +184,11 @@ def _head(graph: Graph, head: str, features: str, folded, tensors: dict, heads: 
     outputs: dict[str, list] = {f"{head}_map": ["N", side, side, heads["conv_filters"]]}
     x = graph.node("GlobalAveragePool", [x], f"{head}_pool")
     x = graph.node("Flatten", [x], f"{head}_pooled")
-    for layer, activation in head_layers(head, bool(heads.get("age_bins"))):
-        options = {"axis": 1} if activation == "softmax" else {}
-        x = graph.node(ACTIVATIONS[activation], [dense(layer, x)], layer, **options)
-    if head == "age" and heads.get("age_bins"):
-        outputs[DISTRIBUTION] = ["N", heads["age_bins"]]
-    return outputs | {head: ["N", 1]}
+    layers = [layer for layer, _ in head_layers(head, bool(heads.get("age_bins")))]
+    if DISTRIBUTION in layers:  # its mean is no layer that is learned, and taken outside
+        layers = layers[: layers.index(DISTRIBUTION) + 1]
+    for layer in layers[:-1]:
+        x = graph.node("Relu", [dense(layer, x, f"{layer}_sum")], layer)
+    dense(layers[-1], x, f"{head}_logits")
+    width = heads["age_bins"] if head == "age" and heads.get("age_bins") else 1
+    return outputs | {f"{head}_logits": ["N", width]}

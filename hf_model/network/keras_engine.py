@@ -38,8 +38,10 @@ class KerasEngine(Engine):
 
         folded = {name: tuple(map(tensorflow.constant, values)) for name, values in fold_model(model).items()}
         run = tensorflow.function(lambda batch: run_model(folded, batch))
+        process = os.getpid()
 
         def forward(batch: np.ndarray) -> dict[str, np.ndarray]:
+            _refuse_child(process)
             return {name: flat(values.numpy()) for name, values in run(tensorflow.constant(batch)).items()}
 
         return forward
@@ -53,6 +55,7 @@ class PackagedDetector:
     """The ``mtcnn`` package, its networks compiled for pictures of any size: twice as fast, never retraced."""
 
     def __init__(self):
+        self._process = os.getpid()
         import tensorflow
         from mtcnn import MTCNN
         from mtcnn.stages import stage_onet, stage_pnet, stage_rnet
@@ -74,13 +77,24 @@ class PackagedDetector:
 
     def detect_faces(self, pixels: np.ndarray, **options) -> list[dict]:
         """As :meth:`hf_model.network.cascade.Cascade.detect_faces`."""
+        _refuse_child(self._process)
         # The boxes are asked for unclipped, so that a face at the edge keeps its true centre and size.
         return self.mtcnn.detect_faces(pixels, fit_to_image=False, **options)
 
     def output(self, patches: np.ndarray) -> dict[str, np.ndarray]:
         """The last network's answers on (N, 48, 48, 3) float32."""
+        _refuse_child(self._process)
         boxes, landmarks, faces = self.mtcnn.stages[-1].model(patches)
         return {"boxes": np.asarray(boxes), "landmarks": np.asarray(landmarks), "faces": np.asarray(faces)}
+
+
+def _refuse_child(process: int) -> None:
+    """Raises RuntimeError in a forked child of the process that made an engine: TensorFlow would wait there for ever."""
+    if os.getpid() != process:
+        raise RuntimeError(
+            "engine='keras' cannot go on in a forked process: start processes by 'spawn' (multiprocessing.get_context('spawn'), "
+            "DataLoader(multiprocessing_context='spawn')), or pass engine='openvino' or 'onnx'."
+        )
 
 
 def load_keras_model(config: dict, folder: pathlib.Path):

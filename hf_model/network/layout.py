@@ -6,6 +6,8 @@ Source: He et al., Deep Residual Learning for Image Recognition, CVPR 2016, as `
 import dataclasses
 from collections.abc import Iterator
 
+import numpy as np
+
 # Blocks of each stage; stages 3 to 5 halve the resolution at their start.
 BLOCKS = {2: 3, 3: 4, 4: 6, 5: 3}
 BACKBONE_EPSILON = 1.001e-5
@@ -38,3 +40,22 @@ def head_layers(head: str, has_distribution: bool) -> list[tuple[str, str]]:
     if head == "age" and has_distribution:
         layers.append((DISTRIBUTION, "softmax"))
     return [*layers, (head, "relu" if head == "age" else "sigmoid")]
+
+
+def answers_of(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """A graph's outputs with its logits turned into answers: ``age`` (N,) in years, ``gender`` (N,), the probability of
+    "female", and where the model has it ``age_distribution`` (N, ages); float32.
+
+    Args:
+        outputs: ``age_logits`` and ``gender_logits``, see :func:`hf_model.network.graphs.network_graph`; others stay.
+    """
+    answers = {name: values for name, values in outputs.items() if not name.endswith("_logits")}
+    ages, genders = outputs["age_logits"].astype(np.float32), outputs["gender_logits"].astype(np.float32)[:, 0]
+    if ages.shape[1] == 1:
+        answers["age"] = np.maximum(ages[:, 0], 0)
+    else:
+        shares = np.exp(ages - ages.max(axis=1, keepdims=True))
+        answers[DISTRIBUTION] = shares / shares.sum(axis=1, keepdims=True)
+        answers["age"] = answers[DISTRIBUTION] @ np.arange(ages.shape[1], dtype=np.float32)
+    answers["gender"] = 1 / (1 + np.exp(-genders))
+    return answers

@@ -15,6 +15,8 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from ..download import refuse_pointer
+
 if TYPE_CHECKING:  # importing Keras loads TensorFlow, which the fast engines do without
     import keras
 
@@ -49,10 +51,12 @@ def read_tensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
 
     Raises:
         WeightsError: the file is missing or broken, or a value in it is not finite.
+        FileNotFoundError: it is a pointer of Git LFS.
     """
     path = pathlib.Path(path)
     if not path.is_file():
         raise WeightsError(f"No weights at {path}. Download the whole model repo, or train with `python -m train`.")
+    refuse_pointer(path)
     try:
         tensors = safetensors.numpy.load_file(path)
     except (safetensors.SafetensorError, OSError, ValueError) as error:

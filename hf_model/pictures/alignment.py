@@ -7,6 +7,7 @@ import numpy as np
 import PIL.Image
 
 from ..portable import Portable
+from .colours import keep_profile, to_srgb
 
 BILINEAR = PIL.Image.Resampling.BILINEAR
 # A picture is sampled at its own resolution or finer and then shrunk by an antialiasing filter; from this many times
@@ -58,7 +59,7 @@ class Square(Portable):
 
 
 def cut(image: PIL.Image.Image, square: Square, size: int) -> PIL.Image.Image:
-    """What an RGB image shows in a square that touches it, (size, size), antialiased; beyond the image its edge is repeated."""
+    """What an RGB image shows in a square that touches it, (size, size), antialiased, in sRGB; beyond it its edge is repeated."""
     fine = square.side / size
     blocks = max(int(fine / (BLOCKS_FROM / 2)), 1) if fine >= BLOCKS_FROM else 1
     left, top, right, bottom = square.bounds()
@@ -68,10 +69,12 @@ def cut(image: PIL.Image.Image, square: Square, size: int) -> PIL.Image.Image:
     seen = image.crop(inside)
     if blocks > 1:
         seen = seen.reduce(blocks)
+    if seen.width * seen.height < size * size:  # colours are converted where there are fewer pixels
+        seen = to_srgb(seen)
     padding = [max(math.ceil(far / blocks), 0) for far in np.abs(np.subtract(box, inside))]
     if any(padding):
         pads = ((padding[1], padding[3]), (padding[0], padding[2]), (0, 0))
-        seen = PIL.Image.fromarray(np.pad(np.asarray(seen), pads, mode="edge"))
+        seen = keep_profile(seen, PIL.Image.fromarray(np.pad(np.asarray(seen), pads, mode="edge")))
     origin = np.subtract(inside[:2], np.multiply(padding[:2], blocks))
     x, y = (np.array([square.x, square.y]) - origin) / blocks
     across, down = square.axes() / blocks
@@ -81,4 +84,5 @@ def cut(image: PIL.Image.Image, square: Square, size: int) -> PIL.Image.Image:
     # Pillow reads an output pixel at its centre and puts it on the input's grid likewise.
     matrix = (a, b, corner[0], d, e, corner[1])
     sampled = seen.transform((samples, samples), PIL.Image.Transform.AFFINE, matrix, BILINEAR)
-    return sampled if samples == size else sampled.resize((size, size), BILINEAR)
+    small = sampled if samples == size else sampled.resize((size, size), BILINEAR)
+    return to_srgb(keep_profile(seen, small))

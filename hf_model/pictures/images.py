@@ -14,7 +14,8 @@ import PIL.Image
 import PIL.ImageOps
 
 from ..portable import Portable
-from .grey import grey_to_8_bits, note_significant_bits
+from .colours import UnusablePixels, to_rgb, to_srgb
+from .grey import note_significant_bits
 
 try:
     import pillow_heif
@@ -97,12 +98,14 @@ def is_many(images) -> bool:
 
 
 def read_image(image, max_pixels: int) -> PIL.Image.Image:
-    """An upright RGB picture from a path, bytes, binary file, PIL image or uint8 array.
+    """An upright RGB picture in sRGB from a path, bytes, binary file, PIL image or uint8 array.
 
-    EXIF orientation is applied; of an animation's file the first frame is taken, of a PIL picture that where it stands; transparency is laid on
-    white; grey of 9 to 16 bits becomes one of 8, see :func:`hf_model.pictures.grey.grey_to_8_bits`. Arrays are grey (H, W), RGB (H, W, 3) or RGBA (H, W, 4). That the
-    colours of an array lie in the order blue, green, red, as OpenCV reads them, cannot be seen: such an array is
-    misread unless it is given as ``array[..., ::-1]``.
+    EXIF orientation is applied; of an animation's file the first frame is taken, of a PIL picture that where it stands;
+    transparency is laid on white; grey of 9 to 16 bits becomes one of 8, see
+    :func:`hf_model.pictures.grey.grey_to_8_bits`; the colours become sRGB's by the ICC profile that is in the file, see
+    :mod:`hf_model.pictures.colours`. Arrays are grey (H, W), RGB (H, W, 3) or RGBA (H, W, 4). That the colours of an array
+    lie in the order blue, green, red, as OpenCV reads them, cannot be seen: such an array is misread unless it is given as
+    ``array[..., ::-1]``.
 
     Args:
         image: the input.
@@ -110,6 +113,16 @@ def read_image(image, max_pixels: int) -> PIL.Image.Image:
 
     Raises:
         InvalidImageError: not a picture, broken, empty, too large, or an array of another kind.
+    """
+    return to_srgb(read_in_own_colours(image, max_pixels))
+
+
+def read_in_own_colours(image, max_pixels: int) -> PIL.Image.Image:
+    """As :func:`read_image`, its colours those of the profile it carries: for who calls
+    :func:`hf_model.pictures.colours.to_srgb` once it is smaller.
+
+    Raises:
+        InvalidImageError: as :func:`read_image` does.
     """
     source = describe(image)
     if isinstance(image, np.ndarray):
@@ -137,7 +150,7 @@ def read_image(image, max_pixels: int) -> PIL.Image.Image:
 
 
 def read_reduced(image, max_pixels: int, least_side: int) -> tuple[PIL.Image.Image, tuple[int, int]]:
-    """A picture as :func:`read_image` reads it, or smaller, where its decoder reads a smaller one faster, as JPEG's does.
+    """A picture as :func:`read_in_own_colours` reads it, or smaller, where its decoder reads a smaller one faster, as JPEG's does.
 
     Args:
         image: the input.
@@ -160,7 +173,7 @@ def read_reduced(image, max_pixels: int, least_side: int) -> tuple[PIL.Image.Ima
                 upright = _upright_rgb(opened, source, max_pixels)
                 turned = (upright.width > upright.height) != (width > height)
                 return upright, (height, width) if turned else (width, height)
-    upright = read_image(image, max_pixels)  # and says what is wrong with it
+    upright = read_in_own_colours(image, max_pixels)  # and says what is wrong with it
     return upright, upright.size
 
 
@@ -211,7 +224,7 @@ def _from_array(array: np.ndarray, source: str, max_pixels: int) -> PIL.Image.Im
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)) or 0 in array.shape:
         raise InvalidImageError(source, "pass one picture: grey (height, width), RGB (..., 3) or RGBA (..., 4)")
     _check_size(array.shape[1], array.shape[0], source, max_pixels)
-    return _to_rgb(PIL.Image.fromarray(np.ascontiguousarray(array)))
+    return to_rgb(PIL.Image.fromarray(np.ascontiguousarray(array)))
 
 
 def _check_size(width: int, height: int, source: str, max_pixels: int) -> None:
@@ -230,21 +243,8 @@ def _upright_rgb(image: PIL.Image.Image, source: str, max_pixels: int) -> PIL.Im
         image.load()
         if image.getexif().get(PIL.ExifTags.Base.Orientation, 1) != 1:
             image = PIL.ImageOps.exif_transpose(image)
-        return _to_rgb(image)
-    except Exception as error:  # as in read_image
+        return to_rgb(image)
+    except UnusablePixels as error:
+        raise InvalidImageError(source, str(error)) from None
+    except Exception as error:  # as above
         raise InvalidImageError(source, f"broken or incomplete picture ({error})") from None
-
-
-def _to_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
-    """In RGB; itself, where it is so already: a copy of 12 megapixels costs half as much as decoding them."""
-    if image.mode == "RGB":
-        return image
-    if image.mode.startswith("I"):  # 16-bit greyscale, in Pillow's several names for it
-        return grey_to_8_bits(image).convert("RGB")
-    if image.mode == "F":
-        raise ValueError("a picture of floating-point values has no defined brightness; convert it to 8 bits")
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        layer = image.convert("RGBA")
-        paper = PIL.Image.new("RGBA", layer.size, "white")
-        return PIL.Image.alpha_composite(paper, layer).convert("RGB")
-    return image.convert("RGB")

@@ -1,10 +1,12 @@
 """The engines answer alike, say what runs and what is missing, and build their graphs once, whole or not at all."""
 
+import importlib.util
 import json
 import shutil
 import subprocess
 import sys
 
+import huggingface_hub.constants
 import numpy as np
 import pytest
 
@@ -79,25 +81,42 @@ def test_the_fast_engines_load_neither_tensorflow_nor_keras(root, made, astronau
     assert (result.stdout.strip(), result.stderr.strip()) == ("[]", "")
 
 
-def test_auto_takes_the_fastest_whose_graph_is_there_and_builds_nothing(root, made, monkeypatch, tmp_path, capsys):
-    made("openvino")
+@pytest.fixture
+def no_graphs(tmp_path, monkeypatch):
+    """An empty place for graphs."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_ASSETS_CACHE", str(tmp_path / "assets"))
+    return tmp_path / "assets"
+
+
+def test_auto_takes_the_fastest_and_builds_its_graphs_once_and_says_so(
+    root, chips, predictor, monkeypatch, no_graphs, capsys
+):
+    pytest.importorskip("onnx")
     best = engines.make_engine("openvino")
-    assert AgeGenderPredictor.from_pretrained(root / "hf_model", engine="auto").engine == str(best)
+    made = AgeGenderPredictor.from_pretrained(root / "hf_model")
+    assert made.engine == str(best)
+    assert "Building the network's graph from" in capsys.readouterr().err
+    assert abs(made(chips, faces="none")[0][0].age - predictor(chips, faces="none")[0][0].age) < 0.5
+    AgeGenderPredictor.from_pretrained(root / "hf_model")
+    assert capsys.readouterr().err == ""
+
+
+def test_where_nothing_can_build_a_graph_keras_answers_and_says_why(root, monkeypatch, no_graphs, capsys):
     config = json.loads((root / "hf_model" / "config.json").read_text())
-    monkeypatch.setattr(graph_files, "kept", lambda key, name: tmp_path / key / name)
+    find = importlib.util.find_spec
+    monkeypatch.setattr(engines.importlib.util, "find_spec", lambda name: None if name == "onnx" else find(name))
     assert str(engines.choose_engine(config, root / "hf_model")) == "keras/float32"
-    assert "python -m hf_model.engines --build" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
+    assert "pip install onnx" in capsys.readouterr().err
+    assert not no_graphs.exists()
     for engine in (engines.OpenVinoEngine, engines.OnnxEngine):
         monkeypatch.setattr(engine, "packages", ("nothing_of_that_name",))
     assert str(engines.choose_engine(config, root / "hf_model")) == "keras/float32"
     assert capsys.readouterr().err == ""  # nothing to build it for
 
 
-def test_a_graph_is_built_once_and_appears_whole(root, tmp_path, monkeypatch):
+def test_a_graph_is_built_once_and_appears_whole(root, monkeypatch, no_graphs):
     pytest.importorskip("onnx")
     config = json.loads((root / "hf_model" / "config.json").read_text())
-    monkeypatch.setattr(graph_files, "kept", lambda key, name: tmp_path / key / name)
     real = download.os.replace
 
     def cut_off(*args):
@@ -106,11 +125,48 @@ def test_a_graph_is_built_once_and_appears_whole(root, tmp_path, monkeypatch):
     monkeypatch.setattr(download.os, "replace", cut_off)
     with pytest.raises(KeyboardInterrupt):
         graph_files.network_file(config, root / "hf_model", "float32")
-    assert not list(tmp_path.rglob("*.onnx"))
+    assert not list(no_graphs.rglob("*.onnx"))
     monkeypatch.setattr(download.os, "replace", real)
     path = graph_files.network_file(config, root / "hf_model", "float32")
     monkeypatch.setattr(graph_files, "build_network", lambda *args: pytest.fail("built again"))
     assert graph_files.network_file(config, root / "hf_model", "float32") == path
+
+
+def test_a_kept_graph_that_is_not_whole_is_built_anew(root, no_graphs):
+    pytest.importorskip("onnx")
+    config = json.loads((root / "hf_model" / "config.json").read_text())
+    path = graph_files.network_file(config, root / "hf_model", "float32")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:1000])  # cut short, as by a full disk or a copy
+    assert graph_files.network_file(config, root / "hf_model", "float32").read_bytes() == whole
+    path.write_bytes(whole[:-1] + b"?")  # changed, which only --build looks for
+    assert graph_files.network_file(config, root / "hf_model", "float32", thoroughly=True).read_bytes() == whole
+    (path.parent / "kept.json").write_text("{")
+    assert graph_files.network_file(config, root / "hf_model", "float32").read_bytes() == whole
+
+
+def test_where_nothing_can_be_kept_it_is_said_and_answered(root, chips, monkeypatch, tmp_path, capsys):
+    pytest.importorskip("onnx")
+    blocked = tmp_path / "file"
+    blocked.write_text("a file where the cache would be: not even root can write below it")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_ASSETS_CACHE", str(blocked))
+    made = AgeGenderPredictor.from_pretrained(root / "hf_model", engine="onnx")
+    assert len(made(chips, faces="none")) == len(chips)
+    said = capsys.readouterr().err
+    assert f"cannot be kept in {blocked}" in said
+    assert "HF_HOME" in said
+    AgeGenderPredictor.from_pretrained(root / "hf_model", engine="onnx")
+    assert capsys.readouterr().err == ""  # once
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "onnx/model.onnx"])
+def test_a_pointer_of_git_lfs_is_told(root, tmp_path, name):
+    shutil.copy(root / "hf_model" / "config.json", tmp_path)
+    (tmp_path / "onnx").mkdir()
+    (tmp_path / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 50000000\n")
+    for engine in ("auto", "onnx", *(["keras"] if "onnx/" not in name else [])):
+        with pytest.raises(FileNotFoundError, match="git lfs pull"):
+            AgeGenderPredictor.from_pretrained(tmp_path, engine=engine)
 
 
 def test_a_published_graph_serves_without_weights_and_is_left_where_they_are_others(root, made, chips, tmp_path):
@@ -121,14 +177,20 @@ def test_a_published_graph_serves_without_weights_and_is_left_where_they_are_oth
     (folder / "onnx").mkdir(parents=True)
     shutil.copy(root / "hf_model" / "config.json", folder)
     shutil.copy(graph_files.network_file(config, root / "hf_model", "float32"), folder / "onnx" / "model.onnx")
+    weights = file_sha256(root / "hf_model" / "model.safetensors")
+    stamp = folder / "onnx" / "built_from.json"
+    stamp.write_text(json.dumps({"format": graph_files.FORMAT - 1, "model.onnx": weights}))
+    with pytest.raises(ValueError, match="No weights at"):  # a graph of another version is none
+        AgeGenderPredictor.from_pretrained(folder, engine="onnx")
+    stamp.write_text(json.dumps({"format": graph_files.FORMAT, "model.onnx": weights}))
     pulled = AgeGenderPredictor.from_pretrained(folder, engine="onnx")
     for (one,), (two,) in zip(made("onnx")(chips, faces="none"), pulled(chips, faces="none"), strict=True):
         assert one == two
     shutil.copy(root / "hf_model" / "model.safetensors", folder)
     published = folder / "onnx" / "model.onnx"
+    stamp.write_text(json.dumps({"format": graph_files.FORMAT, "model.onnx": "of others"}))
     assert graph_files.find_graph(config, folder, "float32")[0] != published
-    weights = file_sha256(folder / "model.safetensors")
-    (folder / "onnx" / "built_from.json").write_text(json.dumps({"model.onnx": weights}))
+    stamp.write_text(json.dumps({"format": graph_files.FORMAT, "model.onnx": weights}))
     assert graph_files.find_graph(config, folder, "float32") == (published, True)
 
 
@@ -157,9 +219,9 @@ def test_weights_that_do_not_fit_are_refused_as_by_keras(root, tmp_path, monkeyp
     [
         ({"engine": "torch"}, "engine='torch': pass one of 'keras', 'onnx', 'openvino', 'auto'"),
         ({"precision": "float8"}, "precision='float8': pass one of"),
-        ({"precision": "int8"}, "precision='int8' is not for engine='keras', which has float32"),
+        ({"engine": "keras", "precision": "int8"}, "precision='int8' is not for engine='keras', which has float32"),
         ({"engine": "onnx", "precision": "bfloat16"}, "precision='bfloat16' is not for engine='onnx'"),
-        ({"threads": 2}, "threads=2 is not for engine='keras': pass engine='onnx' or 'openvino'"),
+        ({"engine": "keras", "threads": 2}, "threads=2 is not for engine='keras': pass engine='onnx' or 'openvino'"),
         ({"engine": "onnx", "threads": 0}, "threads=0: pass a whole number"),
     ],
 )

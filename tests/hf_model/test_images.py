@@ -86,7 +86,10 @@ def test_sixteen_bit_grey_keeps_its_brightness():
 
 def test_transparency_lies_on_white():
     clear = PIL.Image.new("RGBA", (8, 8), (255, 0, 0, 0))
-    assert np.asarray(read_image(encoded(clear), LIMIT)).min() == 255
+    clear.putpixel((0, 0), (0, 0, 255, 255))
+    read = np.asarray(read_image(encoded(clear), LIMIT))
+    assert read[0, 0].tolist() == [0, 0, 255]
+    assert read[1:].min() == 255
 
 
 def test_of_an_animation_the_first_frame_is_taken():

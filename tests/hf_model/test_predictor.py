@@ -77,7 +77,8 @@ def test_a_large_photos_face_is_cut_from_a_smaller_reading_where_it_stays_large(
     far.paste(astronaut.resize((700, 700)), (1000, 1000))
     read = []
     monkeypatch.setattr(
-        "hf_model.faces.cropping.read_image", lambda image, limit: read.append(image) or read_image(image, limit)
+        "hf_model.faces.cropping.read_in_own_colours",
+        lambda image, limit: read.append(image) or read_image(image, limit),
     )
     for picture, whole in ((near, False), (far, True)):
         path = tmp_path / "photo.jpg"
@@ -133,8 +134,8 @@ def test_a_crowd_is_answered_in_batches(predictor, astronaut, monkeypatch):
     for column in range(7):
         row.paste(astronaut.crop((124, 14, 324, 214)), (200 * column, 0))
     sizes = []
-    run = predictor._run
-    monkeypatch.setattr(predictor, "_run", lambda pixels, n: sizes.append(len(pixels)) or run(pixels, n))
+    run = predictor._answerer.run
+    monkeypatch.setattr(predictor._answerer, "run", lambda pixels, n: sizes.append(len(pixels)) or run(pixels, n))
     faces = predictor(row, faces="all", batch_size=3)
     assert len(faces) == 7
     assert sizes == [3, 3, 1]

@@ -73,7 +73,7 @@ def test_a_warning_says_by_how_much_and_since_when(predictor):
 
 def test_warnings_reach_the_answer_and_its_json(predictor, astronaut):
     config = predictor.config | {"quality": [SMALL | {"threshold": 500}]}
-    warned = AgeGenderPredictor(config, predictor._forward)
+    warned = AgeGenderPredictor(config, predictor._answerer.forward)
     warned.detector = predictor.detector
     (face,) = warned(PIL.Image.fromarray(np.asarray(astronaut)))
     assert len(face.warnings) == 1

@@ -42,12 +42,12 @@ def engines(metrics: dict) -> str:
         rows.append(f"| {name} | {side['per_second']:.0f} | {side['times_base']:.2f} | {share} |")
     rows += [
         "",
-        "| photos end to end, a second | 448 px | × 0.1.0 | 12 megapixels | × 0.1.0 |",
+        "| photos end to end, a second | 448 px | × 0.2.0 | 12 megapixels | × 0.2.0 |",
         "|---|---|---|---|---|",
     ]
     small, large = (photos[key]["sides"] for key in ("photos_448", "photos_12_megapixels"))
     for name in small:
-        cells = [f"{s[name][key]:.2f}" for s in (small, large) for key in ("per_second", "times_version_010")]
+        cells = [f"{s[name][key]:.2f}" for s in (small, large) for key in ("per_second", "times_version_020")]
         rows.append(f"| {name} | {' | '.join(cells)} |")
     machine = forward["machine"]
     return "\n".join(rows) + (

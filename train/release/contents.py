@@ -25,6 +25,7 @@ from hf_model.network import graph_files
 from hf_model.network.heat_maps import is_dense
 from hf_model.network.weights import read_tensors
 from train.release.card import plots_in, render_card
+from train.release.terms import with_terms
 
 METRICS_NAME = "metrics.json"
 CARD_NAME = "README.md"
@@ -39,21 +40,6 @@ COPIED_BY_TRANSFORMERS = ("configuration_", "modeling_", "pipeline_")
 SPACE_FILES = ("*.py", "requirements.txt", "picture.png", CARD_NAME, "examples/*")
 DATASET_FILES = ("data/*.parquet", "skipped.csv", CARD_NAME)
 SCRIPT_FILES = ("utkface.py", "duplicate_groups.csv", CARD_NAME)
-# What a gated repo asks, in the front matter's own words (Hub documentation, "Gated models").
-TERMS = {
-    "extra_gated_heading": "The weights are for research and teaching only",
-    "extra_gated_prompt": (
-        "They were trained on UTKFace, which is for non-commercial research only (LICENSE-WEIGHTS.md). Use them on photos of "
-        "people who agree to it, and never to decide anything about anyone: not for age checks, hiring, policing or "
-        "identification."
-    ),
-    "extra_gated_fields": {
-        "What I use it for": "text",
-        "I use the weights for non-commercial research or teaching only": "checkbox",
-        "I have read the card's bias and limitations": "checkbox",
-    },
-    "extra_gated_button_content": "Accept the terms",
-}
 PICTURE = "picture.png"
 CLOSED_AFTER = "Educational only."
 CLOSED_SPACE = (
@@ -178,20 +164,13 @@ def package_list(files: Iterable[str]) -> bytes:
     return (json.dumps(names, indent=1) + "\n").encode()
 
 
-def with_terms(card: str) -> str:
-    """A model card whose front matter states the weights' terms to those who ask for the files of a gated repo."""
-    made = huggingface_hub.ModelCard(card)
-    for name, value in TERMS.items():
-        made.data[name] = value
-    return str(made)
-
-
 def graphs(folder: pathlib.Path) -> dict[str, bytes | pathlib.Path]:
     """The graphs of the fast engines, by their path in the repo, so that whoever pulls need not build them."""
     config = read_config(folder)
     precisions = ["float32", *(["int8"] if (folder / graph_files.RANGES).is_file() else [])]
     paths = [graph_files.network_file(config, folder, precision) for precision in precisions]
-    built_from = dict.fromkeys((path.name for path in paths), file_sha256(folder / WEIGHTS_NAME))
+    of_weights = file_sha256(folder / WEIGHTS_NAME)
+    built_from = {"format": graph_files.FORMAT} | {path.name: of_weights for path in paths}
     files: dict[str, bytes | pathlib.Path] = {f"{graph_files.GRAPHS}/{path.name}": path for path in paths}
     tensors = read_tensors(folder / WEIGHTS_NAME)
     heads = {name: values for name, values in tensors.items() if is_dense(name)}

@@ -1,0 +1,114 @@
+"""From found faces to predictions: crops of several photos through the network together, the photos' answers in their order."""
+
+import collections
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from .faces.cropping import FaceCrop, FoundFaces
+from .faces.face import Face
+from .network.engine import Forward
+from .network.preprocessing import preprocess
+from .pictures.images import InvalidImageError
+from .prediction import Prediction, make_prediction
+
+# Batches of these shapes, the largest first: nothing is retraced, nothing padded. 32 takes more memory and gained a few per
+# cent on one processor, and lost a tenth on another (benchmarks/predictor.json).
+BATCH_SHAPES = (8, 4, 2, 1)
+
+
+class Answerer:
+    """Answers for crops of faces.
+
+    Args:
+        config: the content of ``config.json``.
+        forward: the network, as an engine loads it.
+    """
+
+    def __init__(self, config: dict, forward: Forward):
+        self.config, self.forward = config, forward
+
+    def answer(self, crops: list[FaceCrop], batch_size: int) -> list[Prediction]:
+        """The predictions for faces, in their order."""
+        if not crops:
+            return []
+        outputs = self.run(np.stack([crop.pixels for crop in crops]), batch_size)
+        return self.predictions(outputs, crops)
+
+    def predictions(self, outputs: dict[str, np.ndarray], crops: list[FaceCrop]) -> list[Prediction]:
+        """The predictions from the network's outputs for faces."""
+        return [
+            make_prediction(outputs, row, self.config, crop.face, crop.photo, crop.quality)
+            for row, crop in enumerate(crops)
+        ]
+
+    def run(self, pixels: np.ndarray, batch_size: int) -> dict[str, np.ndarray]:
+        """(N, S, S, 3) uint8 through the network in fixed batch shapes; the outputs of N rows by name."""
+        outputs = []
+        start = 0
+        while start < len(pixels):
+            most = min(batch_size, len(pixels) - start)
+            shape = next(shape for shape in BATCH_SHAPES if shape <= most)
+            outputs.append(self.forward(preprocess(pixels[start : start + shape])))
+            start += shape
+        return {name: np.concatenate([output[name] for output in outputs]) for name in outputs[0]}
+
+    def stream(
+        self,
+        finds: Iterator[Callable[[], FoundFaces]],
+        prepare: Callable[[FoundFaces, Face | None], FaceCrop],
+        batch_size: int,
+        on_error: str,
+    ) -> Iterator:
+        """A list of predictions a photo, or its error, in order and a few photos behind.
+
+        Args:
+            finds: for each photo a function that gives its faces, or raises InvalidImageError.
+            prepare: a face of them as the network is shown it.
+            batch_size: how many crops are gathered before they go through the network, at most.
+            on_error: ``"raise"`` or ``"return"``.
+
+        Raises:
+            InvalidImageError: of a photo, with ``on_error="raise"``.
+            BaseException: whatever ``finds`` raises, behind the answers before it.
+        """
+        results: collections.deque = collections.deque()  # of the photos that are not given back yet
+        waiting: list[tuple[list, FaceCrop]] = []  # a photo's answers so far, and a face of it without one
+        failure: BaseException | None = None
+        while True:
+            try:
+                find = next(finds)
+            except StopIteration:
+                break
+            except BaseException as error:  # of the caller's iterator
+                failure = error
+                break
+            try:
+                found = find()
+                answers: list = []
+                results.append(answers)
+                for face in found.faces:
+                    waiting.append((answers, prepare(found, face)))
+                    if len(waiting) >= batch_size:  # inside a photo too: a crowd's memory is bounded
+                        self._answer_waiting(waiting, batch_size)
+                del found
+            except InvalidImageError as error:
+                if on_error == "raise":
+                    raise
+                results.append(error)
+            if len(results) >= batch_size:  # faces wait no longer, however few they are
+                self._answer_waiting(waiting, batch_size)
+            if not waiting:
+                yield from results
+                results.clear()
+        self._answer_waiting(waiting, batch_size)
+        yield from results
+        if failure is not None:
+            raise failure
+
+    def _answer_waiting(self, waiting: list[tuple[list, FaceCrop]], batch_size: int) -> None:
+        """Answers for faces, each put with its photo's; none waits any more."""
+        predictions = self.answer([crop for _, crop in waiting], batch_size)
+        for (answers, _), prediction in zip(waiting, predictions, strict=True):
+            answers.append(prediction)
+        waiting.clear()

@@ -1,0 +1,89 @@
+"""What people pass to transformers reaches the predictor, or is told as ignored; and a model that is saved is whole."""
+
+import os
+import shutil
+
+import pytest
+
+from tests.support import last_json, run_script
+
+pytest.importorskip("torch", reason="transformers' pipeline needs PyTorch: make test-transformers")
+
+OPTIONS = """
+import json, sys, warnings
+from transformers import AutoModel, AutoModelForImageClassification, pipeline
+name = "model.v1.5"
+pipe = pipeline(model=name, trust_remote_code=True, model_kwargs={"engine": "onnx"})
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    answers = pipe("astronaut.png", top_k=1, num_workers=2, timeout=5)
+fast = AutoModel.from_pretrained(name, trust_remote_code=True, engine="openvino", precision="float32", local_files_only=True)
+classifier = AutoModelForImageClassification.from_pretrained(name, trust_remote_code=True, engine="keras")
+print(json.dumps({
+    "engines": [pipe.model.predictor.engine, fast.predictor.engine, classifier.predictor.engine],
+    "warned": [str(one.message) for one in caught if "no meaning" in str(one.message)],
+    "ages": [answers[0]["age"], fast("astronaut.png")[0].age, classifier("astronaut.png")[0].age],
+    "default": AutoModel.from_pretrained(name, trust_remote_code=True).predictor.engine,
+}))
+"""
+SAVED = """
+import json
+from transformers import AutoModel, pipeline
+AutoModel.from_pretrained("model.v1.5", trust_remote_code=True).save_pretrained("saved")
+pipeline(model="model.v1.5", trust_remote_code=True).save_pretrained("saved too")
+print(json.dumps([pipeline(model=name, trust_remote_code=True)("astronaut.png")[0]["age"] for name in ("saved", "saved too")]))
+"""
+PICKLED = """
+import json, multiprocessing, pickle
+from transformers import AutoModel
+
+def age(model):
+    return model.predictor("astronaut.png")[0].age
+
+if __name__ == "__main__":
+    model = AutoModel.from_pretrained("model.v1.5", trust_remote_code=True, engine="onnx")
+    again = pickle.loads(pickle.dumps(model.predictor))
+    print(json.dumps([again.engine, again("astronaut.png")[0].age, age(model)]))
+"""
+
+
+@pytest.fixture(scope="module")
+def elsewhere(root, astronaut, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("elsewhere")
+    shutil.copytree(root / "hf_model", folder / "model.v1.5", ignore=shutil.ignore_patterns("__pycache__"))
+    astronaut.save(folder / "astronaut.png")
+    return folder
+
+
+def run(elsewhere, code: str):
+    environment = {**os.environ, "HF_HOME": str(elsewhere / "hf"), "HF_HUB_OFFLINE": "1"}
+    environment.pop("PYTHONPATH", None)
+    return last_json(run_script(code, folder=elsewhere, environment=environment))
+
+
+def test_engine_and_precision_reach_the_predictor_and_the_rest_is_told(elsewhere):
+    told = run(elsewhere, OPTIONS)
+    assert told["engines"] == ["onnx/float32", "openvino/float32", "keras/float32"]
+    assert told["default"].startswith("openvino/")
+    (warned,) = told["warned"]
+    for name in ("top_k", "num_workers", "timeout"):
+        assert name in warned
+    assert max(told["ages"]) - min(told["ages"]) < 0.1
+
+
+def test_a_saved_model_is_whole(elsewhere):
+    ages = run(elsewhere, SAVED)
+    assert abs(ages[0] - ages[1]) < 0.01
+    for name in ("saved", "saved too"):
+        missing = {
+            path.relative_to(elsewhere / "model.v1.5")
+            for path in (elsewhere / "model.v1.5").rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
+        } - {path.relative_to(elsewhere / name) for path in (elsewhere / name).rglob("*")}
+        assert not missing
+
+
+def test_the_doors_predictor_pickles(elsewhere):
+    engine, again, before = run(elsewhere, PICKLED)
+    assert engine == "onnx/float32"
+    assert again == before
