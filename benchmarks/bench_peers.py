@@ -17,6 +17,7 @@ import PIL.Image
 
 from benchmarks.common import write_report
 from benchmarks.sides import OURS, PEER, PEERS, Side
+from hf_model.console import expanded_path
 from train.data import load_chips
 from train.measure.answers import bootstrap
 from train.measure.external import distance_to_bin, read_labels
@@ -100,9 +101,9 @@ def main(argv: list[str] | None = None) -> None:
         prog="python -m benchmarks.bench_peers", description=(__doc__ or "").splitlines()[0]
     )
     parser.add_argument("--data", required=True, help="UTKFace: its folder or archive")
-    parser.add_argument("--external", type=pathlib.Path, action="append", default=[], help="folder of other photos")
+    parser.add_argument("--external", type=expanded_path, action="append", default=[], help="folder of other photos")
     parser.add_argument("--limit", type=int, help="at most so many faces of the split")
-    parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("cache"))
+    parser.add_argument("--cache", type=expanded_path, default=pathlib.Path("cache"))
     args = parser.parse_args(argv)
     if not PEERS.is_file():
         sys.exit(f"{PEERS} is missing: `make bench-peers` makes the peer's environment.")

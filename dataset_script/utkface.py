@@ -323,6 +323,11 @@ class UTKFaceConfig(datasets.BuilderConfig):
     variant: str = "aligned"
     label_conflicts: str = "drop"
 
+    def __setattr__(self, name, value):
+        if name == "data_dir" and value is not None and "://" not in str(value):
+            value = os.path.abspath(os.path.expanduser(value))  # whatever the working directory is when it is read
+        super().__setattr__(name, value)
+
     @property
     def source_paths(self) -> list[str]:
         """What the user passed as ``data_files`` or ``data_dir``."""

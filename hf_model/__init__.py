@@ -12,7 +12,7 @@ _HOMES = {
     "AgeGenderPredictor": "predictor",
     "Analysis": "prediction",
     "Prediction": "prediction",
-    "InvalidImageError": "pictures.images",
+    "InvalidImageError": "pictures.inputs",
     "Explanation": "prediction",
     "FaceTracker": "tracking",
 }

@@ -7,26 +7,27 @@ import os
 import pathlib
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from .console import run_command
 from .network.engines import ENGINES, PRECISIONS
-from .pictures.images import InvalidImageError, picture_endings
+from .pictures.folders import list_files
+from .pictures.images import picture_endings
+from .pictures.inputs import InvalidImageError
 from .predictor import FACES, AgeGenderPredictor
 
 CHUNK = 32  # photos read ahead for one batch
 
 
-def expand(inputs: list[str]) -> Iterator[str]:
+def expand(inputs: list[str], formats: Sequence[str]) -> Iterator[str]:
     """The given files, and the picture files of given folders, in order."""
-    endings = picture_endings()
+    endings = picture_endings(formats)
     for name in inputs:
-        path = pathlib.Path(name)
+        path = pathlib.Path(name) if os.path.lexists(name) else pathlib.Path(name).expanduser()
         if path.is_dir():
-            yield from (
-                str(file) for file in sorted(path.rglob("*")) if file.suffix.lower() in endings and file.is_file()
-            )
+            yield from map(str, list_files(path, endings).values())
         else:
-            yield name
+            yield str(path)
 
 
 @contextlib.contextmanager
@@ -35,9 +36,13 @@ def native_noise_held_back():
 
     Python's own stderr stays as it is. On an error the held-back text is written after all.
     """
-    sys.stderr.flush()
-    original = os.dup(2)
-    python_stderr, sys.stderr = sys.stderr, os.fdopen(os.dup(2), "w", buffering=1)
+    try:
+        sys.stderr.flush()
+        original = os.dup(2)
+    except OSError:  # closed by who started this: there is nothing to keep clean
+        yield
+        return
+    python_stderr, sys.stderr = sys.stderr, os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:
@@ -86,16 +91,16 @@ def main(argv: list[str] | None = None) -> int:
         "--precision", choices=PRECISIONS, default="auto", help="int8 is fastest, and moves ages a little"
     )
     args = parser.parse_args(argv)
-    names = list(expand(args.inputs))
-    if not names:
-        print(f"{', '.join(args.inputs)}: no picture files in there", file=sys.stderr)
-        return 2
     failed = False
     with native_noise_held_back():
         try:
             predictor = AgeGenderPredictor.from_pretrained(args.model, engine=args.engine, precision=args.precision)
         except (FileNotFoundError, ValueError, ImportError) as error:
             print(error, file=sys.stderr)
+            return 2
+        names = list(expand(args.inputs, predictor.config["reading"]["formats"]))
+        if not names:
+            print(f"{', '.join(args.inputs)}: no picture files in there", file=sys.stderr)
             return 2
         for start in range(0, len(names), CHUNK):
             chunk = names[start : start + CHUNK]
@@ -122,4 +127,4 @@ def _print(name: str, result, as_json: bool, distribution: bool) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

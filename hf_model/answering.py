@@ -9,7 +9,7 @@ from .faces.cropping import FaceCrop, FoundFaces
 from .faces.face import Face
 from .network.engine import Forward
 from .network.preprocessing import preprocess
-from .pictures.images import InvalidImageError
+from .pictures.inputs import InvalidImageError
 from .prediction import Prediction, make_prediction
 
 # Batches of these shapes, the largest first: nothing is retraced, nothing padded. 32 takes more memory and gained a few per

@@ -4,6 +4,7 @@ import argparse
 import pathlib
 import sys
 
+from .console import run_command
 from .download import find_model, read_config
 from .network.graph_files import RANGES, detector_files, network_file
 
@@ -31,4 +32,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

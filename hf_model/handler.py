@@ -54,12 +54,12 @@ class EndpointHandler:
 
     def _answers(self, values: list, faces: str, on_error: str) -> list:
         """The predictor's answers; an error in the place of what is no picture."""
-        images = importlib.import_module(f"{self.package.__name__}.pictures.images")
+        inputs = importlib.import_module(f"{self.package.__name__}.pictures.inputs")
         pictures: list = []
         for value in values:
             try:  # text is base64, everything else as it is
-                pictures.append(images.from_base64(value) if isinstance(value, str) else value)
-            except images.InvalidImageError as error:
+                pictures.append(inputs.from_base64(value) if isinstance(value, str) else value)
+            except inputs.InvalidImageError as error:
                 if on_error == "raise":
                     raise
                 pictures.append(error)

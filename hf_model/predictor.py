@@ -16,7 +16,8 @@ from .network.engines import choose_engine, files_instead, make_engine
 from .network.graph_files import graph_name, has_graph, weights_identity
 from .network.heat_maps import TARGETS, heat_map, read_heads
 from .network.keras_engine import KerasEngine
-from .pictures.images import is_many, read_image
+from .pictures.images import read_image
+from .pictures.inputs import is_many
 from .pictures.reading_ahead import calls_ahead
 from .pictures.self_contained import make_self_contained
 from .portable import Portable, portable_call
@@ -190,7 +191,7 @@ class AgeGenderPredictor(Portable):
         Raises:
             InvalidImageError: a photo that cannot be used.
         """
-        return read_image(image, self.config["input"]["max_pixels"])
+        return read_image(image, self.config["input"]["max_pixels"], self.config.get("reading", {}).get("formats"))
 
     def crops(self, image, *, faces: str = "most_confident") -> list[tuple[Face | None, PIL.Image.Image]]:
         """The faces of a photo with the square crops that the network is shown.

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import pathlib
+import socket
 import sys
 
 import gradio as gr
@@ -60,12 +61,23 @@ def build(demo: Demo) -> gr.Blocks:
     return page
 
 
-def main() -> None:
+def main() -> int:
+    port = int(os.environ.get("GRADIO_SERVER_PORT", "7860"))
+    host = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")
+    with socket.socket() as probe:  # before the model is loaded, and in a sentence
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            print(
+                f"No page at {host}:{port} ({error.strerror}): set GRADIO_SERVER_PORT to another port.", file=sys.stderr
+            )
+            return 2
     page = build(Demo())
     page.queue(max_size=WAITING, default_concurrency_limit=CONCURRENCY)
     page.launch(
-        server_name=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),
-        server_port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
+        server_name=host,
+        server_port=port,
         max_file_size="20mb",
         show_error=False,
         theme=theme(),
@@ -74,6 +86,7 @@ def main() -> None:
         ssr_mode=False,
         mcp_server=importlib.util.find_spec("mcp") is not None,  # comes with gradio[mcp]
     )
+    return 0
 
 
 if __name__ == "__main__":

@@ -76,11 +76,11 @@ class Programs:
 
     def _answer(self, photo_base64: str, all_faces: bool, targets: tuple[str, ...] = ()):
         try:
-            images = self.demo.part("pictures.images")
+            inputs = self.demo.part("pictures.inputs")
             if len(photo_base64) > LONGEST_TEXT:
                 raise ValueError("This photo cannot be used: larger than 20 MB.")
             try:
-                photo = images.from_base64(photo_base64)
+                photo = inputs.from_base64(photo_base64)
             except ValueError as error:
                 raise ValueError(f"This photo cannot be used: {getattr(error, 'reason', error)}.") from error
             return self.demo.answer(photo, all_faces, targets)

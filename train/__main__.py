@@ -8,6 +8,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from hf_model.console import expanded_path
+
 if TYPE_CHECKING:
     from train.recipe import Recipe
     from train.run import Run
@@ -27,9 +29,9 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--init-from", help="weights (.safetensors) to start from, as far as they fit")
     parser.add_argument("--first-stage", metavar="NAME", help="begin at this stage of the recipe; wants --init-from")
     parser.add_argument("--last-stage", metavar="NAME", help="stop after this stage; --resume goes on")
-    parser.add_argument("--out", type=pathlib.Path, help="run folder (default: runs/RECIPE)")
+    parser.add_argument("--out", type=expanded_path, help="run folder (default: runs/RECIPE)")
     parser.add_argument(
-        "--cache", type=pathlib.Path, default=pathlib.Path("cache"), help="decoded data (default: cache)"
+        "--cache", type=expanded_path, default=pathlib.Path("cache"), help="decoded data (default: cache)"
     )
     parser.add_argument(
         "--devices", choices=("one", "all"), default="one", help="all: a part of each batch on every device, on JAX"

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
+from hf_model.console import expanded_path
+
 if TYPE_CHECKING:
     from train.data import Chips
     from train.model import TrainingModel
@@ -101,15 +103,17 @@ def main(argv: list[str] | None = None) -> None:
         description="Averages two models' weights, for a short last tuning: python -m train --init-from OUT/model.safetensors "
         "(Wortsman et al., Robust Fine-tuning of Zero-shot Models, CVPR 2022).",
     )
-    parser.add_argument("first", type=pathlib.Path, help="weights (.safetensors); the history is that of their run")
-    parser.add_argument("second", type=pathlib.Path, help="other weights, related to the first: one began at the other")
+    parser.add_argument("first", type=expanded_path, help="weights (.safetensors); the history is that of their run")
+    parser.add_argument(
+        "second", type=expanded_path, help="other weights, related to the first: one began at the other"
+    )
     parser.add_argument("--share", type=float, default=0.5, help="of the second, 0 to 1 (default: 0.5)")
     parser.add_argument("--data", required=True, help="UTKFace, as for python -m train")
     parser.add_argument("--also", action="append", default=[], metavar="[NAME=]SET", help="as for python -m train")
     parser.add_argument("--recipe", default="best", help="whose changed pictures BatchNorm's statistics are taken from")
     parser.add_argument("--batches", type=int, default=100, help="how many batches of them (default: 100)")
-    parser.add_argument("--out", type=pathlib.Path, required=True, help="the folder to write")
-    parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("cache"))
+    parser.add_argument("--out", type=expanded_path, required=True, help="the folder to write")
+    parser.add_argument("--cache", type=expanded_path, default=pathlib.Path("cache"))
     args = parser.parse_args(argv)
     if not 0 <= args.share <= 1:
         parser.error(f"--share {args.share}: from 0 (the first alone) to 1 (the second alone)")

@@ -8,12 +8,14 @@ import json
 import pathlib
 import sys
 
+from ..console import expanded_path, run_command
 from ..download import find_model
 from ..network.engines import ENGINES, PRECISIONS
 from ..predictor import FACES
 from .report import write_report
 from .run import run
 from .shards import finished
+from .sources import KINDS
 
 
 def in_words(result: dict, out: pathlib.Path) -> str:
@@ -35,19 +37,26 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "source", help="folder of pictures, Parquet or tar files; saved dataset; or id of a Hub dataset"
     )
-    parser.add_argument("--out", required=True, type=pathlib.Path, help="folder for the shards")
+    parser.add_argument("--out", required=True, type=expanded_path, help="folder for the shards")
     parser.add_argument("--faces", choices=FACES, default="all")
     parser.add_argument("--distribution", action="store_true", help="the probabilities of all ages too")
     parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto", help="default: the fastest there is")
     parser.add_argument("--precision", choices=PRECISIONS, default="auto")
     parser.add_argument("--column", default="image", help="of the pictures, in tables (default: image)")
     parser.add_argument("--split", help="of a dataset with several")
+    parser.add_argument("--kind", choices=KINDS, help="which of a folder's files, where it holds several kinds")
+    parser.add_argument(
+        "--any-path",
+        action="store_true",
+        help="read files anywhere on this machine that a table names, not in SOURCE alone",
+    )
+    parser.add_argument("--remote", action="store_true", help="fetch what a table names by https:// or hf://")
     parser.add_argument("--workers", type=int, default=0, help="processes (default: cores)")
     parser.add_argument("--address", default="local", help="local, auto or ray://HOST:PORT (default: local)")
     parser.add_argument(
         "--model", default=str(pathlib.Path(__file__).parents[1]), help="folder or repo (default: this one)"
     )
-    parser.add_argument("--report", type=pathlib.Path, help="a page about who is in it, .html or .md")
+    parser.add_argument("--report", type=expanded_path, help="a page about who is in it, .html or .md")
     args = vars(parser.parse_args(argv))
     name, out, report = args.pop("source"), args.pop("out"), args.pop("report")
     try:
@@ -57,6 +66,10 @@ def main(argv: list[str] | None = None) -> int:
             metrics = json.loads((find_model(args["model"]) / "metrics.json").read_text(encoding="utf-8"))
             write_report(report, name, finished(out), metrics)
             print(f"Who is in it: {report}")
+        if result["pictures"] and sum(result["unusable"].values()) == result["pictures"]:
+            reason = next(iter(result["unusable"]))
+            print(f"None of the {result['pictures']} pictures could be used; most often: {reason}.", file=sys.stderr)
+            return 2
     except (ValueError, FileNotFoundError, ImportError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -64,4 +77,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -3,8 +3,9 @@
 import os
 from typing import Any
 
-from ..pictures.images import InvalidImageError
+from ..pictures.inputs import InvalidImageError
 from ..predictor import AgeGenderPredictor
+from .locations import Reach
 from .safe_reader import READER, SafeReader
 from .shards import schema
 from .sources import SourceError, fetch
@@ -26,6 +27,7 @@ def label_dataset(
     faces: str = "all",
     prefix: str = "",
     num_proc: int | None = None,
+    remote: bool = False,
 ):
     """A dataset with two more columns: ``faces``, the list of a picture's prediction dicts, and ``error``.
 
@@ -35,6 +37,7 @@ def label_dataset(
         column: of the pictures: decoded, or dicts of bytes and path, or paths.
         faces: as for the predictor.
         prefix: of the two new columns' names, where the dataset has such columns of its own.
+        remote: fetch pictures that the dataset names by ``https://`` or ``hf://``, as a streamed one does.
         num_proc: processes that share the work, each with a predictor of its own; for a ``Dataset``.
 
     Raises:
@@ -52,7 +55,7 @@ def label_dataset(
 
     def label(batch: dict) -> dict:
         _refuse_overwriting(batch, made, prefix)  # of a stream that does not say its columns before
-        pictures = [_picture(value) for value in batch[column]]
+        pictures = [_picture(value, remote) for value in batch[column]]
         answers = predictor(pictures, faces=faces, on_error="return")
         rows = [_row(answer, False) for answer in answers]
         return {new: [row[name] for row in rows] for name, new in made.items()}
@@ -64,11 +67,16 @@ def label_dataset(
     return labelled if features is None else labelled.cast_column(column, features[column])
 
 
-def _picture(value):
-    """What the predictor is given for a value of a column."""
+def _picture(value, remote: bool):
+    """What the predictor is given for a value of a column; an error is one that it gives back."""
     if isinstance(value, dict):
-        return value.get("bytes") or value.get("path") or b""
-    return b"" if value is None else value
+        value = value.get("bytes") or value.get("path") or b""
+    if not isinstance(value, str):
+        return b"" if value is None else value
+    try:
+        return Reach(remote=remote, how="remote=True").get(value)
+    except InvalidImageError as error:
+        return error
 
 
 def _refuse_overwriting(names, made: dict[str, str], prefix: str) -> None:
@@ -98,6 +106,7 @@ class Labeller:
         model: folder of the model.
         source: ``kind`` and ``column`` of the :class:`hf_model.bulk.sources.Source`.
         faces, distribution, engine, precision: as for the predictor.
+        reach: how far places that a table names are followed, as the keywords of :class:`hf_model.bulk.locations.Reach`.
         reader: see :class:`hf_model.bulk.safe_reader.SafeReader`.
         threads: that the networks may use; 0 leaves it to them.
     """
@@ -112,6 +121,7 @@ class Labeller:
         precision: str = "auto",
         reader: str | None = None,
         threads: int = 0,
+        reach: dict | None = None,
     ):
         if threads:
             for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
@@ -119,8 +129,11 @@ class Labeller:
         bounded = threads if threads and engine != "keras" else None
         self.predictor = AgeGenderPredictor.from_pretrained(model, engine=engine, precision=precision, threads=bounded)
         config = self.predictor.config
-        self.reader = SafeReader(config["input"]["max_pixels"], reader=reader or READER)
+        self.reader = SafeReader(
+            config["input"]["max_pixels"], config.get("reading", {}).get("formats"), reader=reader or READER
+        )
         self.source, self.faces, self.distribution = source, faces, distribution
+        self.reach = Reach(**(reach or {}))
 
     def rows(self, listed: list[dict]) -> list[dict]:
         """``{"key", "faces", "error"}`` of each listed row, in their order."""
@@ -135,7 +148,7 @@ class Labeller:
 
     def _read(self, row: dict):
         try:
-            return self.reader.read(fetch(*self.source, row))
+            return self.reader.read(fetch(*self.source, row, self.reach))
         except (InvalidImageError, SourceError) as error:
             return error
         except OSError as error:

@@ -1,6 +1,7 @@
 """A run of bulk labelling on Ray: Parquet shards, in the source's order. Killed at any moment and started again, it goes on."""
 
 import collections
+import functools
 import os
 import pathlib
 import time
@@ -9,7 +10,9 @@ from collections.abc import Iterator
 from huggingface_hub.utils import tqdm
 
 from ..download import WEIGHTS_NAME, file_sha256, find_model, read_config
+from ..network.engine import GraphEngine
 from ..network.engines import choose_engine, make_engine
+from ..network.graph_files import detector_files, network_file
 from .labelling import Labeller
 from .shards import Shards, finished, schema
 from .sources import Source, SourceError, list_source, same_file
@@ -84,7 +87,12 @@ def start_ray(address: str, workers: int) -> None:
                      runtime_env={"env_vars": {"PYTHONPATH": str(package.parent)}})  # fmt: skip
         else:
             ray.init(address=address, log_to_driver=False, runtime_env={"py_modules": [str(package)]})
-    except (ConnectionError, RuntimeError) as error:
+    except (ConnectionError, RuntimeError, OSError, ValueError) as error:
+        if "AF_UNIX" in str(error):
+            folder = os.environ.get("TMPDIR") or "its folder for temporary files"
+            raise SourceError(
+                f"Ray cannot start: {folder} is too long a path for its sockets. Set TMPDIR=/tmp."
+            ) from None
         raise SourceError(f"--address {address}: no Ray cluster could be reached there ({error}).") from None
 
 
@@ -101,6 +109,9 @@ def run(
     split: str | None = None,
     workers: int = 0,
     address: str = "local",
+    kind: str | None = None,
+    remote: bool = False,
+    any_path: bool = False,
     reader: str | None = None,
     shard_rows: int = 1000,
 ) -> dict:
@@ -115,14 +126,18 @@ def run(
     """
     if ray is None:
         raise SourceError(f"Bulk labelling needs Ray ({MISSING} is missing): pip install 'ray[data]' pyarrow")
-    source = list_source(name, column, split)
-    if os.path.exists(name) and same_file(name, out):
-        raise SourceError(f"--out {out}: lies in the source {name}, and would be read as part of it. Pass another.")
     folder = find_model(model)
     config = read_config(folder)
+    listed = functools.partial(list_source, name, column, split, formats=config["reading"]["formats"], kind=kind)
+    source = listed()
+    if os.path.exists(os.path.expanduser(name)) and same_file(os.path.expanduser(name), out):
+        raise SourceError(f"--out {out}: lies in the source {name}, and would be read as part of it. Pass another.")
     constants = {"model_version": config.get("model_version"), "weights_sha256": file_sha256(folder / WEIGHTS_NAME)}
     # What "auto" means is settled here, once for all workers and for every run that goes on with this one.
     chosen = choose_engine(config, folder, precision) if engine == "auto" else make_engine(engine, precision)
+    if isinstance(chosen, GraphEngine):  # once, and not by every worker
+        network_file(config, folder, chosen.precision)
+        detector_files()
     options = {"faces": faces, "distribution": distribution, "engine": chosen.name, "precision": chosen.precision}
     shards = Shards(out, {"source": source.fingerprint, **options, **constants}, len(source.rows), shard_rows)
     before, start = shards.done, time.monotonic()
@@ -130,9 +145,10 @@ def run(
         workers = workers or os.cpu_count() or 1
         start_ray(address, workers)
         labeller = {"model": str(folder.resolve()), "source": (source.kind, source.column), "threads": 1, **options}
+        labeller["reach"] = {"roots": None if any_path else source.roots, "remote": remote}
         labeller |= {} if reader is None else {"reader": reader}
         _write(shards, label_rows(source, before, labeller, constants, workers))
-        if list_source(name, column, split).fingerprint != source.fingerprint:
+        if listed().fingerprint != source.fingerprint:
             raise SourceError(f"{name}: changed while it was read; the shards in {out} are of both states. Start anew.")
     return summary(shards, before, time.monotonic() - start)
 

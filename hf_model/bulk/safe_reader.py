@@ -6,16 +6,17 @@ import pathlib
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 
 import PIL.Image
 
-from ..pictures.images import InvalidImageError, describe
+from ..pictures.inputs import InvalidImageError, describe
 
 READER = pathlib.Path(__file__).parents[1] / "pictures" / "images.py"
 # Reads requests from stdin, a line of JSON each (and the picture's bytes), and answers likewise on stdout.
 CHILD = """
 import importlib, json, os, resource, sys, types
-reader, max_pixels, most_bytes = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+reader, max_pixels, most_bytes, formats = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), json.loads(sys.argv[4])
 folder, name = os.path.split(reader)
 package = sys.modules["package"] = types.ModuleType("package")  # without what its own __init__ would import
 package.__path__ = [os.path.dirname(folder)]
@@ -27,7 +28,7 @@ for line in sys.stdin.buffer:
     request = json.loads(line)
     source = sys.stdin.buffer.read(request["bytes"]) if "bytes" in request else request["path"]
     try:
-        picture = module.read_image(source, max_pixels)
+        picture = module.read_image(source, max_pixels, formats)
         answer, pixels = {"size": picture.size}, picture.tobytes()
     except MemoryError:
         os._exit(99)
@@ -43,18 +44,23 @@ class SafeReader:
     """Reads pictures as :func:`hf_model.pictures.images.read_image` does, in a child process that may die.
 
     Args:
-        max_pixels: as there.
+        max_pixels, formats: as there.
         seconds: that one picture may take.
         memory_gb: that the child may address.
         reader: a Python file with a ``read_image``, for tests.
     """
 
     def __init__(
-        self, max_pixels: int, seconds: float = 30.0, memory_gb: float = 4.0, reader: str | os.PathLike = READER
+        self,
+        max_pixels: int,
+        formats: Sequence[str] | None = None,
+        seconds: float = 30.0,
+        memory_gb: float = 4.0,
+        reader: str | os.PathLike = READER,
     ):
         self.seconds, self.memory_gb = seconds, memory_gb
         self._command = [
-            sys.executable, "-c", CHILD, os.fspath(reader), str(max_pixels), str(int(memory_gb * 2**30))
+            sys.executable, "-c", CHILD, os.fspath(reader), str(max_pixels), str(int(memory_gb * 2**30)), json.dumps(formats),
         ]  # fmt: skip
         self._child: subprocess.Popen | None = None
 

@@ -4,15 +4,19 @@ A source is listed once, in an order that is the same in every run; a row of the
 any worker can fetch it.
 """
 
+import dataclasses
 import functools
 import hashlib
 import json
 import os
 import pathlib
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from ..console import quoted, unquoted
+from ..pictures.folders import list_files
 from ..pictures.images import picture_endings
+from .locations import Reach
 
 try:
     import pyarrow.parquet
@@ -24,6 +28,9 @@ except ImportError:
     datasets = None
 
 
+KINDS = {"pictures": "folder", "tar": "tar", "parquet": "parquet"}  # of a folder's files, by the names of --kind
+
+
 class SourceError(ValueError):
     """A source that cannot be used: the message names it, the reason and what to do."""
 
@@ -33,16 +40,24 @@ class Source:
 
     ``kind``: ``"folder"``, ``"parquet"``, ``"tar"``, ``"saved"`` or ``"hub"``; ``column``: of the pictures, in tables;
     ``rows``: one dict a picture, ``{"key", "path", "start", "length"}``: the name it is known by; the file (or dataset) it
-    is in; and the row, or place and size in bytes; ``fingerprint``: changes when the list or a file's size or time does.
+    is in, both as :func:`hf_model.console.quoted` writes them; and the row, or place and size in bytes; ``roots``: the
+    folders that hold it; ``fingerprint``: changes when the list or a file's size or time does.
     """
 
-    def __init__(self, kind: str, column: str | None, rows: list[dict], stamps: list):
-        self.kind, self.column, self.rows = kind, column, rows
+    def __init__(self, kind: str, column: str | None, rows: list[dict], stamps: list, roots: tuple[str, ...] = ()):
+        self.kind, self.column, self.rows, self.roots = kind, column, rows, roots
         text = json.dumps([kind, column, [list(row.values()) for row in rows], stamps], ensure_ascii=True)
         self.fingerprint = hashlib.sha256(text.encode()).hexdigest()
 
 
-def list_source(name: str, column: str = "image", split: str | None = None) -> Source:
+def list_source(
+    name: str,
+    column: str = "image",
+    split: str | None = None,
+    *,
+    formats: Sequence[str],
+    kind: str | None = None,
+) -> Source:
     """Lists a source.
 
     Args:
@@ -50,27 +65,36 @@ def list_source(name: str, column: str = "image", split: str | None = None) -> S
             ``Dataset.save_to_disk`` wrote; or the id of a Hub dataset.
         column: that holds the pictures, in tables.
         split: of a dataset that has several.
+        formats: of picture files, by Pillow's names.
+        kind: which of a folder's files, by ``KINDS``; None where it holds one kind alone.
 
     Raises:
-        SourceError: nothing is there, or no picture in it, or no such column or split.
+        SourceError: nothing is there, or no picture in it, or no such column or split, or files of several kinds.
     """
-    path = pathlib.Path(name)
+    path = pathlib.Path(name).expanduser()
     if _is_saved_dataset(path):
-        return _of_dataset("saved", name, column, split)
+        return _of_dataset("saved", str(path.resolve()), column, split)
     if not path.exists():
         if _may_be_repo(name, path):
             return _of_dataset("hub", name, column, split)
         raise SourceError(f"{name}: there is no such file or folder.")
-    files = _files_in(path)
-    for kind, lister in (("parquet", _parquet_rows), ("tar", _tar_rows)):
-        chosen = {key: file for key, file in files.items() if file.suffix == f".{kind}"}
-        if chosen:
-            rows = [row for key, file in chosen.items() for row in lister(key, file, column)]
-            return _make_source(name, kind, column if kind == "parquet" else None, rows, chosen)
-    endings = picture_endings()
-    pictures = {key: file for key, file in files.items() if file.suffix.lower() in endings}
-    rows = [{"key": key, "path": str(file.resolve()), "start": 0, "length": 0} for key, file in pictures.items()]
-    return _make_source(name, "folder", None, rows, pictures)
+    files = _files_by_kind(path, picture_endings(formats))
+    if kind is None:
+        kind = _only_kind(name, files)
+    chosen = files[kind]
+    rows: list[dict]
+    if kind == "pictures":
+        rows = [{"key": key, "path": os.path.abspath(file), "start": 0, "length": 0} for key, file in chosen.items()]
+    elif kind == "tar":
+        rows = [row for key, file in chosen.items() for row in _tar_rows(key, file, picture_endings(formats))]
+    else:
+        rows = [row for key, file in chosen.items() for row in _parquet_rows(key, file, column)]
+    if not rows:
+        raise SourceError(f"{name}: no pictures in there (nor Parquet or tar files with some).")
+    for row in rows:
+        row["key"], row["path"] = quoted(row["key"]), quoted(row["path"])
+    root = path if path.is_dir() else path.parent
+    return Source(KINDS[kind], column if kind == "parquet" else None, rows, _stamps(chosen), (str(root.resolve()),))
 
 
 def _is_saved_dataset(path: pathlib.Path) -> bool:
@@ -83,19 +107,38 @@ def _may_be_repo(name: str, path: pathlib.Path) -> bool:
     return name.count("/") <= 1 and not path.is_absolute() and path.suffix == ""
 
 
-def _files_in(path: pathlib.Path) -> dict[str, pathlib.Path]:
-    """The files of a folder by their place in it, in order; or a file by its name."""
-    if path.is_file():
-        return {path.name: path}
-    files = {file.relative_to(path).as_posix(): file for file in sorted(path.rglob("*")) if file.is_file()}
-    return {key: file for key, file in files.items() if not key.startswith(".")}
+def _files_by_kind(path: pathlib.Path, endings: set[str]) -> dict[str, dict[str, pathlib.Path]]:
+    """The files of a folder, by kind and by their place in it; or a file by its name."""
+    of_kind = {".tar": "tar", ".parquet": "parquet"} | dict.fromkeys(endings, "pictures")
+    files = list_files(path, of_kind) if path.is_dir() else {path.name: path}
+    found: dict[str, dict[str, pathlib.Path]] = {kind: {} for kind in KINDS}
+    for key, file in files.items():
+        kind = of_kind.get(file.suffix.lower())
+        if kind:
+            found[kind][key] = file
+    return found
 
 
-def _make_source(name: str, kind: str, column: str | None, rows: list[dict], files: dict[str, pathlib.Path]) -> Source:
-    if not rows:
-        raise SourceError(f"{name}: no pictures in there (nor Parquet or tar files with some).")
-    stamps = [(key, file.stat().st_size, file.stat().st_mtime_ns) for key, file in files.items()]
-    return Source(kind, column, rows, stamps)
+def _only_kind(name: str, files: dict[str, dict[str, pathlib.Path]]) -> str:
+    """The kind of files that there are.
+
+    Raises:
+        SourceError: there are several.
+    """
+    there = [kind for kind, some in files.items() if some]
+    if len(there) > 1:
+        told = ", ".join(f"{len(files[kind])} {kind} ({next(iter(files[kind]))!r})" for kind in there)
+        raise SourceError(f"{name}: holds {told}. Pass --kind {'|'.join(there)} to say which are meant.")
+    return there[0] if there else "pictures"
+
+
+def _stamps(files: dict[str, pathlib.Path]) -> list:
+    """By which a change of files is noticed."""
+    stamps: list = []
+    for key, file in files.items():
+        about = file.stat() if file.exists() else None  # a link to nothing is listed, and told as a row
+        stamps.append((quoted(key), *((about.st_size, about.st_mtime_ns) if about else (0, 0))))
+    return stamps
 
 
 def _parquet_rows(key: str, file: pathlib.Path, column: str) -> Iterator[dict]:
@@ -110,12 +153,13 @@ def _parquet_rows(key: str, file: pathlib.Path, column: str) -> Iterator[dict]:
         yield {"key": f"{key}:{row}", "path": str(file.resolve()), "start": row, "length": 0}
 
 
-def _tar_rows(key: str, file: pathlib.Path, column: str) -> Iterator[dict]:
-    endings = picture_endings()
+def _tar_rows(key: str, file: pathlib.Path, endings: set[str]) -> Iterator[dict]:
     try:
         with tarfile.open(file, "r:") as archive:
             for member in archive:
-                if member.isfile() and pathlib.PurePosixPath(member.name).suffix.lower() in endings:
+                path = pathlib.PurePosixPath(member.name)
+                hidden = any(part.startswith(".") and part not in (".", "..") for part in path.parts)
+                if member.isfile() and not hidden and path.suffix.lower() in endings:
                     place = {"start": member.offset_data, "length": member.size}
                     yield {"key": f"{key}/{member.name}", "path": str(file.resolve()), **place}
     except tarfile.TarError as error:
@@ -128,7 +172,8 @@ def _of_dataset(kind: str, name: str, column: str, split: str | None) -> Source:
     rows = [{"key": f"{split or ''}:{row}", "path": where, "start": row, "length": 0} for row in range(len(data))]
     if not rows:
         raise SourceError(f"{name}: no rows in there.")
-    return Source(kind, column, rows, [data._fingerprint])
+    caches = (datasets.config.HF_CACHE_HOME, datasets.config.HF_DATASETS_CACHE) if kind == "hub" else (name,)
+    return Source(kind, column, rows, [data._fingerprint], tuple(str(pathlib.Path(one).resolve()) for one in caches))
 
 
 @functools.cache
@@ -139,9 +184,14 @@ def _dataset(kind: str, name: str, column: str, split: str | None):
     except Exception as error:  # no network, no such repo, half a download, ...
         raise SourceError(f"{name}: neither a file or folder nor a dataset that can be loaded ({error}).") from None
     if isinstance(data, datasets.DatasetDict):
-        if split not in data and len(data) > 1:
-            raise SourceError(f"{name}: has the splits {', '.join(data)}. Pass --split.")
+        if (split is None and len(data) > 1) or (split is not None and split not in data):
+            missing = "" if split is None else f"no split {split!r}; it "
+            raise SourceError(
+                f"{name}: has {missing}{'has ' if missing else ''}the splits {', '.join(data)}. Pass --split."
+            )
         data = data[split or next(iter(data))]
+    elif split is not None and str(data.split or "") != split:
+        raise SourceError(f"{name}: has no splits, so that --split {split} means nothing. Leave it out.")
     if column not in data.column_names:
         raise SourceError(f"{name}: has no column {column!r}; there are {', '.join(data.column_names)}. Pass --column.")
     if isinstance(data.features[column], datasets.Image):
@@ -149,28 +199,33 @@ def _dataset(kind: str, name: str, column: str, split: str | None):
     return data
 
 
-def fetch(kind: str, column: str | None, row: dict) -> bytes | str:
+def fetch(kind: str, column: str | None, row: dict, reach: Reach) -> bytes | str:
     """The picture of a row of a source: its path, or its bytes.
 
     Raises:
         SourceError: it is not there any more, or holds no picture.
+        InvalidImageError: it lies where it may not be read, or cannot be.
     """
+    path = unquoted(row["path"])
     if kind == "folder":
-        return row["path"]
+        return path
     if kind == "tar":
-        with open(row["path"], "rb") as file:
+        with open(path, "rb") as file:
             file.seek(row["start"])
             return file.read(row["length"])
     assert column is not None
     if kind == "parquet":
-        value = _parquet_value(row["path"], column, row["start"])
+        value = _parquet_value(path, column, row["start"])
+        base = os.path.dirname(path)
     else:
-        of_kind, name, split = json.loads(row["path"])
-        value = _dataset(of_kind, name, column, split)[row["start"]][column]
+        of_kind, name, split = json.loads(path)
+        value, base = _dataset(of_kind, name, column, split)[row["start"]][column], ""
     if isinstance(value, dict):  # as datasets stores a picture
         value = value.get("bytes") or value.get("path")
-    if isinstance(value, (bytes, str)) and value:
+    if isinstance(value, bytes) and value:
         return value
+    if isinstance(value, str) and value:
+        return dataclasses.replace(reach, base=base).get(value)
     raise SourceError(f"{row['key']}: holds no picture but {type(value).__name__}")
 
 

@@ -56,14 +56,15 @@ class FaceCropper:
         Raises:
             InvalidImageError: a photo that cannot be used.
         """
-        limit, least = self.config["input"]["max_pixels"], self.config.get("reading", {}).get("drafted_side")
+        reading = self.config.get("reading", {})
+        limit, least, formats = self.config["input"]["max_pixels"], reading.get("drafted_side"), reading.get("formats")
         if least and faces != "none":
-            small, size = read_reduced(image, limit, self.detector.settings.finest_size)
+            small, size = read_reduced(image, limit, self.detector.settings.finest_size, formats)
             wanted, count = self._choose(small, faces)
             if small.size == size or all(chip_square(face, self.config["crop"]).side >= least for face in wanted):
                 times = max(size) / max(small.size)
                 return FoundFaces(small, size, [face.enlarged(times) for face in wanted], count)
-        upright = read_in_own_colours(image, limit)
+        upright = read_in_own_colours(image, limit, formats)
         if faces == "none":
             return FoundFaces(upright, upright.size, [None], 1)
         return FoundFaces(upright, upright.size, *self._choose(upright, faces))

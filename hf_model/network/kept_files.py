@@ -52,14 +52,18 @@ def keep(paths: list[pathlib.Path], build: Callable[[], dict[str, bytes]], what:
         _write(paths, content)
         return paths
     except OSError as error:
-        place = paths[0].parent
-        print(
-            f"It cannot be kept in {place} ({error.strerror or error}), and is built anew by each process. Set HF_HOME to a "
-            "folder that can be written to.",
-            file=sys.stderr,
-        )
+        _say_not_kept(str(paths[0].parents[1]), str(error.strerror or error))
         _write(temporary, content)
         return temporary
+
+
+@functools.cache  # once a process
+def _say_not_kept(place: str, reason: str) -> None:
+    print(
+        f"What is built cannot be kept in {place} ({reason}), and is built anew by each process. Set HF_HOME to a folder "
+        "that can be written to.",
+        file=sys.stderr,
+    )
 
 
 def _write(paths: list[pathlib.Path], content: dict[str, bytes]) -> None:

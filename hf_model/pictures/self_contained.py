@@ -8,7 +8,7 @@ import numpy as np
 import PIL.Image
 import PIL.ImageOps
 
-from .images import InvalidImageError, describe
+from .inputs import InvalidImageError, content_of, describe
 
 
 def make_self_contained(image, may_change: bool):
@@ -34,7 +34,7 @@ def make_self_contained(image, may_change: bool):
     if isinstance(image, PIL.Image.Image):
         return _picture(image, may_change)
     if hasattr(image, "read") and not isinstance(image, (str, bytes, os.PathLike)):
-        return _content(image)
+        return content_of(image, describe(image))
     return image
 
 
@@ -64,15 +64,3 @@ def _file_of(image: PIL.Image.Image) -> bytes | None:
         return content if same else None
     except Exception:  # no file, one that cannot be wound back, or not a picture from its beginning on
         return None
-
-
-def _content(file) -> bytes:
-    try:
-        content = file.read()
-    except Exception as error:  # whatever a file object of the caller's raises
-        raise InvalidImageError(describe(file), f"cannot be read ({error})") from None
-    if not isinstance(content, bytes):
-        raise InvalidImageError(describe(file), "is not opened in binary mode")
-    if not content:
-        raise InvalidImageError(describe(file), "is empty")
-    return content

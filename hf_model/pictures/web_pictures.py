@@ -3,7 +3,10 @@
 The predictor itself fetches nothing.
 """
 
+import http.client
+import ipaddress
 import os
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -12,7 +15,7 @@ from collections.abc import Mapping
 import numpy as np
 import PIL.Image
 
-from .images import InvalidImageError, describe, from_base64
+from .inputs import InvalidImageError, describe, from_base64
 
 MOST_BYTES = 20_000_000
 MOST_SECONDS = 10.0
@@ -31,10 +34,14 @@ def fetch(address: str) -> bytes:
     Raises:
         InvalidImageError: it cannot be had so.
     """
+    return _fetch(address, urllib.request.build_opener(_FewRedirects))
+
+
+def _fetch(address: str, opener: urllib.request.OpenerDirector) -> bytes:
     source, end = describe(address), time.monotonic() + MOST_SECONDS
     request = urllib.request.Request(address, headers={"User-Agent": "age-gender-face"})
     try:
-        with urllib.request.build_opener(_FewRedirects).open(request, timeout=MOST_SECONDS) as response:
+        with opener.open(request, timeout=MOST_SECONDS) as response:
             content = bytearray()
             while piece := response.read1(1 << 16):
                 content += piece
@@ -50,6 +57,49 @@ def fetch(address: str) -> bytes:
         raise InvalidImageError(source, reason) from None
     except (OSError, ValueError) as error:
         raise InvalidImageError(source, f"could not be fetched ({getattr(error, 'reason', error)})") from None
+
+
+def fetch_public(address: str) -> bytes:
+    """As :func:`fetch`, over https alone, and from no private, loopback or link-local address, behind each redirect too.
+
+    Raises:
+        InvalidImageError: it cannot be had so.
+    """
+    return _fetch(address, _public_opener())
+
+
+def _public_opener() -> urllib.request.OpenerDirector:
+    """Without proxies, whose address would be the one that is looked at, and without other schemes."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (_PublicHandler(), _FewRedirects(), urllib.request.HTTPErrorProcessor(), urllib.request.UnknownHandler(),
+                    urllib.request.HTTPDefaultErrorHandler()):  # fmt: skip
+        opener.add_handler(handler)
+    return opener
+
+
+class _PublicConnection(http.client.HTTPSConnection):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self._create_connection = connect_public  # looked at where it connects: a name may mean another address by then
+
+
+class _PublicHandler(urllib.request.HTTPSHandler):
+    def https_open(self, request):
+        return self.do_open(_PublicConnection, request)
+
+
+def connect_public(address: tuple[str, int], timeout=None, source_address=None) -> socket.socket:
+    """A connection as :func:`socket.create_connection` makes it, to addresses of the public net alone.
+
+    Raises:
+        OSError: the host has none, or does not answer.
+    """
+    host, port = address
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    private = [place[0] for *_, place in found if not ipaddress.ip_address(str(place[0]).partition("%")[0]).is_global]
+    if private:
+        raise OSError(f"{host} is at {private[0]}, which is no public address")
+    return socket.create_connection((str(found[0][4][0]), port), timeout, source_address)
 
 
 def picture_of(value):

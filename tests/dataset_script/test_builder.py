@@ -327,3 +327,15 @@ def test_the_dataset_card_counts_what_is_there(make_utkface):
     assert found["of these groups, genders disagree"] == 1
     assert found["files left out for conflicting labels"] == 6
     assert "| train |" in render(records, skipped)
+
+
+def test_a_relative_folder_is_that_of_the_time_it_is_given(build, make_utkface, tmp_path, monkeypatch):
+    folder = make_utkface({"20_0_0_20170101000000000.jpg.chip.jpg": 1})
+    monkeypatch.chdir(folder.parent)
+    builder = UTKFace(data_dir=folder.name, cache_dir=str(tmp_path / "cache"))
+    monkeypatch.setenv("HOME", str(folder.parent))
+    at_home = UTKFace(data_dir=f"~/{folder.name}", cache_dir=str(tmp_path / "home"))
+    monkeypatch.chdir("/")
+    for one in (builder, at_home):
+        one.download_and_prepare()
+        assert sum(split.num_rows for split in one.as_dataset().values()) == 1

@@ -154,6 +154,7 @@ def test_where_nothing_can_be_kept_it_is_said_and_answered(root, chips, monkeypa
     assert len(made(chips, faces="none")) == len(chips)
     said = capsys.readouterr().err
     assert f"cannot be kept in {blocked}" in said
+    assert said.count("cannot be kept") == 1
     assert "HF_HOME" in said
     AgeGenderPredictor.from_pretrained(root / "hf_model", engine="onnx")
     assert capsys.readouterr().err == ""  # once

@@ -60,7 +60,7 @@ def test_the_contract_of_an_endpoint_from_a_copy_of_the_folder(root, astronaut, 
 
 
 def test_base64_is_read_with_line_breaks_and_long_texts_are_named_shortly():
-    from hf_model.pictures.images import InvalidImageError, from_base64
+    from hf_model.pictures.inputs import InvalidImageError, from_base64
 
     data = io.BytesIO(b"some bytes" * 30).getvalue()
     assert from_base64(base64.encodebytes(data).decode()) == data

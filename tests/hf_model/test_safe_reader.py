@@ -14,7 +14,7 @@ import os, sys, time
 sys.path.insert(0, {root!r})
 from hf_model.pictures import images
 
-def read_image(source, max_pixels):
+def read_image(source, max_pixels, formats):
     name = os.path.basename(source) if isinstance(source, str) else ""
     if name.startswith("exits"):
         os._exit(7)
@@ -24,7 +24,7 @@ def read_image(source, max_pixels):
             taken.append(bytearray(64 << 20))
     if name.startswith("hangs"):
         time.sleep(600)
-    return images.read_image(source, max_pixels)
+    return images.read_image(source, max_pixels, formats)
 """
 
 

@@ -17,6 +17,7 @@ import shutil
 import huggingface_hub
 
 from dataset_script.utkface import Skipped, UTKFace
+from hf_model.console import expanded_path
 from train.curate.dataset_card import CARD
 
 SHARD_BYTES = 200_000_000
@@ -52,7 +53,7 @@ def write_parquet(builder: UTKFace, out: pathlib.Path) -> None:
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.curate.build_dataset", description=__doc__.splitlines()[0])
     parser.add_argument("--data", required=True, help="UTKFace: its folder or archive")
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("build/utkface"))
+    parser.add_argument("--out", type=expanded_path, default=pathlib.Path("build/utkface"))
     parser.add_argument("--label-conflicts", choices=["drop", "keep"], default="drop")
     args = parser.parse_args(argv)
     builder = UTKFace(data_dir=args.data, label_conflicts=args.label_conflicts)

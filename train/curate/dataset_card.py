@@ -8,6 +8,7 @@ import jinja2
 import numpy as np
 
 from dataset_script import utkface
+from hf_model.console import expanded_path
 from train.curate.choose_salt import largest_difference
 
 TEMPLATE = pathlib.Path(__file__).with_name("dataset_card_template.md")
@@ -80,7 +81,7 @@ def findings(records: list[utkface.Record], skipped: list[utkface.Skipped]) -> d
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.curate.dataset_card", description=__doc__.splitlines()[0])
     parser.add_argument("--data", required=True, help="UTKFace: its folder or archive")
-    parser.add_argument("--out", type=pathlib.Path, default=CARD)
+    parser.add_argument("--out", type=expanded_path, default=CARD)
     args = parser.parse_args(argv)
     manifest = utkface.read_manifest(str(CARD.with_name(utkface.MANIFEST)))
     args.out.write_text(render(*utkface.index_files([args.data], manifest)), encoding="utf-8")

@@ -23,6 +23,7 @@ import numpy as np
 import PIL.Image
 
 from dataset_script import utkface
+from hf_model.console import expanded_path
 from train.curate import across
 
 # Wide enough that no true pair seen here was lost to it; the pixels decide.
@@ -87,16 +88,16 @@ def group(shas: list[str], pairs: np.ndarray) -> dict[str, str]:
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.curate.find_duplicates", description=__doc__.splitlines()[0])
     parser.add_argument("data_dir", nargs="+", help="folders or archives of UTKFace")
-    parser.add_argument("--out", type=pathlib.Path, default=DEFAULT_MANIFEST)
-    parser.add_argument("--sheet", type=pathlib.Path, help="contact sheet of the least alike pairs, to look at")
+    parser.add_argument("--out", type=expanded_path, default=DEFAULT_MANIFEST)
+    parser.add_argument("--sheet", type=expanded_path, help="contact sheet of the least alike pairs, to look at")
     parser.add_argument(
         "--also", action="append", default=[], metavar="NAME=SET",
         help="a further set to train on: a folder of Parquet, or REPO@CONFIG; compared with UTKFace and those before it",
     )  # fmt: skip
     parser.add_argument(
-        "--measured", action="append", type=pathlib.Path, default=[], help="a folder of photos that are measured on"
+        "--measured", action="append", type=expanded_path, default=[], help="a folder of photos that are measured on"
     )
-    parser.add_argument("--left-out", type=pathlib.Path, default=LEFT_OUT, help="the list that --also adds to")
+    parser.add_argument("--left-out", type=expanded_path, default=LEFT_OUT, help="the list that --also adds to")
     args = parser.parse_args(argv)
     if any("=" not in also for also in args.also):
         parser.error("--also is given as NAME=SET: the name is what train/recipes call the set")

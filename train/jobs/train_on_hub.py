@@ -39,6 +39,8 @@ import tarfile
 import huggingface_hub
 from huggingface_hub.errors import EntryNotFoundError
 
+from hf_model.console import expanded_path
+
 CODE = "training/code.tar.gz"
 RUN = "training/run"
 # What of a run folder another job needs to go on, and people to read it.
@@ -100,7 +102,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--recipe", default="best")
     parser.add_argument("--backbone-weights", default="imagenet")
-    parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("work"))
+    parser.add_argument("--work", type=expanded_path, default=pathlib.Path("work"))
     parser.add_argument("--smoke", action="store_true", help="every stage in minutes, on a few pictures")
     args = parser.parse_args(argv)
     work = args.work.resolve()

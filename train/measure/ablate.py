@@ -18,6 +18,7 @@ import tomllib
 
 import numpy as np
 
+from hf_model.console import expanded_path
 from hf_model.download import write_whole
 from train.recipe import Recipe, Stage, load_recipe
 
@@ -111,10 +112,10 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.measure.ablate", description=__doc__.splitlines()[0])
     parser.add_argument("--data", required=True, help="UTKFace: its folder or archive")
     parser.add_argument("--backbone-weights", default="imagenet", help="imagenet (downloaded), or a .h5 path")
-    parser.add_argument("--variants", type=pathlib.Path, default=VARIANTS)
-    parser.add_argument("--out", type=pathlib.Path, default=RESULTS)
-    parser.add_argument("--runs", type=pathlib.Path, default=pathlib.Path("runs/ablations"))
-    parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("cache"))
+    parser.add_argument("--variants", type=expanded_path, default=VARIANTS)
+    parser.add_argument("--out", type=expanded_path, default=RESULTS)
+    parser.add_argument("--runs", type=expanded_path, default=pathlib.Path("runs/ablations"))
+    parser.add_argument("--cache", type=expanded_path, default=pathlib.Path("cache"))
     args = parser.parse_args(argv)
     ablations = load_ablations(args.variants)
 

@@ -23,6 +23,7 @@ import pathlib
 
 import numpy as np
 
+from hf_model.console import expanded_path
 from hf_model.download import read_config
 from hf_model.prediction import logit, places_in, power_of, range_ends
 from train.config import update_config
@@ -182,7 +183,7 @@ def validation_answers(
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.measure.calibrate", description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=pathlib.Path, default=pathlib.Path("hf_model"))
+    parser.add_argument("--model", type=expanded_path, default=pathlib.Path("hf_model"))
     parser.add_argument("--data", required=True, help="UTKFace: its folder or archive")
     parser.add_argument("--limit", type=int, help="at most so many chips, to try it small")
     parser.add_argument(
@@ -191,7 +192,7 @@ def main(argv: list[str] | None = None) -> None:
         default=CHANGED_CHIPS,
         help=f"how many of them are changed (default: {CHANGED_CHIPS})",
     )
-    parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("cache"))
+    parser.add_argument("--cache", type=expanded_path, default=pathlib.Path("cache"))
     args = parser.parse_args(argv)
     outputs = RawOutputs(args.model, args.cache)
     chips = load_chips(args.data, args.cache)[0]["validation"]

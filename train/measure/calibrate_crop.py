@@ -15,6 +15,7 @@ import pathlib
 import datasets
 import numpy as np
 
+from hf_model.console import expanded_path
 from hf_model.download import read_config
 from hf_model.faces.detector import DetectorSettings, FaceDetector
 from hf_model.faces.face import DISTANCES, POINTS, Face, chip_square, middle_points, roll, squared_distances, yaw
@@ -145,8 +146,8 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.measure.calibrate_crop", description=__doc__.splitlines()[0])
     parser.add_argument("--data", required=True, help="UTKFace: its folder or archive")
     parser.add_argument("--chips", type=int, default=600, help="how many training chips to use (default: 600)")
-    parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("cache"))
-    parser.add_argument("--model", type=pathlib.Path, default=pathlib.Path("hf_model"))
+    parser.add_argument("--cache", type=expanded_path, default=pathlib.Path("cache"))
+    parser.add_argument("--model", type=expanded_path, default=pathlib.Path("hf_model"))
     args = parser.parse_args(argv)
     config = read_config(args.model)
     detector = FaceDetector(DetectorSettings.from_config(config["detection"]), KerasEngine().detector)

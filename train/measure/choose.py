@@ -12,6 +12,7 @@ import pathlib
 
 import numpy as np
 
+from hf_model.console import expanded_path
 from train.measure.answers import bootstrap, ranges_and_probabilities
 from train.measure.external import distance_to_bin, read_labels
 from train.measure.outputs import RawOutputs
@@ -41,10 +42,10 @@ def compare_runs(before: dict[str, np.ndarray], after: dict[str, np.ndarray], am
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.measure.choose", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--before", type=pathlib.Path, required=True, help="model folder of the weights there are")
-    parser.add_argument("--model", type=pathlib.Path, default=pathlib.Path("hf_model"), help="that of the new ones")
-    parser.add_argument("--external", type=pathlib.Path, required=True, help="folder of photos with labels.csv")
-    parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("cache"))
+    parser.add_argument("--before", type=expanded_path, required=True, help="model folder of the weights there are")
+    parser.add_argument("--model", type=expanded_path, default=pathlib.Path("hf_model"), help="that of the new ones")
+    parser.add_argument("--external", type=expanded_path, required=True, help="folder of photos with labels.csv")
+    parser.add_argument("--cache", type=expanded_path, default=pathlib.Path("cache"))
     args = parser.parse_args(argv)
     choosing = read_labels(args.external).choosing
     before, after = (losses(RawOutputs(folder, args.cache), args.external) for folder in (args.before, args.model))

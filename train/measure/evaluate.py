@@ -15,6 +15,7 @@ import pathlib
 import numpy as np
 
 from dataset_script.utkface import MAX_AGE
+from hf_model.console import expanded_path
 from hf_model.download import WEIGHTS_NAME, file_sha256, write_whole
 from train.data import Chips, load_chips
 from train.measure.adulthood import measure_adulthood
@@ -130,20 +131,20 @@ def misses(found: np.ndarray, chips: Chips) -> dict[str, dict]:
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.measure.evaluate", description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--model", type=pathlib.Path, default=pathlib.Path("hf_model"), help="model folder (default: hf_model)"
+        "--model", type=expanded_path, default=pathlib.Path("hf_model"), help="model folder (default: hf_model)"
     )
     parser.add_argument("--data", required=True, help="UTKFace: its folder or archive")
-    parser.add_argument("--external", type=pathlib.Path, action="append", default=[], help="folder of other photos")
+    parser.add_argument("--external", type=expanded_path, action="append", default=[], help="folder of other photos")
     parser.add_argument("--split", default="test", choices=["validation", "test"])
     parser.add_argument("--recipe", help="name of the recipe that made the weights (default: what the weights say)")
     parser.add_argument("--limit", type=int, help="at most so many faces of the split, to try it small")
     parser.add_argument(
         "--limit-changed", type=int, help="at most so many faces for the changed rows, the slowest part"
     )
-    parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("cache"))
-    parser.add_argument("--out", type=pathlib.Path, help="default: metrics.json in the model folder")
+    parser.add_argument("--cache", type=expanded_path, default=pathlib.Path("cache"))
+    parser.add_argument("--out", type=expanded_path, help="default: metrics.json in the model folder")
     parser.add_argument(
-        "--plots", type=pathlib.Path, help="folder for PNG plots (default: plots/ beside what is written)"
+        "--plots", type=expanded_path, help="folder for PNG plots (default: plots/ beside what is written)"
     )
     args = parser.parse_args(argv)
 

@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 
+from hf_model.console import expanded_path
 from train.data import Chips, load_chips
 from train.measure import calibrate, explanations, quality, quantize
 from train.measure.external import read_labels
@@ -65,12 +66,12 @@ def seconds_each(outputs: RawOutputs, chips: Chips) -> tuple[float, float]:
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.measure.plan", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--model", type=pathlib.Path, default=pathlib.Path("hf_model"))
+    parser.add_argument("--model", type=expanded_path, default=pathlib.Path("hf_model"))
     parser.add_argument("--data", required=True, help="UTKFace: its folder or archive")
-    parser.add_argument("--external", type=pathlib.Path, action="append", default=[], help="folder of other photos")
+    parser.add_argument("--external", type=expanded_path, action="append", default=[], help="folder of other photos")
     parser.add_argument("--limit", type=int, help="at most so many chips of a split")
     parser.add_argument("--limit-changed", type=int, help="at most so many for the changed rows")
-    parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("cache"))
+    parser.add_argument("--cache", type=expanded_path, default=pathlib.Path("cache"))
     args = parser.parse_args(argv)
     outputs = RawOutputs(args.model, None)
     splits = load_chips(args.data, args.cache)[0]

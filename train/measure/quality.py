@@ -16,6 +16,7 @@ import pathlib
 import numpy as np
 import PIL.Image
 
+from hf_model.console import expanded_path
 from hf_model.download import WEIGHTS_NAME, file_sha256, write_whole
 from hf_model.faces.quality import MEASURES, UNSIGNED
 from hf_model.pictures.changes import CHANGES
@@ -213,9 +214,9 @@ def measure_limits(outputs: RawOutputs, splits: dict[str, Chips], count: int) ->
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.measure.quality", description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=pathlib.Path, default=pathlib.Path("hf_model"))
+    parser.add_argument("--model", type=expanded_path, default=pathlib.Path("hf_model"))
     parser.add_argument("--data", required=True, help="UTKFace: its folder or archive")
-    parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("cache"))
+    parser.add_argument("--cache", type=expanded_path, default=pathlib.Path("cache"))
     parser.add_argument("--limit", type=int, help="at most so many chips of a split, to try it small")
     parser.add_argument(
         "--limit-changed",

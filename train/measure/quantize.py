@@ -14,6 +14,7 @@ import tempfile
 
 import numpy as np
 
+from hf_model.console import expanded_path
 from hf_model.download import WEIGHTS_NAME, read_config, write_whole
 from hf_model.network.graph_files import RANGES, network_file
 from hf_model.network.graphs import Graph, network_graph
@@ -104,13 +105,13 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m train.measure.quantize", description=(__doc__ or "").splitlines()[0]
     )
-    parser.add_argument("--model", type=pathlib.Path, default=pathlib.Path("hf_model"))
+    parser.add_argument("--model", type=expanded_path, default=pathlib.Path("hf_model"))
     parser.add_argument("--data", required=True, help="UTKFace: its folder or archive")
     parser.add_argument("--limit", type=int, default=CHIPS, help=f"how many validation faces (default: {CHIPS})")
     parser.add_argument("--limit-changed", type=int, help=argparse.SUPPRESS)  # of the other measurements
     parser.add_argument("--method", choices=METHODS, default="percentile")
     parser.add_argument("--exact", nargs="*", default=[], metavar="CONVOLUTION", help="what stays in float32, by name")
-    parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("cache"))
+    parser.add_argument("--cache", type=expanded_path, default=pathlib.Path("cache"))
     args = parser.parse_args(argv)
     config = read_config(args.model)
     chips = load_chips(args.data, args.cache)[0]["validation"]

@@ -13,6 +13,7 @@ from collections.abc import Collection
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
+from hf_model.console import expanded_path
 from hf_model.download import read_config
 from train.release.bench_figures import BENCHMARKS, peers
 from train.release.figures import EXTERNAL_MEASURES, MEASURES, render_figures
@@ -124,7 +125,7 @@ def render_card(metrics: dict, config: dict, plots: Collection[str] = ()) -> str
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.release.card", description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=pathlib.Path, default=pathlib.Path("hf_model"))
+    parser.add_argument("--model", type=expanded_path, default=pathlib.Path("hf_model"))
     parser.add_argument("--check", action="store_true", help="write nothing; fail where a file is stale")
     args = parser.parse_args(argv)
     metrics = json.loads((args.model / "metrics.json").read_text(encoding="utf-8"))

@@ -11,6 +11,7 @@ import pathlib
 import numpy as np
 
 import hf_model
+from hf_model.console import expanded_path
 from hf_model.download import WEIGHTS_NAME, read_config
 from train.config import write_config
 from train.measure.outputs import CALIBRATIONS
@@ -21,9 +22,9 @@ SHIPPED_MODEL = pathlib.Path(hf_model.__file__).resolve().parent
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.release.export", description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=pathlib.Path, help="run folder, finished or not")
+    parser.add_argument("run", type=expanded_path, help="run folder, finished or not")
     parser.add_argument(
-        "--model", type=pathlib.Path, default=pathlib.Path("hf_model"), help="where config.json is and weights go"
+        "--model", type=expanded_path, default=pathlib.Path("hf_model"), help="where config.json is and weights go"
     )
     args = parser.parse_args(argv)
 

@@ -20,6 +20,7 @@ import huggingface_hub
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import HfHubHTTPError, RemoteEntryNotFoundError, RepositoryNotFoundError
 
+from hf_model.console import expanded_path
 from train.release.contents import (
     METRICS_NAME,
     Release,
@@ -377,10 +378,10 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--space-repo", help="default: as --repo")
     parser.add_argument("--model-repo", help="for a Space alone: the model it shows (default: as --repo)")
     parser.add_argument("--dataset-repo", help="default: USER/utkface")
-    parser.add_argument("--model", type=pathlib.Path, default=pathlib.Path("hf_model"), help="default: hf_model")
-    parser.add_argument("--space", type=pathlib.Path, default=pathlib.Path("space"), help="default: space")
+    parser.add_argument("--model", type=expanded_path, default=pathlib.Path("hf_model"), help="default: hf_model")
+    parser.add_argument("--space", type=expanded_path, default=pathlib.Path("space"), help="default: space")
     parser.add_argument(
-        "--dataset-folder", type=pathlib.Path, default=pathlib.Path("build/utkface"), help="from make data"
+        "--dataset-folder", type=expanded_path, default=pathlib.Path("build/utkface"), help="from make data"
     )
     parser.add_argument("--public-dataset", action="store_true", help="only together with the next")
     parser.add_argument("--i-may-redistribute-utkface", action="store_true", help="you have the right to publish it")
