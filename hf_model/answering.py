@@ -8,6 +8,7 @@ import numpy as np
 from .faces.cropping import FaceCrop, FoundFaces
 from .faces.face import Face
 from .network.engine import Forward
+from .network.familiarity import Familiarity
 from .network.preprocessing import preprocess
 from .pictures.inputs import InvalidImageError
 from .prediction import Prediction, make_prediction
@@ -23,10 +24,11 @@ class Answerer:
     Args:
         config: the content of ``config.json``.
         forward: the network, as an engine loads it.
+        familiarity: says how unlike the training's faces a face is; None where the model does not know.
     """
 
-    def __init__(self, config: dict, forward: Forward):
-        self.config, self.forward = config, forward
+    def __init__(self, config: dict, forward: Forward, familiarity: Familiarity | None = None):
+        self.config, self.forward, self.familiarity = config, forward, familiarity
 
     def answer(self, crops: list[FaceCrop], batch_size: int) -> list[Prediction]:
         """The predictions for faces, in their order."""
@@ -37,10 +39,14 @@ class Answerer:
 
     def predictions(self, outputs: dict[str, np.ndarray], crops: list[FaceCrop]) -> list[Prediction]:
         """The predictions from the network's outputs for faces."""
+        shares = self.familiarity(outputs).tolist() if self.familiarity else [None] * len(crops)
         return [
-            make_prediction(outputs, row, self.config, crop.face, crop.photo, crop.quality)
-            for row, crop in enumerate(crops)
-        ]
+            make_prediction(
+                outputs, row, self.config, crop.face, crop.photo,
+                crop.quality | {"familiarity": None if share is None else round(share, 4)},
+            )
+            for row, (crop, share) in enumerate(zip(crops, shares, strict=True))
+        ]  # fmt: skip
 
     def run(self, pixels: np.ndarray, batch_size: int) -> dict[str, np.ndarray]:
         """(N, S, S, 3) uint8 through the network in fixed batch shapes; the outputs of N rows by name."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
+SMALL_FILES = ("familiarity.safetensors",)  # that a model has beside its weights or graphs, where it has them
 
 
 def find_model(
@@ -32,10 +33,10 @@ def find_model(
     if folder.is_dir():
         return folder
     if instead:
-        pulled = _pull(os.fspath(name_or_path), [CONFIG_NAME, *instead], **options)
+        pulled = _pull(os.fspath(name_or_path), [CONFIG_NAME, *SMALL_FILES, *instead], **options)
         if all((pulled / name).is_file() for name in instead) and suffices(pulled):
             return pulled
-    return _pull(os.fspath(name_or_path), [CONFIG_NAME, WEIGHTS_NAME], **options)
+    return _pull(os.fspath(name_or_path), [CONFIG_NAME, *SMALL_FILES, WEIGHTS_NAME], **options)
 
 
 def read_config(folder: pathlib.Path) -> dict:

@@ -1,11 +1,11 @@
 """What is said about one face, and the rules that turn the network's numbers into it."""
 
 import dataclasses
-import math
 
 import numpy as np
 import PIL.Image
 
+from .doubt import age_range, trusted_probability
 from .faces.face import Face
 from .faces.quality import warnings_of
 from .pictures.alignment import Square
@@ -16,8 +16,8 @@ from .portable import Portable
 class Prediction(Portable):
     """One face.
 
-    ``age`` in years, never negative; ``age_interval`` the range that holds the labelled age for 80 %
-    of faces, whatever that age is, None where the model was not calibrated; ``gender`` ``"male"``,
+    ``age`` in years, never negative; ``age_interval`` the range that holds the labelled age of 80 %
+    of the faces that are answered so, see :mod:`hf_model.doubt`, None where the model was not calibrated; ``gender`` ``"male"``,
     ``"female"`` or ``"uncertain"``, as perceived by UTKFace's annotators; ``female_probability`` 0
     to 1; ``box`` the detector's box in whole pixels of the upright image, None for ``faces="none"``;
     ``detection_score`` 0 to 1, None likewise; ``rotation``: by how many degrees, 0, 90, 180 or 270, the photo had
@@ -80,12 +80,6 @@ class Explanation(Portable):
     square: Square | None = None
 
 
-def logit(probability):
-    """The log odds of a probability, or of an array of them, kept off 0 and 1."""
-    clipped = np.clip(probability, 1e-7, 1 - 1e-7)
-    return np.log(clipped / (1 - clipped))
-
-
 def decide_gender(female_probability: float, male_below: float, female_above: float) -> str:
     """``"male"`` below the first threshold, ``"female"`` above the second, else ``"uncertain"``.
 
@@ -96,95 +90,6 @@ def decide_gender(female_probability: float, male_below: float, female_above: fl
     if female_probability > female_above:
         return "female"
     return "uncertain"
-
-
-def calibrated(female_probability: float, calibration: dict | None) -> float:
-    """The network's probability of "female" as measured: its logit divided by a temperature, and shifted.
-
-    Args:
-        female_probability: what the network says.
-        calibration: ``temperature`` and ``shift``, as ``python -m train.measure.calibrate`` measured them, or None.
-
-    Source: Guo et al., On Calibration of Modern Neural Networks, ICML 2017.
-    """
-    if not calibration:
-        return female_probability
-    return 1 / (1 + math.exp(-(float(logit(female_probability)) / calibration["temperature"] + calibration["shift"])))
-
-
-def sharpened(distribution: np.ndarray, power: np.ndarray | float) -> np.ndarray:
-    """Probabilities (..., A) to a power, summing to 1 again: above 1 narrower, below 1 wider."""
-    values = np.power(np.maximum(distribution, 1e-12), power)
-    return values / values.sum(axis=-1, keepdims=True)
-
-
-def places_in(distribution: np.ndarray, power: np.ndarray | float = 1.0) -> np.ndarray:
-    """Where each age lies in a distribution: the probability of younger ages and half of its own.
-
-    Args:
-        distribution: (..., A) probabilities of whole years.
-        power: of :func:`sharpened`, by which it is widened first; (..., 1), or one for all.
-    """
-    wide = sharpened(distribution, power)
-    return np.cumsum(wide, axis=-1) - wide / 2
-
-
-def power_of(sharpness: np.ndarray | float, calibration: dict) -> np.ndarray:
-    """By which power the distributions of pictures of that sharpness are widened; NaN, not measured, counts as sharp.
-
-    The network is as sure of a blurred face as of a sharp one (its entropy is the same), and errs more. From
-    ``sharp_from`` of the calibration downwards the power falls from 1, by ``widening`` at a sharpness of 0.
-    """
-    blurred = np.clip(1 - np.nan_to_num(np.asarray(sharpness, float), nan=1.0) / calibration["sharp_from"], 0, 1)
-    return np.maximum(1 - calibration["widening"] * blurred, 0.05)
-
-
-def age_interval(
-    age: float, distribution: np.ndarray | None, calibration: dict | None, sharpness: float | None = None
-) -> tuple[float, float] | None:
-    """The calibrated range around a predicted age in years, or None without a calibration.
-
-    From a distribution, widened where the picture is blurred (:func:`power_of`), it reaches from the first to the last
-    age whose place in it (:func:`places_in`) is between what most faces of that age have: ``lowest`` and ``highest``
-    (117 each). Version 0.1.0, without a distribution, has ``predicted_age`` (K rising ages), ``low`` and ``high`` (the
-    ends at each), read linearly between.
-
-    Args:
-        age: predicted age.
-        distribution: (117,) probabilities of the whole years, or None.
-        calibration: as ``python -m train.measure.calibrate`` measured it.
-        sharpness: of the picture, see :func:`hf_model.faces.quality.measure`; None where it was not measured.
-    """
-    if not calibration:
-        return None
-    if "predicted_age" in calibration:
-        ends = [float(np.interp(age, calibration["predicted_age"], calibration[end])) for end in ("low", "high")]
-    elif distribution is None:
-        return None
-    else:
-        power = power_of(np.nan if sharpness is None else sharpness, calibration)
-        places = places_in(np.asarray(distribution, float), power)[None]
-        low, high = range_ends(
-            places, np.array([age]), np.array(calibration["lowest"]), np.array(calibration["highest"])
-        )
-        return float(low[0]), float(high[0])
-    return min(ends[0], age), max(ends[1], age)
-
-
-def range_ends(
-    places: np.ndarray, age: np.ndarray, lowest: np.ndarray, highest: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """``low`` and ``high`` (N,) years of the ranges of many faces: the first and last age whose place is in the belt.
-
-    Args:
-        places: (N, 117) of all ages, from :func:`places_in`.
-        age: (N,) predicted ages, which a range always holds.
-        lowest, highest: (117,) between which the places of a range's ages are.
-    """
-    inside = (places >= lowest) & (places <= highest)
-    some = inside.any(axis=1)
-    first, last = np.argmax(inside, axis=1), inside.shape[1] - 1 - np.argmax(inside[:, ::-1], axis=1)
-    return np.minimum(np.where(some, first, age), age), np.maximum(np.where(some, last, age), age)
 
 
 def make_prediction(
@@ -205,11 +110,11 @@ def make_prediction(
         quality: its picture's measures.
     """
     age, female = float(outputs["age"][row]), float(outputs["gender"][row])
-    female_probability = calibrated(female, config.get("gender_calibration"))
+    female_probability = trusted_probability(female, age, quality, config.get("doubt"))
     distribution = outputs["age_distribution"][row] if "age_distribution" in outputs else None
     return Prediction(
         age=age,
-        age_interval=age_interval(age, distribution, config.get("age_interval"), quality.get("sharpness")),
+        age_interval=age_range(age, distribution, quality, config.get("doubt")),
         gender=decide_gender(female_probability, **config["decision"]),
         female_probability=female_probability,
         box=face.clipped(*photo) if face else None,

@@ -13,6 +13,7 @@ from .faces.detector import DetectorSettings, FaceDetector
 from .faces.face import Face
 from .network.engine import Engine, Forward
 from .network.engines import choose_engine, files_instead, make_engine
+from .network.familiarity import Familiarity
 from .network.graph_files import graph_name, has_graph, weights_identity
 from .network.heat_maps import TARGETS, heat_map, read_heads
 from .network.keras_engine import KerasEngine
@@ -39,12 +40,20 @@ class AgeGenderPredictor(Portable):
         >>> predictor("photo.jpg", faces="all")
     """
 
-    def __init__(self, config: dict, forward: Forward, engine: Engine | None = None, folder=None):
+    def __init__(
+        self,
+        config: dict,
+        forward: Forward,
+        engine: Engine | None = None,
+        folder=None,
+        familiarity: Familiarity | None = None,
+    ):
         """Args:
         config: the content of ``config.json``.
         forward: the network, as an engine loads it.
         engine: who runs the detector's networks; by default Keras.
         folder: the model's, where heat maps are wanted.
+        familiarity: says how unlike the training's faces a face is.
         """
         engine = engine or KerasEngine()
         self.config = config
@@ -55,7 +64,7 @@ class AgeGenderPredictor(Portable):
         self._readers = min(engine.threads or os.cpu_count() or 1, MOST_READERS)
         self.detector = FaceDetector(DetectorSettings.from_config(config["detection"]), engine.detector)
         self._cropper = FaceCropper(config, self.detector)
-        self._answerer = Answerer(config, forward)
+        self._answerer = Answerer(config, forward, familiarity)
 
     def __reduce_ex__(self, protocol):
         if self.folder is None:
@@ -104,7 +113,7 @@ class AgeGenderPredictor(Portable):
         folder = find_model(name_or_path, instead, lambda pulled: has_graph(pulled, graph), **options)
         config = read_config(folder)
         made = made or choose_engine(config, folder, precision, threads)
-        return cls(config, made.load(config, folder), made, folder)
+        return cls(config, made.load(config, folder), made, folder, Familiarity.load(folder))
 
     def __call__(self, images, *, faces: str = "most_confident", batch_size: int = 32, on_error: str = "raise"):
         """Predicts for one photo, or for a list of photos.

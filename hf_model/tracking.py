@@ -10,8 +10,9 @@ import math
 
 import numpy as np
 
+from .doubt import age_range, logit
 from .faces.boxes import box_overlap
-from .prediction import Prediction, age_interval, decide_gender, logit
+from .prediction import Prediction, decide_gender
 from .predictor import AgeGenderPredictor
 
 LEAST_OVERLAP = 0.3
@@ -123,9 +124,7 @@ class FaceTracker:
         return dataclasses.replace(
             prediction,
             age=track.age,
-            age_interval=age_interval(
-                track.age, track.distribution, config.get("age_interval"), prediction.quality.get("sharpness")
-            ),
+            age_interval=age_range(track.age, track.distribution, prediction.quality, config.get("doubt")),
             gender=decide_gender(female, **config["decision"]),
             female_probability=female,
             age_distribution=track.distribution,

@@ -21,6 +21,9 @@ CONCERNS = (
 COLOURS = ("#0b6e4f", "#1d4ed8", "#b45309", "#7e22ce", "#be123c", "#0e7490")
 
 
+CHILD = 13  # years: of faces answered younger, the gender is hardly better than a guess
+
+
 def shown_size(size: tuple[int, int]) -> tuple[tuple[int, int], float]:
     """How large a photo of that size is shown, and the scale."""
     scale = min(LARGEST_SIDE / max(size), 1.0)
@@ -149,14 +152,25 @@ def _bar(female: float, decision: dict) -> str:
     )
 
 
-def _error_note(age: float, metrics: dict | None) -> str:
-    """How far off the model is for people whose age, by the label, is in the bin of this answer."""
-    for level, figures in (metrics or {}).get("groups", {}).get("age", {}).items():
+def answered_so(age: float, metrics: dict | None) -> tuple[str, dict] | None:
+    """The level of predicted ages that an answer is of, and its figures in tests."""
+    for level, figures in (metrics or {}).get("by_predicted_age", {}).items():
         low, high = map(int, level.split("-"))
         if low <= age < high + 1:
-            mae = figures["age_mae"]["value"]
-            return f'<p class="small">In tests it was off by {mae:.1f} years on average for people aged {level}.</p>'
-    return ""
+            return level, figures
+    return None
+
+
+def _error_note(age: float, metrics: dict | None) -> str:
+    """How far off the model was for faces that it answered so; of children also how often the gender was right."""
+    found = answered_so(age, metrics)
+    if not found:
+        return ""
+    level, figures = found
+    note = f"Faces answered as {level} were off by {figures['age_mae']['value']:.1f} years on average in tests"
+    if age < CHILD and "gender_accuracy" in figures:
+        note += f"; the gender was right for {figures['gender_accuracy']['value']:.0%} of them"
+    return f'<p class="small">{note}.</p>'
 
 
 def card_section(card: str, title: str) -> str:

@@ -13,7 +13,7 @@ ALLOWED = {
     "dataset_script": {"datasets", "PIL", "numpy"},
     "train": {
         "hf_model", "dataset_script", "train", "keras", "numpy", "PIL", "datasets", "evaluate", "huggingface_hub",
-        "safetensors", "matplotlib", "tensorboard", "imagehash", "tensorflow", "jax", "torch", "jinja2", "onnxruntime", "cv2",
+        "safetensors", "matplotlib", "tensorboard", "imagehash", "tensorflow", "jax", "torch", "jinja2", "onnxruntime", "cv2", "sklearn", "scipy", "crepes",
     },
     "space": {
         "gradio", "huggingface_hub", "PIL", "numpy", "matplotlib", "model", "presentation", "demo", "charts", "components",

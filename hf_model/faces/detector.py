@@ -16,7 +16,7 @@ import PIL.ImageOps
 
 from ..network.engine import Mtcnn
 from ..pictures.alignment import cut
-from ..pictures.colours import to_srgb
+from ..pictures.colours import with_srgb_tones
 from .face import Face, in_order, landmark_square, merged, stands
 
 # Asked for larger faces than this, MTCNN 1.0.0 can scale a picture below what its first network takes,
@@ -256,10 +256,10 @@ def stretched_contrast(image: PIL.Image.Image, mean: float, percent: float) -> P
 
 
 def _shrunk(image: PIL.Image.Image, longest: int) -> tuple[PIL.Image.Image, float]:
-    """An image no larger than that, in sRGB, and its scale."""
+    """An image no larger than that, as bright as in sRGB, and its scale."""
     scale = min(longest / max(image.size), 1.0)
     size = (max(round(image.width * scale), 1), max(round(image.height * scale), 1))
-    return to_srgb(image if size == image.size else image.resize(size, BILINEAR, reducing_gap=2.0)), scale
+    return with_srgb_tones(image if size == image.size else image.resize(size, BILINEAR, reducing_gap=2.0)), scale
 
 
 def _area(faces: list[Face]) -> float:

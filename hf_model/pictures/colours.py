@@ -16,6 +16,7 @@ from .grey import grey_to_8_bits
 
 PROFILE = "icc_profile"  # in Pillow's info of a picture
 SPACES = {"RGB": "RGB ", "L": "GRAY", "CMYK": "CMYK", "LAB": "Lab "}  # of the picture, by ICC's names
+SAME_TONE = 8
 SAME_WITHIN = 2  # of 255: a profile that moves no colour further is sRGB's own, or as good
 TRANSPARENT = ("RGBA", "LA", "PA", "La", "RGBa")
 
@@ -62,6 +63,18 @@ def to_srgb(image: PIL.Image.Image) -> PIL.Image.Image:
     return converted
 
 
+def with_srgb_tones(image: PIL.Image.Image) -> PIL.Image.Image:
+    """An RGB picture as bright as in sRGB, its hues left alone: for what goes by shapes, as finding faces does. A tenth of the
+    price of :func:`to_srgb`, and nothing for profiles with sRGB's tones, as phones' have."""
+    profile = image.info.get(PROFILE)
+    table = _tones(profile) if profile else None
+    if table is None:
+        return image
+    toned = image.point(table)
+    toned.info.pop(PROFILE, None)
+    return toned
+
+
 def keep_profile(source: PIL.Image.Image, made: PIL.Image.Image) -> PIL.Image.Image:
     """``made``, whose pixels are the source's, with the source's profile, which Pillow loses on the way through an array."""
     if PROFILE in source.info:
@@ -99,6 +112,19 @@ def _make_transform(profile: bytes, mode: str) -> PIL.ImageCms.ImageCmsTransform
         return transform
     except Exception:  # a broken profile, of which there are many kinds: the picture is read as if it had none
         return None
+
+
+@functools.lru_cache(maxsize=32)
+def _tones(profile: bytes) -> list[int] | None:
+    """What the values of greys become in sRGB, channel by channel; None where none moves further than ``SAME_TONE``."""
+    transform = _transform(profile, "RGB")
+    if transform is None:
+        return None
+    ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
+    moved = np.asarray(_applied(PIL.Image.fromarray(ramp), transform))[0]
+    if int(np.abs(moved.astype(int) - ramp[0]).max()) <= SAME_TONE:
+        return None
+    return moved.T.ravel().tolist()
 
 
 def _changes_nothing(transform: PIL.ImageCms.ImageCmsTransform) -> bool:

@@ -1,15 +1,18 @@
 """A dataset labelled on Ray: every row once, whatever is in it."""
 
 import json
+import os
 import subprocess
 import sys
 
 import datasets
+import pyarrow
 import pyarrow.parquet
 import pytest
 
 from hf_model.bulk.labelling import label_dataset
 from hf_model.bulk.run import run
+from hf_model.console import unquoted
 from tests.hf_model.test_safe_reader import DEADLY
 
 
@@ -145,3 +148,47 @@ def test_a_dataset_gets_two_columns(astronaut, predictor, tmp_path):
         assert isinstance(labelled.features["image"], datasets.Image)
     with pytest.raises(ValueError, match="no column 'photo'; there are image, n"):
         label_dataset(data, predictor, column="photo")
+
+
+def bulk(root, *arguments, **environment):
+    command = [sys.executable, "-m", "hf_model.bulk", *map(str, arguments)]
+    return subprocess.run(
+        command, cwd=root, capture_output=True, text=True, check=False, env={**os.environ, **environment}
+    )
+
+
+def test_a_run_in_which_nothing_could_be_read_exits_2_with_the_reason(root, tmp_path):
+    places = ["zip://a.jpg::nowhere.zip", "https://a.example/x.jpg", "https://a.example/y.jpg"]
+    (tmp_path / "source").mkdir()
+    pyarrow.parquet.write_table(pyarrow.table({"image": places}), tmp_path / "source" / "a.parquet")
+    result = bulk(root, tmp_path / "source", "--out", tmp_path / "out", "--workers", 1)
+    assert result.returncode == 2
+    assert (
+        "None of the 3 pictures could be used; most often: lies elsewhere, and nothing is fetched without --remote"
+        in result.stderr
+    )
+    assert len(rows_of(tmp_path / "out")) == 3
+    assert "Traceback" not in result.stderr
+
+
+def test_a_folder_for_temporary_files_that_is_too_deep_for_ray_is_told(root, photos, tmp_path):
+    deep = tmp_path / ("d" * 60) / ("e" * 60)
+    deep.mkdir(parents=True)
+    result = bulk(root, photos, "--out", tmp_path / "out", "--workers", 1, TMPDIR=str(deep), RAY_TMPDIR=str(deep))
+    assert result.returncode == 2
+    assert (
+        result.stderr.strip().splitlines()[-1]
+        == f"Ray cannot start: {deep} is too long a path for its sockets. Set TMPDIR=/tmp."
+    )
+
+
+def test_names_that_are_no_text_are_rows(root, astronaut, tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    with open(os.path.join(os.fsencode(source), b"a\xff.png"), "wb") as file:
+        astronaut.save(file, "PNG")
+    result = bulk(root, source, "--out", tmp_path / "out", "--workers", 1)
+    assert result.returncode == 0, result.stderr
+    (row,) = rows_of(tmp_path / "out")
+    assert os.fsencode(unquoted(row["key"])) == b"a\xff.png"
+    assert len(row["faces"]) == 1

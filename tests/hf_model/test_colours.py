@@ -50,7 +50,7 @@ def test_answers_do_not_depend_on_the_space(predictor, photo, space, tmp_path):
     for given in (file, file.read_bytes(), opened, opened.convert("RGB")):
         answer = predictor(given)[0]
         # Linear light is cut and shrunk before it is converted: 1.0 years on this face.
-        assert answer.age == pytest.approx(reference.age, abs=1.2 if space == "linear_rec2020" else 0.5)
+        assert answer.age == pytest.approx(reference.age, abs=1.2 if space == "linear_rec2020" else 0.8)
         assert answer.female_probability == pytest.approx(reference.female_probability, abs=0.08)
     pixels = in_space(photo, space)[:300, 100:400]
     chip = PIL.Image.fromarray(pixels)

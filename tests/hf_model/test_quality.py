@@ -6,7 +6,7 @@ import PIL.Image
 import pytest
 
 from hf_model.faces.quality import MEASURES, measure_quality, warnings_of
-from hf_model.pictures.changes import blur, brightness, contrast, margin
+from hf_model.pictures.changes import blur, brightness, coloured_light, contrast, margin, side_light
 from hf_model.predictor import AgeGenderPredictor
 
 SMALL = {"measure": "face_size", "beyond": "below", "threshold": 48, "age_mae": 6.12, "age_mae_usual": 4.7,
@@ -28,7 +28,7 @@ def test_every_answer_has_all_measures(predictor, astronaut):
     (chip,) = predictor(astronaut.crop((150, 40, 290, 180)), faces="none")
     assert tuple(chip.quality) == MEASURES
     assert chip.quality["face_size"] == 140
-    assert [name for name in MEASURES if chip.quality[name] is None] == ["roll", "yaw", "outside", "faces"]
+    assert [name for name in MEASURES if chip.quality[name] is None] == ["roll", "yaw", "outside", "faces", "level"]
 
 
 def test_measures_follow_what_they_measure(predictor, astronaut):
@@ -38,6 +38,9 @@ def test_measures_follow_what_they_measure(predictor, astronaut):
     assert of_chip(brightness(chip, 0.3))["brightness"] == pytest.approx(0.3 * plain["brightness"], rel=0.1)
     assert of_chip(contrast(chip, 0.2))["contrast"] == pytest.approx(0.2 * plain["contrast"], rel=0.1)
     assert of_chip(contrast(chip, 0.5))["sharpness"] == pytest.approx(plain["sharpness"], rel=0.1)
+    assert of_chip(coloured_light(chip, 0.8, "blue"))["cast"] > 2 * plain["cast"] + 0.2
+    assert of_chip(side_light(chip, 0.9))["evenness"] < 0.6 * plain["evenness"]
+    assert of_chip(brightness(chip, 0.3))["cast"] == pytest.approx(plain["cast"], abs=0.1)
     (small,) = predictor(astronaut.resize((256, 256)))
     (whole,) = predictor(astronaut)
     assert small.quality["face_size"] == pytest.approx(whole.quality["face_size"] / 2, rel=0.05)
@@ -71,9 +74,18 @@ def test_a_warning_says_by_how_much_and_since_when(predictor):
         assert len(warnings_of(quality | {measure: value}, [limit])) == 1
 
 
+def test_what_is_perhaps_no_face_is_said():
+    limit = {"measure": "level", "beyond": "below", "threshold": 0.9, "real": 0.08, "none": 0.85}
+    (sentence,) = warnings_of(dict.fromkeys(MEASURES) | {"level": 0.6}, [limit])
+    assert sentence == (
+        "Perhaps not a face (the detector's last network is 60% sure); below 90% 8% of small and turned faces in tests were, "
+        "and 85% of things that are none."
+    )
+
+
 def test_warnings_reach_the_answer_and_its_json(predictor, astronaut):
     config = predictor.config | {"quality": [SMALL | {"threshold": 500}]}
-    warned = AgeGenderPredictor(config, predictor._answerer.forward)
+    warned = AgeGenderPredictor(config, predictor._answerer.forward, familiarity=predictor._answerer.familiarity)
     warned.detector = predictor.detector
     (face,) = warned(PIL.Image.fromarray(np.asarray(astronaut)))
     assert len(face.warnings) == 1

@@ -186,3 +186,22 @@ def test_the_front_matter_names_the_model_where_no_variable_does(root, tmp_path,
     assert model.chosen_model() == ("user/model", "v0.2.0")
     monkeypatch.setenv("MODEL_ID", "other/model")
     assert model.chosen_model() == ("other/model", None)
+
+
+def test_a_port_that_is_taken_is_a_sentence(root, tmp_path):
+    import os
+    import socket
+    import subprocess
+    import sys
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        environment = {**os.environ, "GRADIO_SERVER_PORT": str(port)}
+        command = [sys.executable, str(root / "space" / "app.py")]
+        result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stderr.strip().splitlines()[-1] == (
+        f"No page at 127.0.0.1:{port} (Address already in use): set GRADIO_SERVER_PORT to another port."
+    )

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hf_model.prediction import age_interval, calibrated
+from hf_model.doubt import age_ranges, softened
 from train.data import Chips
 from train.measure.outputs import Raw
 
@@ -52,12 +52,15 @@ class Answers:
 def ranges_and_probabilities(raw: Raw, config: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """``low``, ``high`` and ``female`` (N,) as the predictor gives them, from raw answers and ``config.json``."""
     low, high = np.full((2, len(raw.age)), np.nan)
-    for row, (age, distribution, sharpness) in enumerate(zip(raw.age, raw.distribution, raw.sharpness, strict=True)):
-        known = None if np.isnan(distribution).any() else distribution
-        ends = None if np.isnan(age) else age_interval(float(age), known, config.get("age_interval"), sharpness)
-        if ends:
-            low[row], high[row] = ends
-    female = np.array([calibrated(float(p), config.get("gender_calibration")) for p in raw.female])
+    female, section = raw.female.copy(), config.get("doubt")
+    rows = np.flatnonzero(~np.isnan(raw.age))
+    if section and len(rows):
+        some = raw.take(rows)
+        female[rows] = softened(some.female, some.age, some.measures, section)
+        if not np.isnan(some.distribution).any():
+            low[rows], high[rows] = np.round(
+                age_ranges(some.age, some.distribution.astype(float), some.measures, section), 1
+            )
     return low, high, female
 
 

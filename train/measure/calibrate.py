@@ -1,20 +1,13 @@
-"""Calibrates the gender's probability and the 80 % range, into config.json, on validation chips and changed copies.
+"""Fits the one model of the error, the section ``doubt`` of config.json, on validation chips and changed copies.
 
     python -m train.measure.calibrate --model hf_model --data DIR
 
-**Gender.** A temperature on the logit, and a shift only where it lowers the log loss of the chips as they are and of
-the changed ones alike (Guo et al., On Calibration of Modern Neural Networks, ICML 2017).
-
-**Range.** Conformal, conditional on the label, with the age's place in the predicted distribution as the score
-(:func:`hf_model.prediction.places_in`): for every age, between which two places most faces labelled about that age lie.
-The range of a face spans the ages whose place in *its* distribution is between those two, so it is as wide as that
-distribution says and holds for every age alike; how many are "most" is chosen so that the spans hold four in five
-labels. The distributions of blurred pictures are widened first, by as much as the changed copies need: the network
-errs more there and does not know it. Ranges that hold four in five faces of a *predicted* age covered 55 % of the
-teenagers: a network that is unsure guesses towards the middle, and most faces guessed at 22 are adults.
-
-Source: Vovk, Conditional validity of inductive conformal predictors, ACML 2012; Chernozhukov et al.,
-Distributional conformal prediction, PNAS 2021.
+See :mod:`hf_model.doubt` for what it computes. **Spreads:** for either end of the range, a linear quantile regression of the
+logarithm of the signed error (a tenth of the labels lie further out) on the face's own spread, its predicted age, familiarity
+and picture. **Groups:** a conformal predictive system (Boström et al., ``crepes``) over groups of predicted age and familiarity
+makes what is likely hold; groups of fewer than ``LEAST_IN_GROUP`` faces are pooled with their neighbours. Of how much the
+changed copies count beside the faces as they are, the least is taken at which every changed row holds what it is to hold.
+**Gender:** the logarithm of a temperature, linear in the same numbers, of least log loss.
 """
 
 import argparse
@@ -24,144 +17,191 @@ import pathlib
 import numpy as np
 
 from hf_model.console import expanded_path
-from hf_model.download import read_config
-from hf_model.prediction import logit, places_in, power_of, range_ends
+from hf_model.doubt import age_ranges, features_of, group_of, logit, own_ends, softened, spreads
 from train.config import update_config
-from train.data import AGES, Chips, load_chips
-from train.measure.groups import age_levels
+from train.data import Chips, load_chips
 from train.measure.outputs import Raw, RawOutputs
 from train.measure.robustness import load_rows
 
 COVERAGE = 0.8
-# Faces of about one labelled age.
-NEIGHBOURS = 60
-TEMPERATURES = np.arange(0.5, 3.01, 0.02)
-SHIFTS = np.arange(-1.0, 1.01, 0.05)
-WIDENINGS = np.arange(0.0, 1.01, 0.1)
-MIXTURES = (0.0, 0.05, 0.1, 0.3, 0.6)  # weight of all changed copies together beside the chips as they are
-COVERAGES = tuple(np.arange(0.66, 0.83, 0.02))  # of the mixture, by the ages that a range holds between its gaps
-# The sharpness below which ranges are widened: seven in eight chips are above it, blurred and low-resolution ones below.
-SHARP_FROM = 0.12
-# How far off four in five the chips as they are may be, and what every bin of ages and every changed row is to reach, on
-# the validation split: over the bars of 72 and 75 % on the test split.
-TOLERANCE = 0.015
-LEAST_IN_BIN = 0.72
-LEAST_CHANGED = 0.765
+SIDES = ("younger", "older")
+# What an answer's doubt follows, each from 0 (nothing is wrong) to 1.
+FEATURES: list[dict] = [
+    {"measure": "age", "from": 20, "to": 0},
+    {"measure": "age", "from": 45, "to": 90},
+    {"measure": "unfamiliarity", "from": 0.3, "to": 4},
+    {"measure": "sharpness", "from": 0.12, "to": 0.0},
+    {"measure": "brightness", "from": 0.4, "to": 0.0},
+    {"measure": "brightness", "from": 0.7, "to": 1.0},
+    {"measure": "contrast", "from": 0.15, "to": 0.0},
+    {"measure": "cast", "from": 0.3, "to": 1.2},
+    {"measure": "evenness", "from": 0.8, "to": 0.2},
+]
+AGE_EDGES = [6, 13, 20, 30, 40, 50, 60, 70]
+FAMILIARITY_EDGES = [0.01, 0.1]
+LEAST_IN_GROUP = 150
+LEAST_ERROR = 0.5  # years: logarithms want something
+MIXTURES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)  # share of the changed copies that takes part in the groups' factors
+TOLERANCE = 0.012  # of the faces as they are, beside COVERAGE
+LEAST_CHANGED = 0.775  # of each changed row, on the choosing faces
 CHANGED_CHIPS = 600
 
 
 @dataclasses.dataclass(frozen=True)
 class Faces:
-    """Raw answers beside the labelled ages: ``distribution`` (N, 117), ``age``, ``sharpness`` and ``label`` (N,)."""
+    """Raw answers beside the labels: ``age``, ``female``, ``label`` (years) and ``is_female`` (N,), ``distribution`` (N, A),
+    ``measures``: (N,) each by name."""
 
-    distribution: np.ndarray
     age: np.ndarray
-    sharpness: np.ndarray
+    female: np.ndarray
+    distribution: np.ndarray
+    measures: dict[str, np.ndarray]
     label: np.ndarray
+    is_female: np.ndarray
 
     @classmethod
     def of(cls, raw: Raw, chips: Chips) -> "Faces":
         """The raw answers for chips."""
-        return cls(raw.distribution, raw.age, raw.sharpness, chips.age)
+        return cls(raw.age, raw.female, raw.distribution.astype(float), raw.measures, chips.age, chips.gender == 1)
+
+    @classmethod
+    def join(cls, parts: list["Faces"]) -> "Faces":
+        """All faces of several."""
+        arrays = {
+            field.name: np.concatenate([getattr(part, field.name) for part in parts])
+            for field in dataclasses.fields(cls)
+            if field.name != "measures"
+        }
+        names = parts[0].measures
+        return cls(**arrays, measures={name: np.concatenate([part.measures[name] for part in parts]) for name in names})
+
+    def take(self, rows: np.ndarray) -> "Faces":
+        """The given rows."""
+        arrays = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        measures = arrays.pop("measures")
+        return Faces(
+            **{name: values[rows] for name, values in arrays.items()},
+            measures={name: values[rows] for name, values in measures.items()},
+        )
 
 
-def log_loss(logit: np.ndarray, female: np.ndarray) -> float:
-    """Mean negative log likelihood of (N,) labels, 1 female."""
-    return float(np.mean(np.logaddexp(0, np.where(female == 1, -logit, logit))))
+def fit_spreads(faces: Faces, weight: np.ndarray) -> dict[str, dict]:
+    """The weights of both ends, see :func:`hf_model.doubt.spreads`."""
+    from sklearn.linear_model import QuantileRegressor
+
+    features = features_of(faces.age, faces.measures, FEATURES)
+    low, high = own_ends(faces.distribution)
+    own = {"younger": faces.age - low, "older": high - faces.age}
+    error = {"younger": faces.age - faces.label, "older": faces.label - faces.age}
+    made = {}
+    for side in SIDES:
+        inputs = np.column_stack([np.log1p(np.maximum(own[side], 0)), features])
+        wanted = np.log(np.maximum(error[side], LEAST_ERROR))
+        fitted = QuantileRegressor(quantile=1 - (1 - COVERAGE) / 2, alpha=1e-5, solver="highs")
+        fitted.fit(inputs, wanted, sample_weight=weight)
+        made[side] = {
+            "constant": round(float(fitted.intercept_), 4),
+            "spread": round(float(fitted.coef_[0]), 4),
+            "features": [round(float(one), 4) for one in fitted.coef_[1:]],
+        }
+    return made
 
 
-def calibrate_gender(clean: tuple, changed: list[tuple]) -> dict[str, float]:
-    """The ``gender_calibration`` section from (probabilities, labels) of chips as they are and of each changed row."""
-    sets = [(logit(p), y) for p, y in (clean, *changed)]
-    weights = np.array([1.0] + [1.0 / max(len(changed), 1)] * len(changed))
+def fit_gender(faces: Faces, weight: np.ndarray) -> dict:
+    """The weights of the temperature's logarithm, see :func:`hf_model.doubt.softened`."""
+    import scipy.optimize
 
-    def losses(temperature: float, shift: float) -> np.ndarray:
-        return np.array([log_loss(odds / temperature + shift, y) for odds, y in sets])
+    odds, features = logit(faces.female), features_of(faces.age, faces.measures, FEATURES)
 
-    temperature = min(TEMPERATURES, key=lambda t: float(weights @ losses(t, 0.0)))
-    plain = losses(temperature, 0.0)
-    shift = min(SHIFTS, key=lambda s: float(weights @ losses(temperature, s)))
-    shifted = losses(temperature, shift)
-    holds_on_both = shifted[0] < plain[0] - 1e-4 and shifted[1:].mean() < plain[1:].mean() - 1e-4 if changed else False
-    return {"temperature": round(float(temperature), 2), "shift": round(float(shift), 2) if holds_on_both else 0.0}
+    def loss(weights: np.ndarray) -> float:
+        cooled = odds / np.exp(weights[0] + features @ weights[2:]) + weights[1]
+        signed = np.where(faces.is_female, -cooled, cooled)
+        return float(weight @ np.logaddexp(0, signed)) / weight.sum() + 1e-3 * float(weights[2:] @ weights[2:])
 
-
-def neighbours(label: np.ndarray, weight: np.ndarray) -> list[np.ndarray]:
-    """For each age, the rows of the faces labelled about it: as many years around as hold the weight of ``NEIGHBOURS``."""
-    near = []
-    for age in AGES:
-        distance = np.abs(label - age)
-        order = np.argsort(distance, kind="stable")
-        reach = distance[order][np.searchsorted(np.cumsum(weight[order]), NEIGHBOURS).clip(0, len(order) - 1)]
-        near.append(np.flatnonzero(distance <= reach))
-    return near
+    best = scipy.optimize.minimize(loss, np.zeros(features.shape[1] + 2), method="L-BFGS-B").x
+    return {
+        "constant": round(float(best[0]), 4),
+        "shift": round(float(best[1]), 4),
+        "features": [round(float(one), 4) for one in best[2:]],
+    }
 
 
-def belt(
-    place: np.ndarray, near: list[np.ndarray], weight: np.ndarray, coverages: tuple[float, ...]
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each coverage, the weighted lower and upper quantiles, age by age, of the places of the faces near to it."""
-    found = [(np.zeros(len(AGES)), np.ones(len(AGES))) for _ in coverages]
-    for index, rows in enumerate(near):
-        rows = rows[np.argsort(place[rows])]
-        values, share = place[rows], np.cumsum(weight[rows])
-        total = share[-1] + 1  # the one more of conformal prediction
-        for (lowest, highest), coverage in zip(found, coverages, strict=True):
-            tail = (1 - coverage) / 2
-            lowest[index] = values[max(np.searchsorted(share, tail * total) - 1, 0)]
-            highest[index] = values[min(np.searchsorted(share, (1 - tail) * total), len(values) - 1)]
-    return found
+def pooled_groups(of_age: np.ndarray, of_familiarity: np.ndarray, ages: int, familiarities: int) -> np.ndarray:
+    """(familiarities, ages) numbers of groups: neighbours in age are pooled until each has ``LEAST_IN_GROUP`` faces; where a
+    whole row of familiarity has fewer, it goes with the next more familiar one."""
+    groups = np.zeros((familiarities, ages), int)
+    number = 0
+    for row in reversed(range(familiarities)):
+        counts = np.array([np.sum((of_familiarity == row) & (of_age == column)) for column in range(ages)])
+        if counts.sum() < LEAST_IN_GROUP and row < familiarities - 1:
+            groups[row] = groups[row + 1]
+            continue
+        start, held, first = 0, 0, number
+        for column in range(ages):
+            held += counts[column]
+            groups[row, start : column + 1] = number
+            if held >= LEAST_IN_GROUP:
+                start, held, number = column + 1, 0, number + 1
+        if start < ages:  # what is left at the old end goes with its younger neighbour
+            groups[row, start:] = max(number - 1, first)
+        number = groups[row].max() + 1
+    return groups
 
 
-def ranges(faces: Faces, section: dict) -> tuple[np.ndarray, np.ndarray]:
-    """``low`` and ``high`` (N,) of faces under a calibration."""
-    places = places_in(faces.distribution, power_of(faces.sharpness, section)[:, None])
-    return range_ends(places, faces.age, np.array(section["lowest"]), np.array(section["highest"]))
+def fit_factors(faces: Faces, section: dict) -> dict[str, list[list[float]]]:
+    """The factors of both ends by familiarity and predicted age, see :func:`hf_model.doubt.age_ranges`."""
+    from crepes import ConformalPredictiveSystem
+
+    of_age, of_familiarity = group_of(faces.age, faces.measures["familiarity"], section)
+    shape = len(section["familiarity_edges"]) + 1, len(section["age_edges"]) + 1
+    groups = pooled_groups(of_age, of_familiarity, shape[1], shape[0])
+    made = spreads(faces.age, faces.distribution, features_of(faces.age, faces.measures, FEATURES), section)
+    error = {"younger": faces.age - faces.label, "older": faces.label - faces.age}
+    numbers = np.arange(groups.max() + 1)
+    factors = {}
+    for side in SIDES:
+        system = ConformalPredictiveSystem().fit(error[side], sigmas=made[side], bins=groups[of_familiarity, of_age])
+        ends = system.predict_percentiles(
+            np.zeros(len(numbers)), sigmas=np.ones(len(numbers)), bins=numbers,
+            higher_percentiles=[100 * (1 - (1 - COVERAGE) / 2)],
+        ).ravel()  # fmt: skip
+        ends = np.where(np.isfinite(ends), ends, (error[side] / made[side]).max())  # too few faces to say
+        factors[side] = np.maximum(ends, 0)[groups].round(4).tolist()
+    return factors
 
 
 def covered(faces: Faces, section: dict) -> np.ndarray:
     """(N,) whether the label is in the range of its face."""
-    low, high = ranges(faces, section)
+    low, high = age_ranges(faces.age, faces.distribution, faces.measures, section)
     return (low <= faces.label) & (faces.label <= high)
 
 
-def calibrate_range(clean: Faces, changed: list[Faces]) -> dict:
-    """The ``age_interval`` section from chips as they are and from each changed row.
+def fit_doubt(clean: Faces, changed: list[Faces], seed: int = 0) -> dict:
+    """The section from faces as they are and from each changed row.
 
-    Of all widenings of blurred pictures, mixtures, and coverages of the mixture under which the ranges of the chips as
-    they are hold what they should, in every bin of ages too, and those of every changed row as well, that with the
-    narrowest ranges of chips as they are; where there is none, that whose weakest row falls least short, and a range of
-    chips as they are stays one of four in five.
+    Of the mixtures, that whose faces as they are hold most nearly what they should among those under which every changed row
+    holds ``LEAST_CHANGED``; where there is none, that whose weakest row falls least short.
     """
-    sets = (clean, *changed)
-    label = np.concatenate([faces.label for faces in sets])
-    bins = [mask for _, mask in age_levels(clean.label) if mask.sum() >= NEIGHBOURS]
-    weighted = []
-    for mixture in MIXTURES if changed else (0.0,):
-        weight = np.ones(len(label))
-        weight[len(clean.label) :] = mixture * len(clean.label) / max(len(label) - len(clean.label), 1)
-        weighted.append((weight, neighbours(label, weight)))
+    everyone = Faces.join([clean, *changed])
+    weight = np.ones(len(everyone.age))
+    if changed:
+        weight[len(clean.age) :] = len(clean.age) / (len(everyone.age) - len(clean.age))
+    section: dict = {"coverage": COVERAGE, "features": FEATURES, **fit_spreads(everyone, weight)}
+    section["gender"] = fit_gender(everyone, weight)
+    section |= {"age_edges": AGE_EDGES, "familiarity_edges": FAMILIARITY_EDGES}
+    random = np.random.default_rng(seed)
+    order = [random.permutation(len(faces.age)) for faces in changed]
     best: tuple[tuple, dict] | None = None
-    for widening in WIDENINGS if changed else (0.0,):
-        section = {"coverage": COVERAGE, "widening": round(float(widening), 2), "sharp_from": SHARP_FROM}
-        places = [places_in(faces.distribution, power_of(faces.sharpness, section)[:, None]) for faces in sets]
-        of_label = np.concatenate(
-            [of[np.arange(len(of)), faces.label.astype(int)] for of, faces in zip(places, sets, strict=True)]
-        )
-        for weight, near in weighted:
-            for lowest, highest in belt(of_label, near, weight, COVERAGES):
-                found = [range_ends(of, faces.age, lowest, highest) for of, faces in zip(places, sets, strict=True)]
-                inside = [
-                    (low <= faces.label) & (faces.label <= high) for (low, high), faces in zip(found, sets, strict=True)
-                ]
-                short = max(abs(float(inside[0].mean()) - COVERAGE) - TOLERANCE, 0.0)
-                short += max([LEAST_IN_BIN - float(inside[0][mask].mean()) for mask in bins] + [0.0])
-                weakest = max([LEAST_CHANGED - float(row.mean()) for row in inside[1:]] + [0.0])
-                years = found[0][1] - found[0][0]
-                score = (round(short, 3), round(weakest, 3), float(np.median(years)), widening, float(np.mean(years)))
-                if best is None or score < best[0]:
-                    ages = {"lowest": lowest.round(4).tolist(), "highest": highest.round(4).tolist()}
-                    best = (score, section | ages)
+    for mixture in MIXTURES if changed else (0.0,):
+        some = [
+            faces.take(np.sort(rows[: round(mixture * len(rows))])) for faces, rows in zip(changed, order, strict=True)
+        ]
+        made = section | {"factors": fit_factors(Faces.join([clean, *some]), section)}
+        off = max(abs(float(covered(clean, made).mean()) - COVERAGE) - TOLERANCE, 0.0)
+        short = max([LEAST_CHANGED - float(covered(faces, made).mean()) for faces in changed] + [0.0])
+        score = (round(off + short, 3), mixture)
+        if best is None or score < best[0]:
+            best = (score, made)
     assert best is not None
     return best[1]
 
@@ -173,16 +213,19 @@ def spread_rows(n: int, changed_chips: int = CHANGED_CHIPS) -> np.ndarray:
 
 def validation_answers(
     outputs: RawOutputs, chips: Chips, changed_chips: int = CHANGED_CHIPS
-) -> tuple[Raw, dict[str, Raw], Chips]:
-    """Raw answers for the validation chips, for each changed row of some of them, and those some."""
+) -> tuple[Faces, dict[str, Faces]]:
+    """Raw answers for the validation chips, and for each changed row of some of them."""
     clean = outputs.chips("validation", chips.images)
     some = chips.take(spread_rows(len(chips), changed_chips))
     rows = load_rows().items()
-    return clean, {name: outputs.chips(f"validation, {name}", some.images, change) for name, change in rows}, some
+    changed = {name: outputs.chips(f"validation, {name}", some.images, change) for name, change in rows}
+    return Faces.of(clean, chips), {name: Faces.of(raw, some) for name, raw in changed.items()}
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m train.measure.calibrate", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m train.measure.calibrate", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--model", type=expanded_path, default=pathlib.Path("hf_model"))
     parser.add_argument("--data", required=True, help="UTKFace: its folder or archive")
     parser.add_argument("--limit", type=int, help="at most so many chips, to try it small")
@@ -198,20 +241,22 @@ def main(argv: list[str] | None = None) -> None:
     chips = load_chips(args.data, args.cache)[0]["validation"]
     if args.limit:
         chips = chips.take(np.sort(np.random.default_rng(1).permutation(len(chips))[: args.limit]))
-    clean, changed, some = validation_answers(outputs, chips, args.limit_changed)
-    gender = calibrate_gender((clean.female, chips.gender), [(raw.female, some.gender) for raw in changed.values()])
-    update_config(args.model, "gender_calibration", gender)
-    print(f"gender: {gender}")
-    if not read_config(args.model)["heads"].get("age_bins"):
-        print("age: this model has no distribution; its table of ranges stays as it is")
-        return
-    rows = {name: Faces.of(raw, some) for name, raw in changed.items()}
-    section = calibrate_range(faces := Faces.of(clean, chips), list(rows.values()))
-    update_config(args.model, "age_interval", section)
-    low, high = ranges(faces, section)
-    print(f"age: widening {section['widening']}, median width {np.median(high - low):.1f} years")
-    for name, row in {"as they are": faces, **rows}.items():
-        print(f"  {covered(row, section).mean():.3f}  {name}")
+    clean, changed = validation_answers(outputs, chips, args.limit_changed)
+    section = fit_doubt(clean, list(changed.values()))
+    update_config(args.model, "doubt", section)
+    print_summary(clean, changed, section)
+
+
+def print_summary(clean: Faces, changed: dict[str, Faces], section: dict) -> None:
+    """What the choosing faces' ranges hold, and how wide they are."""
+    for name, faces in {"as they are": clean, **changed}.items():
+        low, high = age_ranges(faces.age, faces.distribution, faces.measures, section)
+        female = softened(faces.female, faces.age, faces.measures, section)
+        right = ((female >= 0.5) == faces.is_female).mean()
+        print(
+            f"{covered(faces, section).mean():.3f} inside, {np.median(high - low):5.1f} years wide; gender {right:.3f}, "
+            f"thought {np.maximum(female, 1 - female).mean():.3f}  {name}"
+        )
 
 
 if __name__ == "__main__":

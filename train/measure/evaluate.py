@@ -18,29 +18,19 @@ from dataset_script.utkface import MAX_AGE
 from hf_model.console import expanded_path
 from hf_model.download import WEIGHTS_NAME, file_sha256, write_whole
 from train.data import Chips, load_chips
+from train.measure import no_faces
 from train.measure.adulthood import measure_adulthood
 from train.measure.answers import Answers, answers_of, with_intervals
 from train.measure.explanations import measure_explanations
 from train.measure.external import measure_external
-from train.measure.groups import AGE_BINS, age_levels, factors
-from train.measure.outputs import RawOutputs
+from train.measure.groups import AGE_BINS, factors
+from train.measure.outputs import Raw, RawOutputs
 from train.measure.precisions import measure_precisions
 from train.measure.robustness import ADULT_LOOKS, compare_with_unchanged, load_rows
 from train.measure.scenes import make_scene
+from train.measure.trust import by_predicted_age, earned_warnings, errors_by_predicted_age
 
 MOST_TILT = 30.0  # degrees
-
-
-def coverage_by_predicted_age(answers: Answers, levels: list[tuple[str, np.ndarray]]) -> dict[str, dict]:
-    """Share of labels inside the interval, for faces predicted to be in the age bins of ``levels``."""
-    inside = (answers.low <= answers.chips.age) & (answers.chips.age <= answers.high)
-    coverage = {}
-    for name, _mask in levels:
-        low, high = map(int, name.split("-"))
-        rows = (answers.age >= low) & (answers.age < high + 1)
-        if rows.any():
-            coverage[name] = {"value": round(float(inside[rows].mean()), 4), "n": int(rows.sum())}
-    return coverage
 
 
 def confusion(answers: Answers, decision: dict) -> dict:
@@ -82,7 +72,8 @@ def figures_of(answers: Answers, decision: dict) -> dict:
     sections["confusion"] = confusion(answers, decision)
     if not np.isnan(answers.low).any():
         sections["age_interval_width"] = {"median": round(float(np.median(answers.high - answers.low)), 4)}
-        sections["age_interval_by_predicted_age"] = coverage_by_predicted_age(answers, age_levels(answers.chips.age))
+    sections["by_predicted_age"] = by_predicted_age(answers, decision)
+    sections["errors_by_predicted_age"] = errors_by_predicted_age(answers)
     return sections
 
 
@@ -174,9 +165,12 @@ def main(argv: list[str] | None = None) -> None:
     metrics["adulthood"] = measure_adulthood(answers.age, chips.age)
     metrics["end_to_end"] = measure_end_to_end(outputs, args.split, answers)
     metrics["end_to_end"]["tilted"] = measure_end_to_end(outputs, args.split, answers, MOST_TILT)
+    metrics["robustness"], changed = measure_robustness(outputs, args.split, raw, answers, args.limit_changed)
     if "quality" in outputs.config:
-        metrics["quality"] = {"limits": outputs.config["quality"]}
-    metrics["robustness"] = measure_robustness(outputs, args.split, answers, args.limit_changed)
+        limits = outputs.config["quality"]
+        metrics["quality"] = {"limits": limits, "no_faces": measure_no_faces(outputs, chips, limits)}
+        clean = changed.pop("unchanged")
+        metrics["warned"] = earned_warnings(changed, clean, limits)
     metrics["engines"] = measure_precisions(args.model, args.cache, chips, args.split, answers)
     metrics["explanation"] = measure_explanations(outputs.predictor, chips, args.limit_changed)
     metrics["external"] = dict(measure_external(outputs, folder) for folder in args.external)
@@ -187,17 +181,30 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def measure_robustness(
-    outputs: RawOutputs, split: str, unchanged: Answers, limit: int | None = None
-) -> dict[str, dict]:
-    """The figures of the chips, or of ``limit`` of them, as they are and after each change of ``robustness.toml``."""
+    outputs: RawOutputs, split: str, raw: Raw, unchanged: Answers, limit: int | None = None
+) -> tuple[dict[str, dict], dict[str, tuple[Raw, Answers]]]:
+    """The figures of the chips, or of ``limit`` of them, as they are and after each change of ``robustness.toml``; and the
+    answers themselves."""
     n = len(unchanged.age)
-    unchanged = unchanged.take(np.sort(np.random.default_rng(0).permutation(n)[:limit]))
+    some = np.sort(np.random.default_rng(0).permutation(n)[:limit])
+    unchanged = unchanged.take(some)
     chips, decision = unchanged.chips, outputs.config["decision"]
     rows = {"unchanged": compare_with_unchanged(unchanged, unchanged, decision)}
+    answered = {"unchanged": (raw.take(some), unchanged)}
     for name, change in load_rows().items():
-        raw = outputs.chips(f"{split}, {name}", chips.images, change)
-        rows[name] = compare_with_unchanged(answers_of(raw, chips, outputs.config), unchanged, decision)
-    return rows
+        changed = outputs.chips(f"{split}, {name}", chips.images, change)
+        answered[name] = changed, answers_of(changed, chips, outputs.config)
+        rows[name] = compare_with_unchanged(answered[name][1], unchanged, decision)
+    return rows, answered
+
+
+def measure_no_faces(outputs: RawOutputs, chips: Chips, limits: list[dict]) -> dict:
+    """The section ``no_faces``: things that are none, and small and turned faces, see :mod:`train.measure.no_faces`."""
+    thresholds = {limit["measure"]: limit["threshold"] for limit in limits}
+    count = min(no_faces.PICTURES, len(chips))
+    none = no_faces.candidates(outputs.predictor, no_faces.faceless(chips, count), False)
+    real = no_faces.candidates(outputs.predictor, no_faces.real_scenes(chips, count), True)
+    return no_faces.figures(none, real, thresholds.get("level", 0.0), thresholds.get("familiarity", 0.0))
 
 
 def recipe_of(weights: pathlib.Path) -> str:

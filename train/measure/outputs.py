@@ -20,17 +20,14 @@ from dataset_script.utkface import MAX_AGE
 from hf_model.download import WEIGHTS_NAME, file_sha256
 from hf_model.faces.quality import MEASURES
 from hf_model.network.engines import installed
+from hf_model.network.familiarity import NAME as FAMILIARITY
 from hf_model.predictor import AgeGenderPredictor
 
-CALIBRATIONS = (
-    "age_interval",
-    "gender_calibration",
-    "quality",
-)  # sections of config.json that are made from raw answers
+CALIBRATIONS = ("doubt", "quality")  # sections of config.json that are made from raw answers
 # Sections that a part depends on, beside the weights: a chip, and a photo that goes through the detector.
 OF_CHIPS = ("input", "heads")
 OF_PHOTOS = (*OF_CHIPS, "detection", "crop")
-FORMAT = 4  # of a kept part
+FORMAT = 5  # of a kept part
 BATCH = 32
 
 
@@ -39,7 +36,7 @@ class Raw:
     """The first face of each of N pictures, uncalibrated; NaN where none was found.
 
     ``age`` (N,) years; ``female`` (N,) probabilities; ``distribution`` (N, 117), NaN where the model has none;
-    ``faces`` (N,): how many faces a photo has; ``central`` (N,): 1 where the first of them is the most central one, else 0; ``quality`` (N, 8): the measures of
+    ``faces`` (N,): how many faces a photo has; ``central`` (N,): 1 where the first of them is the most central one, else 0; ``quality`` (N, 12): the measures of
     :data:`hf_model.faces.quality.MEASURES`, NaN where there is none.
     """
 
@@ -71,13 +68,18 @@ class Raw:
             self.central[row] = is_central
 
     @property
-    def sharpness(self) -> np.ndarray:
-        """(N,) of the pictures, NaN where it was not measured."""
-        return self.quality[:, MEASURES.index("sharpness")]
+    def measures(self) -> dict[str, np.ndarray]:
+        """(N,) of each measure of the pictures, NaN where it is not known."""
+        return {name: self.quality[:, place].astype(float) for place, name in enumerate(MEASURES)}
 
     def take(self, rows) -> "Raw":
         """The given rows."""
         return Raw(**{field.name: getattr(self, field.name)[rows] for field in dataclasses.fields(self)})
+
+
+def fastest(precision: str) -> str:
+    """The fastest engine that is installed and has a precision."""
+    return next(iter(installed(precision)), "keras")
 
 
 class RawOutputs:
@@ -93,11 +95,12 @@ class RawOutputs:
     def __init__(
         self, folder: pathlib.Path, cache: pathlib.Path | None, engine: str | None = None, precision: str = "float32"
     ):
-        engine = engine or next(iter(installed(precision)), "keras")
+        engine = engine or fastest(precision)
         self.predictor = AgeGenderPredictor.from_pretrained(folder, engine=engine, precision=precision)
         self.config = self.predictor.config
         self.predictor.config = {key: value for key, value in self.config.items() if key not in CALIBRATIONS}
         self.key = file_sha256(folder / WEIGHTS_NAME)[:16]
+        self.known = file_sha256(folder / FAMILIARITY) if (folder / FAMILIARITY).is_file() else None
         self.cache = cache / "outputs" if cache else None
 
     def chips(self, part: str, images: np.ndarray, change: Callable | None = None) -> Raw:
@@ -112,7 +115,9 @@ class RawOutputs:
     def _part(self, part: str, pictures: Iterable, count: int, faces: str, about) -> Raw:
         sections = OF_CHIPS if faces == "none" else OF_PHOTOS
         engine = self.predictor.engine
-        cutting = json.dumps([FORMAT, engine, part, count, faces, {key: self.config.get(key) for key in sections}])
+        cutting = json.dumps(
+            [FORMAT, self.known, engine, part, count, faces, {key: self.config.get(key) for key in sections}]
+        )
         digest = hashlib.sha256(cutting.encode() + np.ascontiguousarray(about).tobytes()[:4_000_000]).hexdigest()[:16]
         path = self.cache / f"{self.key}-{digest}.npz" if self.cache else None
         if path and path.is_file():

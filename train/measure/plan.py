@@ -13,7 +13,7 @@ import numpy as np
 
 from hf_model.console import expanded_path
 from train.data import Chips, load_chips
-from train.measure import calibrate, explanations, quality, quantize
+from train.measure import calibrate, explanations, familiarity, no_faces, quality, quantize
 from train.measure.external import read_labels
 from train.measure.outputs import RawOutputs
 from train.measure.precisions import runnable
@@ -34,11 +34,14 @@ def jobs(n: dict[str, int], args: argparse.Namespace) -> list[tuple[str, int, in
     split, rows = {name: min(count, limit) for name, count in n.items()}, len(load_rows())
     changed = len(calibrate.spread_rows(split["validation"], args.limit_changed or calibrate.CHANGED_CHIPS))
     some = min(args.limit or quality.CHIPS, args.limit_changed or quality.CHIPS, quality.CHIPS)
-    steps = sum(len(ladder.strengths) for ladder in quality.LADDERS) + 1
+    steps = sum(len(list(ladder.steps())) for ladder in quality.LADDERS) + 1
     tested = min(args.limit_changed or limit, split["test"])
     covered = min(args.limit_changed or explanations.CHIPS, split["test"])
     photos = sum(len(read_labels(folder).file) for folder in args.external)
+    seen = min(args.limit or familiarity.TRAINING_FACES, n.get("train", familiarity.TRAINING_FACES))
+    doubted = min(args.limit_changed or no_faces.PICTURES, no_faces.PICTURES)
     return [
+        ("how familiar: training and validation chips", seen + split["validation"], 0),
         ("ranges and probabilities: validation chips", split["validation"] + rows * changed, 0),
         ("limits of quality: both splits, step by step", 2 * steps * some, 2 * some),
         ("ranges of int8: validation chips", args.limit or quantize.CHIPS, 0),
@@ -46,6 +49,7 @@ def jobs(n: dict[str, int], args: argparse.Namespace) -> list[tuple[str, int, in
         ("test chips in scenes, upright and tilted", 0, 2 * split["test"]),
         ("test chips, changed in each of the rows", rows * tested, 0),
         ("heat maps: two of each face, and what covering does", 2 * 5 * covered, 0),
+        ("things that are no faces, and small and turned ones", 0, 5 * doubted),
         ("photos of other data", 0, photos),
     ]
 

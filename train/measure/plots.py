@@ -103,12 +103,12 @@ def _reliability(answers, metrics: dict, path: pathlib.Path) -> None:
     seen = [answers.chips.gender[index == bin_].mean() for bin_ in used]
     left.plot(said, seen, marker="o", color=BLUE)
     left.set(title="Gender: said and seen", xlabel="probability of “female”", ylabel="share labelled female")
-    levels = metrics["groups"]["age"]
+    levels = metrics["by_predicted_age"]
     if all("age_interval_coverage" in level for level in levels.values()):
         _bars(right, levels, "age_interval_coverage", ORANGE)
         right.axhline(0.8, color=GREY, linewidth=1)
     right.set(
-        title="Age: is the range one of 80 %?", xlabel="labelled age", ylabel="labels in the 80 % range", ylim=(0, 1)
+        title="Age: is the range one of 80 %?", xlabel="predicted age", ylabel="labels in the 80 % range", ylim=(0, 1)
     )
     _write(figure, path)
 

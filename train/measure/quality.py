@@ -10,8 +10,10 @@ What the warnings quote is then measured on test chips beyond the limits.
 
 import argparse
 import dataclasses
+import functools
 import json
 import pathlib
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import PIL.Image
@@ -19,9 +21,10 @@ import PIL.Image
 from hf_model.console import expanded_path
 from hf_model.download import WEIGHTS_NAME, file_sha256, write_whole
 from hf_model.faces.quality import MEASURES, UNSIGNED
-from hf_model.pictures.changes import CHANGES
+from hf_model.pictures.changes import CHANGES, LIGHTS
 from train.config import update_config
 from train.data import Chips, load_chips
+from train.measure import no_faces
 from train.measure.answers import answers_of
 from train.measure.outputs import RawOutputs
 from train.measure.robustness import ADULT_LOOKS
@@ -46,9 +49,10 @@ def beyond_edge(image: PIL.Image.Image, fraction: float) -> PIL.Image.Image:
 
 @dataclasses.dataclass(frozen=True)
 class Ladder:
-    """Steps of a change, worse and worse, along which one measure goes ``beyond``, ``"below"`` or ``"above"``.
+    """Steps of changes, worse and worse, along which one measure goes ``beyond``, ``"below"`` or ``"above"``.
 
-    ``is_the_measure``: the strength itself is the measure's value, which a chip that comes alone cannot show.
+    ``change``: by its name, or several with blanks between; ``is_the_measure``: the strength itself is the measure's value,
+    which a chip that comes alone cannot show; ``colours``: of ``coloured_light``.
     """
 
     measure: str
@@ -56,6 +60,17 @@ class Ladder:
     change: str
     strengths: tuple[float, ...]
     is_the_measure: bool = False
+    colours: tuple[str, ...] = ()
+
+    def steps(self) -> Iterator[tuple[str, Callable, float]]:
+        """Each step's name, its change and its strength."""
+        for strength in self.strengths:
+            for name in self.change.split():
+                change = beyond_edge if name == "beyond_edge" else CHANGES[name]
+                for colour in self.colours or ("",):
+                    more = {"colour": colour} if colour else {}
+                    made = functools.partial(_change_chip, change, strength, more)
+                    yield f"{name} {colour} {strength:g}".replace("  ", " "), made, strength
 
 
 LADDERS = (
@@ -65,6 +80,9 @@ LADDERS = (
     Ladder("brightness", "above", "brightness", (1.3, 1.6, 2, 2.5, 3)),
     Ladder("contrast", "below", "contrast", (0.7, 0.5, 0.35, 0.25, 0.15, 0.1, 0.05)),
     Ladder("outside", "above", "beyond_edge", (0.1, 0.2, 0.3, 0.4, 0.5), is_the_measure=True),
+    Ladder("cast", "above", "coloured_light", (0.4, 0.7, 1.0), colours=tuple(LIGHTS)),
+    Ladder("evenness", "below", "side_light", (0.3, 0.5, 0.7, 0.85, 1.0)),
+    Ladder("familiarity", "below", "mask glasses cap back_light", (1.0,)),
 )
 
 
@@ -86,6 +104,10 @@ class Seen:
         return {"age_mae": float(self.error.mean()), "gender_accuracy": float(np.nanmean(self.right))}
 
 
+def _change_chip(change: Callable, strength: float, more: dict, chip: np.ndarray) -> PIL.Image.Image:
+    return change(PIL.Image.fromarray(chip), strength, **more)
+
+
 def pair_with_errors(outputs: RawOutputs, chips: Chips, raw, value: np.ndarray) -> Seen:
     """Raw answers beside the labels; faces that were missed are left out."""
     answers = answers_of(raw, chips, outputs.config)
@@ -103,12 +125,8 @@ def joined(parts: list[Seen]) -> Seen:
 def climb(outputs: RawOutputs, split: str, chips: Chips, ladder: Ladder) -> list[Seen]:
     """The chips at every step of a ladder."""
     steps = []
-    change = beyond_edge if ladder.change == "beyond_edge" else CHANGES[ladder.change]
-    for strength in ladder.strengths:
-        part = f"{split}, {ladder.change} {strength:g}"
-        raw = outputs.chips(
-            part, chips.images, lambda image, strength=strength: change(PIL.Image.fromarray(image), strength)
-        )
+    for name, change, strength in ladder.steps():
+        raw = outputs.chips(f"{split}, {name}", chips.images, change)
         measured = raw.quality[:, MEASURES.index(ladder.measure)]
         value = np.full(len(chips), float(strength)) if ladder.is_the_measure else measured
         steps.append(pair_with_errors(outputs, chips, raw, value))
@@ -212,6 +230,19 @@ def measure_limits(outputs: RawOutputs, splits: dict[str, Chips], count: int) ->
     return limits
 
 
+def measure_doubted_faces(outputs: RawOutputs, splits: dict[str, Chips], count: int) -> dict:
+    """The limit of ``level``, found on validation chips, with what is below it of the test chips and of things that are none."""
+    threshold = no_faces.level_limit(
+        no_faces.candidates(outputs.predictor, no_faces.real_scenes(splits["validation"], count), True)
+    )
+    none, real = (
+        no_faces.candidates(outputs.predictor, pictures(splits["test"], count), is_real)
+        for pictures, is_real in ((no_faces.faceless, False), (no_faces.real_scenes, True))
+    )
+    shares = {name: round(float((some.level < threshold).mean()), 4) for name, some in (("real", real), ("none", none))}
+    return {"measure": "level", "beyond": "below", "threshold": threshold, **shares}
+
+
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.measure.quality", description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=expanded_path, default=pathlib.Path("hf_model"))
@@ -232,13 +263,15 @@ def main(argv: list[str] | None = None) -> None:
             name: np.random.default_rng(1).permutation(len(chips))[: args.limit] for name, chips in splits.items()
         }
         splits = {name: splits[name].take(np.sort(rows)) for name, rows in chosen.items()}
-    limits = measure_limits(outputs, splits, min(args.limit_changed, CHIPS))
+    count = min(args.limit_changed, CHIPS)
+    limits = measure_limits(outputs, splits, count)
+    limits.append(measure_doubted_faces(outputs, splits, min(count, no_faces.PICTURES)))
     update_config(args.model, "quality", limits)
     path = args.model / "metrics.json"
     if path.is_file():
         metrics = json.loads(path.read_text(encoding="utf-8"))
         if metrics["weights_sha256"] == file_sha256(args.model / WEIGHTS_NAME):
-            metrics["quality"] = {"limits": limits}
+            metrics["quality"] = metrics.get("quality", {}) | {"limits": limits}
             write_whole(path, json.dumps(metrics, indent=1, ensure_ascii=False) + "\n")
     print(f"Wrote {len(limits)} limits into {args.model / 'config.json'}")
 

@@ -30,9 +30,11 @@ def extreme(levels: dict, pick, metric: str = "age_mae", unit: str = "years") ->
 
 
 def children(metrics: dict) -> dict[str, float]:
-    """Gender accuracy below 13 years, from the age bins that end before 13."""
+    """Gender accuracy of faces answered under 13, from the bins of predicted age that end before 13."""
     young = [
-        figures["gender_accuracy"] for name, figures in metrics["groups"]["age"].items() if int(name.split("-")[1]) < 13
+        figures["gender_accuracy"]
+        for name, figures in metrics["by_predicted_age"].items()
+        if int(name.split("-")[1]) < 13
     ]
     total = sum(figure["n"] for figure in young)
     return {"gender_accuracy": sum(figure["value"] * figure["n"] for figure in young) / total}
@@ -104,7 +106,7 @@ def render_card(metrics: dict, config: dict, plots: Collection[str] = ()) -> str
             decision=config["decision"],
             input=config["input"],
             detection=config["detection"],
-            age_interval=config["age_interval"],
+            doubt=config["doubt"],
             heads=config["heads"],
             external_measures=EXTERNAL_MEASURES,
             version=config["model_version"],

@@ -20,7 +20,7 @@ import huggingface_hub
 import safetensors.numpy
 from huggingface_hub.utils.sha import git_hash
 
-from hf_model.download import CONFIG_NAME, WEIGHTS_NAME, file_sha256, read_config
+from hf_model.download import CONFIG_NAME, SMALL_FILES, WEIGHTS_NAME, file_sha256, read_config
 from hf_model.network import graph_files
 from hf_model.network.heat_maps import is_dense
 from hf_model.network.weights import read_tensors
@@ -31,7 +31,7 @@ METRICS_NAME = "metrics.json"
 CARD_NAME = "README.md"
 # What a published repo may hold. A file of another name in the folder stops the release.
 MODEL_FILES = (
-    CONFIG_NAME, WEIGHTS_NAME, METRICS_NAME, graph_files.RANGES, "LICENSE-WEIGHTS.md", "requirements.txt", "notebook.ipynb",
+    CONFIG_NAME, WEIGHTS_NAME, METRICS_NAME, graph_files.RANGES, *SMALL_FILES, "LICENSE-WEIGHTS.md", "requirements.txt", "notebook.ipynb",
     "*.py", "pictures/*.py", "faces/*.py", "network/*.py", "bulk/*.py", "plots/*.png",
 )  # fmt: skip
 # The files of the package, beside it: transformers' door fetches exactly these, where a repo is not a folder.

@@ -13,6 +13,7 @@ import numpy as np
 import hf_model
 from hf_model.console import expanded_path
 from hf_model.download import WEIGHTS_NAME, read_config
+from hf_model.network.familiarity import NAME as FAMILIARITY
 from train.config import write_config
 from train.measure.outputs import CALIBRATIONS
 from train.run import Run, keep_history
@@ -47,6 +48,7 @@ def main(argv: list[str] | None = None) -> None:
     # What was calibrated on other weights does not hold for these.
     kept = {key: value for key, value in config.items() if key not in CALIBRATIONS}
     write_config(args.model, kept | {"heads": description["heads"]})
+    (args.model / FAMILIARITY).unlink(missing_ok=True)
     print(f"Wrote {args.model / WEIGHTS_NAME} from {checkpoint}")
 
 

@@ -149,12 +149,12 @@ def band(metrics: dict) -> str:
 
 
 def interval(metrics: dict) -> str:
-    """Coverage of the age interval over the labelled ages."""
-    levels = {name: figures["age_interval_coverage"]["value"] for name, figures in metrics["groups"]["age"].items()}
+    """Coverage of the age's range over the predicted ages."""
+    levels = {name: figures["age_interval_coverage"]["value"] for name, figures in metrics["by_predicted_age"].items()}
     worst, best = min(levels, key=levels.__getitem__), max(levels, key=levels.__getitem__)
     return (
-        f"Measured: {show(metrics['overall']['age_interval_coverage']['value'], 'share')} of the test labels inside; by labelled age "
-        f"from {show(levels[worst], 'share')} ({worst}) to {show(levels[best], 'share')} ({best}).\n"
+        f"Measured: {show(metrics['overall']['age_interval_coverage']['value'], 'share')} of the test labels inside; of faces answered "
+        f"as {worst} {show(levels[worst], 'share')}, as {best} {show(levels[best], 'share')}.\n"
     )
 
 

@@ -32,7 +32,7 @@ def test_figures_are_over_answered_photos_and_misses_are_counted():
     made = labels(40)
     age = np.where(np.arange(40) == 0, np.nan, made.low + 5)
     female = np.where(made.female, 0.9, 0.5)
-    raw = Raw(age, female, np.full((40, 117), np.nan), np.ones(40), np.ones(40), np.zeros((40, 8)))
+    raw = Raw(age, female, np.full((40, 117), np.nan), np.ones(40), np.ones(40), np.zeros((40, 12)))
     figures = figures_of_photos(raw, made, DECISION, np.ones(40, bool))
     assert figures["missed"] == {"value": 1, "n": 40}
     assert figures["inside_bin"]["value"] == 1

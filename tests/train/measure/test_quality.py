@@ -58,7 +58,8 @@ def test_ladders_name_measures_and_changes_that_there_are():
     for ladder in LADDERS:
         assert ladder.measure in MEASURES
         assert ladder.measure in BEGINNINGS
-        assert ladder.change in CHANGES or ladder.change == "beyond_edge"
+        assert all(name in CHANGES or name == "beyond_edge" for name in ladder.change.split())
+        assert len({name for name, _, _ in ladder.steps()}) >= len(ladder.strengths)
 
 
 def test_beyond_an_edge_it_is_repeated(astronaut):
@@ -87,5 +88,6 @@ def test_limits_are_measured_end_to_end_and_make_warnings(root, predictor, astro
     assert small["age_mae"] > small["age_mae_usual"]
     assert small["n"] >= n
     json.dumps(limits)
+    assert not any(limit["measure"] == "level" for limit in limits)
     values = dict.fromkeys(MEASURES) | {"face_size": 10.0}
     assert warnings_of(values, limits)[0].startswith("The face is 10 pixels across; below")

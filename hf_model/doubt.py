@@ -1,0 +1,130 @@
+"""How far an answer can be trusted: one small model of the error, for the age's range and the gender's probability.
+
+A face's age, the spread of its own distribution, its familiarity and the measures of its picture become a few numbers from 0
+to 1 (``features`` of the section ``doubt`` in ``config.json``). Weighted and summed they are the logarithm of how far the true
+age is likely to lie below and above the answer, and of how much the gender's log odds are to be divided. What is likely so is
+made to hold by factors for groups of faces of about one predicted age and familiarity: of the faces that are *answered* so,
+the range holds the labelled age of four in five.
+
+Source: Romano et al., Conformalized Quantile Regression, 2019; Vovk et al., Mondrian Confidence Machine, 2003.
+Fitted by ``python -m train.measure.calibrate``.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+TAIL = 0.1  # of a face's own distribution beyond its ends on either side
+OLDEST = 116.0
+
+
+def logit(probability):
+    """The log odds of a probability, or of an array of them, kept off 0 and 1."""
+    clipped = np.clip(probability, 1e-7, 1 - 1e-7)
+    return np.log(clipped / (1 - clipped))
+
+
+def own_ends(distribution: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) ages that a face's own distribution (N, A) of whole years leaves a tenth below, and above, read linearly."""
+    below = np.cumsum(distribution, axis=1)
+    return tuple(_crossing(below, share) for share in (TAIL, 1 - TAIL))  # type: ignore[return-value]
+
+
+def _crossing(below: np.ndarray, share: float) -> np.ndarray:
+    row = np.arange(len(below))
+    after = (below >= share).argmax(axis=1)
+    before = np.where(after > 0, below[row, np.maximum(after - 1, 0)], 0)
+    return after - 0.5 + (share - before) / np.maximum(below[row, after] - before, 1e-9)
+
+
+def features_of(age: np.ndarray, measures: Mapping[str, np.ndarray], specification: list[dict]) -> np.ndarray:
+    """(N, F) numbers from 0 to 1: how far each measure is on its way from ``from`` to ``to``.
+
+    Args:
+        age: (N,) predicted.
+        measures: (N,) each, by the names of :data:`hf_model.faces.quality.MEASURES`; NaN, not known, counts as ``from``.
+        specification: of the section, ``{"measure", "from", "to"}`` each; ``"age"`` is the predicted age, and
+            ``"unfamiliarity"`` the negative decimal logarithm of the familiarity.
+    """
+    columns = []
+    for one in specification:
+        if one["measure"] == "age":
+            values = age
+        elif one["measure"] == "unfamiliarity":
+            values = -np.log10(np.clip(measures["familiarity"], 1e-4, 1))
+        else:
+            values = measures[one["measure"]]
+        values = np.where(np.isnan(values), one["from"], values)
+        columns.append(np.clip((values - one["from"]) / (one["to"] - one["from"]), 0, 1))
+    return np.stack(columns, axis=1)
+
+
+def spreads(age: np.ndarray, distribution: np.ndarray, features: np.ndarray, section: dict) -> dict[str, np.ndarray]:
+    """(N,) years by which the true age is likely to lie at most ``"younger"`` and ``"older"``, before the groups' factors."""
+    low, high = own_ends(distribution)
+    own = {"younger": np.maximum(age - low, 0), "older": np.maximum(high - age, 0)}
+    made = {}
+    for side, years in own.items():
+        weights = section[side]
+        sums = weights["constant"] + weights["spread"] * np.log1p(years) + features @ np.array(weights["features"])
+        made[side] = np.exp(sums)
+    return made
+
+
+def group_of(age: np.ndarray, familiarity: np.ndarray, section: dict) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) places of faces' groups by predicted age and by familiarity (not known counts as familiar)."""
+    known = np.where(np.isnan(familiarity), 1.0, familiarity)
+    return (
+        np.searchsorted(section["age_edges"], age, side="right"),
+        np.searchsorted(section["familiarity_edges"], known, side="right"),
+    )
+
+
+def age_ranges(
+    age: np.ndarray, distribution: np.ndarray, measures: Mapping[str, np.ndarray], section: dict
+) -> tuple[np.ndarray, np.ndarray]:
+    """``low`` and ``high`` (N,) years of the ranges of faces, which hold the predicted ages.
+
+    Args:
+        age: (N,) predicted.
+        distribution: (N, A) probabilities of whole years.
+        measures: see :func:`features_of`.
+        section: ``doubt`` of ``config.json``.
+    """
+    made = spreads(age, distribution, features_of(age, measures, section["features"]), section)
+    of_age, of_familiarity = group_of(age, measures["familiarity"], section)
+    factor = {side: np.array(section["factors"][side])[of_familiarity, of_age] for side in made}
+    low, high = age - factor["younger"] * made["younger"], age + factor["older"] * made["older"]
+    return np.clip(np.minimum(low, age), 0, OLDEST), np.clip(np.maximum(high, age), 0, OLDEST)
+
+
+def softened(female: np.ndarray, age: np.ndarray, measures: Mapping[str, np.ndarray], section: dict) -> np.ndarray:
+    """(N,) probabilities of "female" as measured: the network's log odds, divided by more the less a face can be trusted.
+
+    Source: Guo et al., On Calibration of Modern Neural Networks, ICML 2017, its temperature a function of the picture.
+    """
+    weights = section["gender"]
+    sums = weights["constant"] + features_of(age, measures, section["features"]) @ np.array(weights["features"])
+    return 1 / (1 + np.exp(-(logit(female) / np.exp(sums) + weights["shift"])))
+
+
+def as_arrays(quality: Mapping[str, float | None]) -> dict[str, np.ndarray]:
+    """One face's measures as arrays of one."""
+    return {name: np.array([np.nan if value is None else value], float) for name, value in quality.items()}
+
+
+def age_range(
+    age: float, distribution: np.ndarray | None, quality: Mapping[str, float | None], section: dict | None
+) -> tuple[float, float] | None:
+    """One face's range, None where the model was not calibrated or has no distribution."""
+    if not section or distribution is None:
+        return None
+    low, high = age_ranges(np.array([age]), np.asarray(distribution, float)[None], as_arrays(quality), section)
+    return round(float(low[0]), 1), round(float(high[0]), 1)
+
+
+def trusted_probability(female: float, age: float, quality: Mapping[str, float | None], section: dict | None) -> float:
+    """One face's probability of "female", as the network says it where the model was not calibrated."""
+    if not section:
+        return female
+    return float(softened(np.array([female]), np.array([age]), as_arrays(quality), section)[0])

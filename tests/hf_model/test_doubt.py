@@ -1,0 +1,118 @@
+"""The one model of the error: ranges that follow the face and its picture, probabilities that are softened by the same."""
+
+import numpy as np
+import pytest
+
+from hf_model import FaceTracker
+from hf_model.doubt import (
+    age_range,
+    age_ranges,
+    as_arrays,
+    features_of,
+    group_of,
+    own_ends,
+    softened,
+    trusted_probability,
+)
+from hf_model.faces.quality import MEASURES
+from hf_model.pictures.changes import blur, contrast, glasses, mask
+
+AGES = np.arange(117)
+KNOWN = dict.fromkeys(MEASURES, None) | {"sharpness": 0.2, "familiarity": 0.5, "brightness": 0.5, "contrast": 0.2}
+SECTION = {
+    "features": [{"measure": "sharpness", "from": 0.12, "to": 0.0}, {"measure": "unfamiliarity", "from": 0.3, "to": 4}],
+    "younger": {"constant": 0.0, "spread": 1.0, "features": [0.5, 1.0]},
+    "older": {"constant": 0.0, "spread": 1.0, "features": [0.5, 1.0]},
+    "gender": {"constant": 0.0, "shift": 0.0, "features": [0.5, 1.0]},
+    "age_edges": [20, 60],
+    "familiarity_edges": [0.01],
+    "factors": {"younger": [[2, 2, 2], [1, 1, 1.5]], "older": [[2, 2, 2], [1, 1, 0.0]]},
+}
+
+
+def normal(mean, spread):
+    density = np.exp(-0.5 * ((AGES - mean) / spread) ** 2)
+    return density / density.sum()
+
+
+def test_the_own_ends_leave_a_tenth_on_either_side():
+    low, high = own_ends(np.stack([normal(50, 6), normal(30, 2)]))
+    assert low == pytest.approx([50 - 1.2816 * 6, 30 - 1.2816 * 2], abs=0.1)
+    assert high == pytest.approx([50 + 1.2816 * 6, 30 + 1.2816 * 2], abs=0.1)
+    (youngest,), _ = own_ends(np.eye(117)[:1])
+    assert youngest == pytest.approx(0, abs=0.5)
+
+
+def test_features_go_from_0_to_1_and_the_unknown_counts_as_good():
+    measures = as_arrays(KNOWN | {"sharpness": None, "familiarity": None})
+    assert features_of(np.array([30.0]), measures, SECTION["features"]).tolist() == [[0, 0]]
+    measures = as_arrays(KNOWN | {"sharpness": 0.06, "familiarity": 1e-9})
+    assert features_of(np.array([30.0]), measures, SECTION["features"])[0].tolist() == pytest.approx([0.5, 1])
+    age = [{"measure": "age", "from": 20, "to": 0}]
+    assert features_of(np.array([0.0, 10, 50]), as_arrays(KNOWN), age).ravel().tolist() == [1, 0.5, 0]
+
+
+def test_a_range_widens_with_its_distribution_and_its_picture_and_holds_the_age():
+    plain = age_range(50.0, normal(50, 6), KNOWN, SECTION)
+    assert plain[0] == pytest.approx(50 - (1 + 1.28 * 6), abs=0.3)
+    assert plain[0] < 50 < plain[1]
+    for worse in ({"sharpness": 0.05}, {"familiarity": 0.05}, {"familiarity": 0.001}):
+        low, high = age_range(50.0, normal(50, 6), KNOWN | worse, SECTION)
+        assert low < plain[0]
+        assert high > plain[1]
+    low, high = age_range(50.0, normal(50, 12), KNOWN, SECTION)
+    assert high - low > 1.7 * (plain[1] - plain[0])
+    low, high = age_range(70.0, normal(70, 6), KNOWN, SECTION)
+    assert high == 70  # of faces that are answered so nearly none is older
+    assert age_range(2.0, normal(2, 6), KNOWN, SECTION)[0] == 0
+    assert age_range(50.0, None, KNOWN, SECTION) is None
+    assert age_range(50.0, normal(50, 6), KNOWN, None) is None
+
+
+def test_groups_are_of_predicted_age_and_familiarity():
+    of_age, of_familiarity = group_of(np.array([10.0, 20, 59, 60]), np.array([0.5, 0.001, 0.01, np.nan]), SECTION)
+    assert of_age.tolist() == [0, 1, 1, 2]
+    assert of_familiarity.tolist() == [1, 0, 1, 1]
+
+
+def test_a_probability_is_softened_towards_the_middle_and_never_over_it():
+    assert trusted_probability(0.9, 40.0, KNOWN, None) == 0.9
+    assert trusted_probability(0.9, 40.0, KNOWN, SECTION) == pytest.approx(0.9, abs=0.01)
+    doubted = trusted_probability(0.9, 40.0, KNOWN | {"sharpness": 0.0, "familiarity": 1e-4}, SECTION)
+    assert doubted == pytest.approx(1 / (1 + (1 / 9) ** (1 / np.exp(1.5))), abs=1e-6)
+    assert trusted_probability(0.5, 40.0, KNOWN | {"sharpness": 0.0}, SECTION) == pytest.approx(0.5)
+    for extreme in (0.0, 1.0):
+        assert 0 < trusted_probability(extreme, 40.0, KNOWN, SECTION) < 1
+
+
+def test_many_at_once_are_as_one_by_one():
+    random = np.random.default_rng(0)
+    ages = random.uniform(0, 100, 40)
+    distributions = np.stack([normal(age, random.uniform(2, 15)) for age in ages])
+    qualities = [
+        KNOWN | {"sharpness": float(random.uniform(0, 0.3)), "familiarity": float(random.uniform(0, 1))} for _ in ages
+    ]
+    measures = {name: np.concatenate([as_arrays(one)[name] for one in qualities]) for name in MEASURES}
+    low, high = age_ranges(ages, distributions, measures, SECTION)
+    female = softened(random.random(40), ages, measures, SECTION)
+    assert female.shape == (40,)
+    for row, quality in enumerate(qualities):
+        expected = age_range(float(ages[row]), distributions[row], quality, SECTION)
+        assert expected == pytest.approx((low[row], high[row]), abs=0.06)
+
+
+def test_predictor_and_tracker_doubt_what_is_spoiled(predictor, astronaut):
+    ((_, crop),) = predictor.crops(astronaut)
+    crop = crop.resize((200, 200))
+    (plain,) = predictor(crop, faces="none")
+
+    def width(face):
+        return face.age_interval[1] - face.age_interval[0]
+
+    for change in (lambda image: blur(image, 10), lambda image: contrast(image, 0.1), mask, glasses):
+        (changed,) = predictor(change(crop), faces="none")
+        assert changed.quality["familiarity"] < plain.quality["familiarity"]
+    (blurred,) = predictor(blur(crop, 10), faces="none")
+    assert width(blurred) > width(plain)
+    ((_, tracked),) = FaceTracker(predictor).update([blurred])
+    assert tracked.age_interval == pytest.approx(blurred.age_interval, abs=0.2)
