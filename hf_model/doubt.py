@@ -14,6 +14,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from .faces.quality import MEASURES
+
 TAIL = 0.1  # of a face's own distribution beyond its ends on either side
 OLDEST = 116.0
 
@@ -44,19 +46,23 @@ def features_of(age: np.ndarray, measures: Mapping[str, np.ndarray], specificati
         age: (N,) predicted.
         measures: (N,) each, by the names of :data:`hf_model.faces.quality.MEASURES`; NaN, not known, counts as ``from``.
         specification: of the section, ``{"measure", "from", "to"}`` each; ``"age"`` is the predicted age, and
-            ``"unfamiliarity"`` the negative decimal logarithm of the familiarity.
+            ``"unfamiliarity"`` the negative decimal logarithm of the familiarity. ``{"both": [...]}`` is the product of two
+            such: what is both blurred and unfamiliar is worse than either says.
     """
-    columns = []
-    for one in specification:
-        if one["measure"] == "age":
-            values = age
-        elif one["measure"] == "unfamiliarity":
-            values = -np.log10(np.clip(measures["familiarity"], 1e-4, 1))
-        else:
-            values = measures[one["measure"]]
-        values = np.where(np.isnan(values), one["from"], values)
-        columns.append(np.clip((values - one["from"]) / (one["to"] - one["from"]), 0, 1))
-    return np.stack(columns, axis=1)
+    return np.stack([_feature(age, measures, one) for one in specification], axis=1)
+
+
+def _feature(age: np.ndarray, measures: Mapping[str, np.ndarray], one: dict) -> np.ndarray:
+    if "both" in one:
+        return np.prod([_feature(age, measures, part) for part in one["both"]], axis=0)
+    if one["measure"] == "age":
+        values = age
+    elif one["measure"] == "unfamiliarity":
+        values = -np.log10(np.clip(measures["familiarity"], 1e-4, 1))
+    else:
+        values = measures[one["measure"]]
+    values = np.where(np.isnan(values), one["from"], values)
+    return np.clip((values - one["from"]) / (one["to"] - one["from"]), 0, 1)
 
 
 def spreads(age: np.ndarray, distribution: np.ndarray, features: np.ndarray, section: dict) -> dict[str, np.ndarray]:
@@ -109,8 +115,9 @@ def softened(female: np.ndarray, age: np.ndarray, measures: Mapping[str, np.ndar
 
 
 def as_arrays(quality: Mapping[str, float | None]) -> dict[str, np.ndarray]:
-    """One face's measures as arrays of one."""
-    return {name: np.array([np.nan if value is None else value], float) for name, value in quality.items()}
+    """One face's measures as arrays of one, those that are not known NaN."""
+    values = {name: quality.get(name) for name in MEASURES}
+    return {name: np.array([np.nan if value is None else value], float) for name, value in values.items()}
 
 
 def age_range(

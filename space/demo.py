@@ -120,12 +120,10 @@ class Demo:
     def _analyse(self, photo, all_faces: bool, targets: tuple[str, ...]) -> Answer:
         image = self.read(photo)
         which = "all" if all_faces else "most_confident"
-        analysis = self.predictor.analyse(image, faces=which)
-        maps: list[dict] = [{} for _ in analysis.predictions]
-        squares: list = [None] * len(maps)
-        for target in targets if maps else ():
-            for place, explained in enumerate(self.predictor.explain(image, target=target, faces=which)):
-                maps[place][target], squares[place] = explained.heatmap, explained.square
+        analysis = self.predictor.analyse(image, faces=which, explain=targets)
+        places = range(len(analysis.predictions))
+        maps = [{target: analysis.explanations[target][place].heatmap for target in targets} for place in places]
+        squares = [next((analysis.explanations[target][place].square for target in targets), None) for place in places]
         dicts = [prediction.to_dict(distribution=True) for prediction in analysis.predictions]
         rows = zip(dicts, analysis.crops, maps, squares, strict=True)
         return Answer(image, [Face(*row) for row in rows], analysis.found)

@@ -65,7 +65,14 @@ def test_distributions_are_averaged_and_the_range_follows(tracker):
     spike = np.zeros(117, np.float32)
     spike[30] = 1
     tracker.predictor.config = CONFIG | {
-        "age_interval": {"widening": 0.0, "sharp_from": 0.12, "lowest": [0.1] * 117, "highest": [0.9] * 117}
+        "doubt": {
+            "features": [{"measure": "sharpness", "from": 0.12, "to": 0.0}],
+            "age_edges": [],
+            "familiarity_edges": [],
+            "younger": {"constant": 0.0, "spread": 1.0, "features": [0.0]},
+            "older": {"constant": 0.0, "spread": 1.0, "features": [0.0]},
+            "factors": {"younger": [[1.0]], "older": [[1.0]]},
+        }
     }
     tracker.update([face(10, distribution=spike)])
     ((_, answer),) = tracker.update([face(10, distribution=uniform)])

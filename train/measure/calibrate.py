@@ -5,8 +5,10 @@
 See :mod:`hf_model.doubt` for what it computes. **Spreads:** for either end of the range, a linear quantile regression of the
 logarithm of the signed error (a tenth of the labels lie further out) on the face's own spread, its predicted age, familiarity
 and picture. **Groups:** a conformal predictive system (Boström et al., ``crepes``) over groups of predicted age and familiarity
-makes what is likely hold; groups of fewer than ``LEAST_IN_GROUP`` faces are pooled with their neighbours. Of how much the
-changed copies count beside the faces as they are, the least is taken at which every changed row holds what it is to hold.
+makes what is likely hold; groups of fewer than ``LEAST_IN_GROUP`` faces are pooled with their neighbours. A row of changed copies
+whose ranges hold too little counts for more in the next of a few rounds (as in Sagawa et al., Distributionally Robust Neural
+Networks, 2020), and of how much all of them count in the groups beside the faces as they are, the least is taken at which every
+row holds what it is to hold.
 **Gender:** the logarithm of a temperature, linear in the same numbers, of least log loss.
 """
 
@@ -28,6 +30,7 @@ SIDES = ("younger", "older")
 # What an answer's doubt follows, each from 0 (nothing is wrong) to 1.
 FEATURES: list[dict] = [
     {"measure": "age", "from": 20, "to": 0},
+    {"measure": "age", "from": 6, "to": 2},
     {"measure": "age", "from": 45, "to": 90},
     {"measure": "unfamiliarity", "from": 0.3, "to": 4},
     {"measure": "sharpness", "from": 0.12, "to": 0.0},
@@ -36,15 +39,22 @@ FEATURES: list[dict] = [
     {"measure": "contrast", "from": 0.15, "to": 0.0},
     {"measure": "cast", "from": 0.3, "to": 1.2},
     {"measure": "evenness", "from": 0.8, "to": 0.2},
+    {
+        "both": [
+            {"measure": "sharpness", "from": 0.12, "to": 0.06},
+            {"measure": "unfamiliarity", "from": 0.5, "to": 1.5},
+        ]
+    },
 ]
-AGE_EDGES = [6, 13, 20, 30, 40, 50, 60, 70]
-FAMILIARITY_EDGES = [0.01, 0.1]
+AGE_EDGES = [3, 6, 13, 20, 30, 40, 50, 60, 70]
+FAMILIARITY_EDGES = [0.02]
 LEAST_IN_GROUP = 150
 LEAST_ERROR = 0.5  # years: logarithms want something
 MIXTURES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)  # share of the changed copies that takes part in the groups' factors
 TOLERANCE = 0.012  # of the faces as they are, beside COVERAGE
 LEAST_CHANGED = 0.775  # of each changed row, on the choosing faces
 CHANGED_CHIPS = 600
+ROUNDS, STEP = 8, 8.0  # of the rows' weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,23 +193,34 @@ def fit_doubt(clean: Faces, changed: list[Faces], seed: int = 0) -> dict:
     holds ``LEAST_CHANGED``; where there is none, that whose weakest row falls least short.
     """
     everyone = Faces.join([clean, *changed])
-    weight = np.ones(len(everyone.age))
-    if changed:
-        weight[len(clean.age) :] = len(clean.age) / (len(everyone.age) - len(clean.age))
-    section: dict = {"coverage": COVERAGE, "features": FEATURES, **fit_spreads(everyone, weight)}
-    section["gender"] = fit_gender(everyone, weight)
-    section |= {"age_edges": AGE_EDGES, "familiarity_edges": FAMILIARITY_EDGES}
+    shares = np.full(len(changed), 1 / max(len(changed), 1))
+    section: dict = {}
+    for _ in range(ROUNDS if changed else 1):
+        weight = np.ones(len(clean.age))
+        for faces, share in zip(changed, shares, strict=True):
+            weight = np.append(weight, np.full(len(faces.age), share * len(clean.age) / len(faces.age)))
+        section = {"coverage": COVERAGE, "features": FEATURES, **fit_spreads(everyone, weight)}
+        section |= {"age_edges": AGE_EDGES, "familiarity_edges": FAMILIARITY_EDGES}
+        plain = section | {"factors": dict.fromkeys(SIDES, np.ones((len(FAMILIARITY_EDGES) + 1, len(AGE_EDGES) + 1)))}
+        used, short = shares, np.array([COVERAGE - float(covered(faces, plain).mean()) for faces in changed])
+        shares = shares * np.exp(STEP * short) if changed else shares
+        shares = shares / max(shares.sum(), 1e-9)
+    section["gender"] = fit_gender(everyone, np.concatenate([np.ones(len(clean.age)), *(
+        np.full(len(faces.age), len(clean.age) / len(faces.age) / len(changed)) for faces in changed
+    )]))  # fmt: skip
     random = np.random.default_rng(seed)
     order = [random.permutation(len(faces.age)) for faces in changed]
     best: tuple[tuple, dict] | None = None
     for mixture in MIXTURES if changed else (0.0,):
+        takes = np.minimum(mixture * used * len(changed), 1) if changed else []
         some = [
-            faces.take(np.sort(rows[: round(mixture * len(rows))])) for faces, rows in zip(changed, order, strict=True)
+            faces.take(np.sort(rows[: round(take * len(rows))]))
+            for faces, rows, take in zip(changed, order, takes, strict=True)
         ]
         made = section | {"factors": fit_factors(Faces.join([clean, *some]), section)}
         off = max(abs(float(covered(clean, made).mean()) - COVERAGE) - TOLERANCE, 0.0)
-        short = max([LEAST_CHANGED - float(covered(faces, made).mean()) for faces in changed] + [0.0])
-        score = (round(off + short, 3), mixture)
+        lacking = max([LEAST_CHANGED - float(covered(faces, made).mean()) for faces in changed] + [0.0])
+        score = (round(off + lacking, 3), mixture)
         if best is None or score < best[0]:
             best = (score, made)
     assert best is not None

@@ -86,7 +86,7 @@ def test_a_bootstrap_interval_holds_the_value_and_narrows_with_n(predictor):
 def test_every_change_of_the_robustness_table_gives_a_picture_again_and_another():
     chip = smoke_chips(1)[0]["test"].images[0]
     rows = load_rows()
-    assert len(rows) == 11
+    assert len(rows) == 18
     for name, change in rows.items():
         changed = np.asarray(change(chip))
         assert changed.shape == chip.shape
