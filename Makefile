@@ -174,6 +174,7 @@ evaluate: setup
 	$(BIN)/python -m train.measure.quality --model $(MODEL) --data $(DATA_DIR) $(ARGS)
 	$(BIN)/python -m train.measure.quantize --model $(MODEL) --data $(DATA_DIR) $(ARGS)
 	$(BIN)/python -m train.measure.evaluate --model $(MODEL) --data $(DATA_DIR) $(if $(EXTERNAL),--external $(EXTERNAL)) $(ARGS)
+	$(BIN)/python -m train.measure.halves --model $(MODEL) --data $(DATA_DIR) $(ARGS)
 	$(BIN)/python -m train.release.card
 
 card: setup

@@ -212,7 +212,7 @@ def fit_doubt(clean: Faces, changed: list[Faces], seed: int = 0) -> dict:
     order = [random.permutation(len(faces.age)) for faces in changed]
     best: tuple[tuple, dict] | None = None
     for mixture in MIXTURES if changed else (0.0,):
-        takes = np.minimum(mixture * used * len(changed), 1) if changed else []
+        takes = np.minimum(mixture * used * len(changed), 1)
         some = [
             faces.take(np.sort(rows[: round(take * len(rows))]))
             for faces, rows, take in zip(changed, order, takes, strict=True)

@@ -9,6 +9,7 @@ from train.data import Chips
 from train.measure.outputs import RawOutputs
 from train.measure.quality import (
     LADDERS,
+    SPARED,
     Seen,
     beyond_edge,
     in_bins,
@@ -16,7 +17,6 @@ from train.measure.quality import (
     joined,
     limit_of,
     measure_limits,
-    spared,
 )
 
 USUAL = {"age_mae": 4.0, "gender_accuracy": 0.96}
@@ -26,23 +26,29 @@ def step(value, error, right=0.96, n=100):
     return Seen(np.full(n, float(value)), np.full(n, float(error)), (np.arange(n) < right * n).astype(float))
 
 
-def test_a_limit_is_where_all_worse_steps_cost():
+UNSEEN = np.full(5, np.nan)
+
+
+def test_where_chips_do_not_show_a_measure_a_limit_is_where_all_worse_steps_cost():
     sizes = [step(100, 4), step(80, 4.9), step(64, 4.1), step(48, 4.8), step(32, 6), step(16, 9)]
-    assert limit_of(sizes, USUAL, "below") == 48  # that 80 costs, and 64 does not, is chance
-    assert limit_of(sizes[:3], USUAL, "below") is None
+    assert limit_of(sizes, USUAL, "below", UNSEEN) == 48  # that 80 costs, and 64 does not, is chance
+    assert limit_of(sizes[:3], USUAL, "below", UNSEEN) is None
     genders = [step(0.1, 4), step(0.2, 4, 0.945), step(0.3, 4, 0.94), step(0.4, 4, 0.9)]
-    assert limit_of(genders, USUAL, "above") == pytest.approx(0.3)
-    assert limit_of([], USUAL, "above") is None
+    assert limit_of(genders, USUAL, "above", UNSEEN) == pytest.approx(0.3)
+    assert limit_of([], USUAL, "above", UNSEEN) is None
     assert is_beyond(np.array([10, 48, 50]), "below", 48).tolist() == [True, True, False]
     assert is_beyond(np.array([10, 48, 50]), "above", 48).tolist() == [False, True, True]
 
 
-def test_a_limit_spares_all_but_one_in_a_hundred_unchanged_faces():
+def test_else_it_is_what_few_faces_as_they_are_lie_beyond_where_that_costs():
     unchanged = np.append(np.linspace(0, 1, 1001), np.nan)
-    assert spared(0.7, unchanged, "above") == pytest.approx(0.99)
-    assert spared(1.2, unchanged, "above") == 1.2
-    assert spared(0.3, unchanged, "below") == pytest.approx(0.01)
-    assert spared(32.0, np.full(5, np.nan), "below") == 32.0  # a chip does not show how large its face was
+    steps = [step(0.5, 4), step(0.995, 5), step(1.2, 6)]
+    limit = limit_of(steps, USUAL, "above", unchanged)
+    assert limit == pytest.approx(1 - SPARED / 100)
+    assert (unchanged > limit).sum() <= 6
+    assert limit_of([step(0.5, 4), step(1.2, 4.1)], USUAL, "above", unchanged) is None  # it costs nothing there
+    assert limit_of([step(0.5, 9)], USUAL, "above", unchanged) is None  # nothing was seen there
+    assert limit_of([step(0.001, 9)], USUAL, "below", unchanged) == pytest.approx(SPARED / 100)
 
 
 def test_bins_go_from_good_to_bad():
