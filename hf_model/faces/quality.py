@@ -25,7 +25,6 @@ BEGINNINGS = {
     "contrast": ("The picture has little contrast ({value:.2f})", "{threshold:.2f}"),
     "outside": ("{value:.0%} of the face's square lie outside the photo", "{threshold:.0%}"),
     "cast": ("The light is coloured (cast {value:.2f})", "{threshold:.2f}"),
-    "evenness": ("One side of the face is in the dark ({value:.0%} of the other's light)", "{threshold:.0%}"),
     "familiarity": (
         "The picture is unlike those that were learnt from ({value:.1%} of usual faces are less like them)",
         "{threshold:.1%}",

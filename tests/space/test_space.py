@@ -78,10 +78,17 @@ def test_warnings_and_a_turned_photo_are_said(presentation):
     assert 'class="warning"' not in presentation.describe_faces([face(rotation=0, warnings=[])], DECISION)
 
 
-def test_the_error_of_this_age_is_named(presentation):
-    metrics = {"groups": {"age": {"30-39": {"age_mae": {"value": 5.67}}, "40-49": {"age_mae": {"value": 9.9}}}}}
-    note = "off by 5.7 years on average for people aged 30-39"
-    assert note in presentation.describe_faces([face()], DECISION, metrics)
+def test_the_error_of_faces_answered_so_is_named(presentation):
+    def figures(error, right):
+        return {"age_mae": {"value": error}, "gender_accuracy": {"value": right}}
+
+    metrics = {
+        "by_predicted_age": {"6-12": figures(3.2, 0.71), "30-39": figures(5.67, 0.95), "40-49": figures(9.9, 0.9)}
+    }
+    told = presentation.describe_faces([face()], DECISION, metrics)
+    assert "Faces answered as 30-39 were off by 5.7 years on average in tests." in told
+    child = presentation.describe_faces([face(age=9.0)], DECISION, metrics)
+    assert "answered as 6-12 were off by 3.2 years on average in tests; the gender was right for 71% of them." in child
 
 
 def test_no_face_is_a_sentence(presentation):

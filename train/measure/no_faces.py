@@ -16,7 +16,7 @@ from train.measure.scenes import make_scene
 # Of MTCNN's three networks: so low that it finds faces in most things.
 LOWERED = {"threshold_pnet": 0.5, "threshold_rnet": 0.3, "threshold_onet": 0.3}
 PICTURES = 150
-REAL_SPARED = 0.1  # of real small and turned faces at most so many are warned of
+DOUBTED = 0.95  # of things that are no faces
 SMALL, MOST_TILT = (0.12, 0.5), 60.0  # of real faces: their side as a multiple of a chip's 200 pixels; degrees
 
 
@@ -85,9 +85,9 @@ def real_scenes(chips: Chips, count: int) -> list[PIL.Image.Image]:
     return [make_scene(chip, random, SMALL, MOST_TILT).image for chip in chips.images[:count]]
 
 
-def level_limit(real: Candidates) -> float:
-    """Below which a face is doubted: at most ``REAL_SPARED`` of real small and turned ones are."""
-    return round(float(np.quantile(real.level, REAL_SPARED)), 4) if len(real.level) else 0.0
+def level_limit(none: Candidates) -> float:
+    """Below which a face is doubted: ``DOUBTED`` of what is none are, to a hundredth."""
+    return round(float(np.quantile(none.level, DOUBTED)), 2) if len(none.level) else 0.0
 
 
 def figures(none: Candidates, real: Candidates, level: float, familiarity: float) -> dict:

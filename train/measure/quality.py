@@ -235,12 +235,11 @@ def measure_limits(outputs: RawOutputs, splits: dict[str, Chips], count: int) ->
 
 def measure_doubted_faces(outputs: RawOutputs, splits: dict[str, Chips], count: int) -> dict:
     """The limit of ``level``, found on validation chips, with what is below it of the test chips and of things that are none."""
-    threshold = no_faces.level_limit(
-        no_faces.candidates(outputs.predictor, no_faces.real_scenes(splits["validation"], count), True)
-    )
+    pictures = no_faces.faceless(splits["validation"], count)
+    threshold = no_faces.level_limit(no_faces.candidates(outputs.predictor, pictures, False))
     none, real = (
-        no_faces.candidates(outputs.predictor, pictures(splits["test"], count), is_real)
-        for pictures, is_real in ((no_faces.faceless, False), (no_faces.real_scenes, True))
+        no_faces.candidates(outputs.predictor, make(splits["test"], count), is_real)
+        for make, is_real in ((no_faces.faceless, False), (no_faces.real_scenes, True))
     )
     shares = {name: round(float((some.level < threshold).mean()), 4) for name, some in (("real", real), ("none", none))}
     return {"measure": "level", "beyond": "below", "threshold": threshold, **shares}
