@@ -3,8 +3,8 @@
 A face's age, the spread of its own distribution, its familiarity and the measures of its picture become a few numbers from 0
 to 1 (``features`` of the section ``doubt`` in ``config.json``). Weighted and summed they are the logarithm of how far the true
 age is likely to lie below and above the answer, and of how much the gender's log odds are to be divided. What is likely so is
-made to hold by factors for groups of faces of about one predicted age and familiarity: of the faces that are *answered* so,
-the range holds the labelled age of four in five.
+made to hold by a factor for each group of faces of about one predicted age and familiarity: of the faces that are *answered*
+so, the range holds the labelled age of four in five.
 
 Source: Romano et al., Conformalized Quantile Regression, 2019; Vovk et al., Mondrian Confidence Machine, 2003.
 Fitted by ``python -m train.measure.calibrate``.
@@ -97,10 +97,16 @@ def age_ranges(
         measures: see :func:`features_of`.
         section: ``doubt`` of ``config.json``.
     """
-    made = spreads(age, distribution, features_of(age, measures, section["features"]), section)
-    of_age, of_familiarity = group_of(age, measures["familiarity"], section)
-    factor = {side: np.array(section["factors"][side])[of_familiarity, of_age] for side in made}
-    low, high = age - factor["younger"] * made["younger"], age + factor["older"] * made["older"]
+    return _ranges(age, distribution, measures["familiarity"], features_of(age, measures, section["features"]), section)
+
+
+def _ranges(
+    age: np.ndarray, distribution: np.ndarray, familiarity: np.ndarray, features: np.ndarray, section: dict
+) -> tuple[np.ndarray, np.ndarray]:
+    made = spreads(age, distribution, features, section)
+    of_age, of_familiarity = group_of(age, familiarity, section)
+    factor = np.array(section["factors"])[of_familiarity, of_age]
+    low, high = age - factor * made["younger"], age + factor * made["older"]
     return np.clip(np.minimum(low, age), 0, OLDEST), np.clip(np.maximum(high, age), 0, OLDEST)
 
 
@@ -109,8 +115,12 @@ def softened(female: np.ndarray, age: np.ndarray, measures: Mapping[str, np.ndar
 
     Source: Guo et al., On Calibration of Modern Neural Networks, ICML 2017, its temperature a function of the picture.
     """
+    return _softened(female, features_of(age, measures, section["features"]), section)
+
+
+def _softened(female: np.ndarray, features: np.ndarray, section: dict) -> np.ndarray:
     weights = section["gender"]
-    sums = weights["constant"] + features_of(age, measures, section["features"]) @ np.array(weights["features"])
+    sums = weights["constant"] + features @ np.array(weights["features"])
     return 1 / (1 + np.exp(-(logit(female) / np.exp(sums) + weights["shift"])))
 
 
@@ -124,14 +134,25 @@ def age_range(
     age: float, distribution: np.ndarray | None, quality: Mapping[str, float | None], section: dict | None
 ) -> tuple[float, float] | None:
     """One face's range, None where the model was not calibrated or has no distribution."""
-    if not section or distribution is None:
-        return None
-    low, high = age_ranges(np.array([age]), np.asarray(distribution, float)[None], as_arrays(quality), section)
-    return round(float(low[0]), 1), round(float(high[0]), 1)
+    return trust(0.5, age, distribution, quality, section)[1]
 
 
-def trusted_probability(female: float, age: float, quality: Mapping[str, float | None], section: dict | None) -> float:
-    """One face's probability of "female", as the network says it where the model was not calibrated."""
+def trust(
+    female: float,
+    age: float,
+    distribution: np.ndarray | None,
+    quality: Mapping[str, float | None],
+    section: dict | None,
+) -> tuple[float, tuple[float, float] | None]:
+    """One face's probability of "female", and its range: None without a distribution; where the model was not calibrated, the
+    probability is as the network says it and there is no range."""
     if not section:
-        return female
-    return float(softened(np.array([female]), np.array([age]), as_arrays(quality), section)[0])
+        return female, None
+    measures, ages = as_arrays(quality), np.array([age])
+    features = features_of(ages, measures, section["features"])
+    probability = float(_softened(np.array([female]), features, section)[0])
+    if distribution is None:
+        return probability, None
+    whole = np.asarray(distribution, float)[None]
+    low, high = _ranges(ages, whole, measures["familiarity"], features, section)
+    return probability, (round(float(low[0]), 1), round(float(high[0]), 1))

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import PIL.Image
 
-from .doubt import age_range, trusted_probability
+from .doubt import trust
 from .faces.face import Face
 from .faces.quality import warnings_of
 from .pictures.alignment import Square
@@ -110,11 +110,11 @@ def make_prediction(
         quality: its picture's measures.
     """
     age, female = float(outputs["age"][row]), float(outputs["gender"][row])
-    female_probability = trusted_probability(female, age, quality, config.get("doubt"))
     distribution = outputs["age_distribution"][row] if "age_distribution" in outputs else None
+    female_probability, interval = trust(female, age, distribution, quality, config.get("doubt"))
     return Prediction(
         age=age,
-        age_interval=age_range(age, distribution, quality, config.get("doubt")),
+        age_interval=interval,
         gender=decide_gender(female_probability, **config["decision"]),
         female_probability=female_probability,
         box=face.clipped(*photo) if face else None,

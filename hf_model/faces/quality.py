@@ -1,5 +1,7 @@
 """What the picture of a face is worth: measures of it, and warnings where a measure was seen to cost accuracy."""
 
+import math
+
 import numpy as np
 import PIL.Image
 
@@ -82,8 +84,8 @@ def _cast(pixels: np.ndarray) -> float:
     """How far the mean colour of the middle is from skin in daylight."""
     side = len(pixels)
     left, top, right, bottom = (round(edge * side) for edge in MIDDLE)
-    red, green, blue = pixels[top:bottom:2, left:right:2].reshape(-1, 3).mean(axis=0) + 1
-    return float(np.hypot(np.log(red / green) - DAYLIGHT_SKIN[0], np.log(blue / green) - DAYLIGHT_SKIN[1]))
+    red, green, blue = (pixels[top:bottom:4, left:right:4].reshape(-1, 3).mean(axis=0) + 1).tolist()
+    return math.hypot(math.log(red / green) - DAYLIGHT_SKIN[0], math.log(blue / green) - DAYLIGHT_SKIN[1])
 
 
 def warnings_of(quality: dict[str, float | None], limits: list[dict] | None) -> tuple[str, ...]:

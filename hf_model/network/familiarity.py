@@ -15,6 +15,8 @@ import safetensors
 
 NAME = "familiarity.safetensors"  # of a model folder; made by `python -m train.measure.familiarity`
 MAPS = ("age_map", "gender_map")
+# Of 1,024 features times 64 components: below what makes numpy's OpenBLAS start threads, which then turn in the network's way.
+ROWS_AT_ONCE = 3
 SMALLEST_SHARE = 1e-4  # further out nothing is told apart
 
 
@@ -31,6 +33,7 @@ class Familiarity:
     def __init__(self, mean: np.ndarray, components: np.ndarray, distances: np.ndarray, shares: np.ndarray):
         self.mean, self.components = mean.astype(np.float32), components.astype(np.float32)
         self.distances, self.shares = distances.astype(np.float64), np.log(shares.astype(np.float64))
+        self._fall = np.polyfit(self.distances[-4:], self.shares[-4:], 1) if len(distances) > 4 else np.zeros(2)
 
     @classmethod
     def load(cls, folder: pathlib.Path) -> "Familiarity | None":
@@ -55,14 +58,14 @@ class Familiarity:
     def distance(self, features: np.ndarray) -> np.ndarray:
         """(N,) distances from the plane, of (N, D) features."""
         centred = features - self.mean
-        inside = centred @ self.components
+        starts = range(0, len(centred), ROWS_AT_ONCE)
+        inside = np.concatenate([centred[start : start + ROWS_AT_ONCE] @ self.components for start in starts])
         return np.sqrt(np.maximum((centred**2).sum(axis=1) - (inside**2).sum(axis=1), 0))
 
     def share_of(self, distance: np.ndarray) -> np.ndarray:
         """(N,) shares of (N,) distances; beyond the furthest validation face they fall on as they fell before it."""
-        last = np.polyfit(self.distances[-4:], self.shares[-4:], 1)
         told = np.interp(distance, self.distances, self.shares)
-        beyond = np.minimum(np.polyval(last, distance), self.shares[-1])
+        beyond = np.minimum(self._fall[0] * distance + self._fall[1], self.shares[-1])
         return np.exp(np.where(distance > self.distances[-1], beyond, told)).clip(SMALLEST_SHARE, 1)
 
 

@@ -31,7 +31,9 @@ SIDES = ("younger", "older")
 FEATURES: list[dict] = [
     {"measure": "age", "from": 20, "to": 0},
     {"measure": "age", "from": 6, "to": 2},
+    {"measure": "age", "from": 30, "to": 20},
     {"measure": "age", "from": 45, "to": 90},
+    {"measure": "age", "from": 62, "to": 74},
     {"measure": "unfamiliarity", "from": 0.3, "to": 4},
     {"measure": "sharpness", "from": 0.12, "to": 0.0},
     {"measure": "brightness", "from": 0.4, "to": 0.0},
@@ -51,9 +53,10 @@ FAMILIARITY_EDGES = [0.02]
 LEAST_IN_GROUP = 150
 LEAST_ERROR = 0.5  # years: logarithms want something
 MIXTURES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)  # share of the changed copies that takes part in the groups' factors
-TOLERANCE = 0.012  # of the faces as they are, beside COVERAGE
+TOLERANCE = 0.005  # of the faces as they are, beside COVERAGE
 LEAST_CHANGED = 0.775  # of each changed row, on the choosing faces
 CHANGED_CHIPS = 600
+RARITY = 0.5
 ROUNDS, STEP = 8, 8.0  # of the rows' weights
 
 
@@ -117,6 +120,12 @@ def fit_spreads(faces: Faces, weight: np.ndarray) -> dict[str, dict]:
     return made
 
 
+def rarity(label: np.ndarray) -> np.ndarray:
+    """(N,) weights that let ages of few labels count for more: a range is to hold for them too, where it can."""
+    bins = np.searchsorted(AGE_EDGES, label, side="right")
+    return (np.bincount(bins)[bins] / len(label)) ** -RARITY
+
+
 def fit_gender(faces: Faces, weight: np.ndarray) -> dict:
     """The weights of the temperature's logarithm, see :func:`hf_model.doubt.softened`."""
     import scipy.optimize
@@ -158,26 +167,34 @@ def pooled_groups(of_age: np.ndarray, of_familiarity: np.ndarray, ages: int, fam
     return groups
 
 
-def fit_factors(faces: Faces, section: dict) -> dict[str, list[list[float]]]:
-    """The factors of both ends by familiarity and predicted age, see :func:`hf_model.doubt.age_ranges`."""
+def fit_factors(faces: Faces, section: dict) -> list[list[float]]:
+    """The factors by familiarity and predicted age, see :func:`hf_model.doubt.age_ranges`."""
     from crepes import ConformalPredictiveSystem
 
     of_age, of_familiarity = group_of(faces.age, faces.measures["familiarity"], section)
     shape = len(section["familiarity_edges"]) + 1, len(section["age_edges"]) + 1
     groups = pooled_groups(of_age, of_familiarity, shape[1], shape[0])
     made = spreads(faces.age, faces.distribution, features_of(faces.age, faces.measures, FEATURES), section)
-    error = {"younger": faces.age - faces.label, "older": faces.label - faces.age}
+    # How far out a label lies, in spreads of the side that it lies on.
+    score = np.maximum((faces.age - faces.label) / made["younger"], (faces.label - faces.age) / made["older"])
     numbers = np.arange(groups.max() + 1)
-    factors = {}
-    for side in SIDES:
-        system = ConformalPredictiveSystem().fit(error[side], sigmas=made[side], bins=groups[of_familiarity, of_age])
-        ends = system.predict_percentiles(
-            np.zeros(len(numbers)), sigmas=np.ones(len(numbers)), bins=numbers,
-            higher_percentiles=[100 * (1 - (1 - COVERAGE) / 2)],
-        ).ravel()  # fmt: skip
-        ends = np.where(np.isfinite(ends), ends, (error[side] / made[side]).max())  # too few faces to say
-        factors[side] = np.maximum(ends, 0)[groups].round(4).tolist()
-    return factors
+    system = ConformalPredictiveSystem().fit(score, sigmas=np.ones(len(score)), bins=groups[of_familiarity, of_age])
+    factors = system.predict_percentiles(
+        np.zeros(len(numbers)), sigmas=np.ones(len(numbers)), bins=numbers, higher_percentiles=[100 * COVERAGE]
+    ).ravel()
+    factors = np.where(np.isfinite(factors), factors, score.max())  # too few faces to say
+    return np.maximum(factors, 0)[groups].round(4).tolist()
+
+
+def plain_scale(clean: Faces, section: dict) -> float:
+    """By how much all ranges are to be wider, or narrower, for those of the faces as they are to hold ``COVERAGE``."""
+    scales = np.arange(0.85, 1.16, 0.005)
+
+    def off(scale: float) -> float:
+        scaled = section | {"factors": np.array(section["factors"]) * scale}
+        return abs(float(covered(clean, scaled).mean()) - COVERAGE)
+
+    return float(min(scales, key=lambda scale: (round(off(scale), 3), abs(scale - 1))))
 
 
 def covered(faces: Faces, section: dict) -> np.ndarray:
@@ -199,9 +216,9 @@ def fit_doubt(clean: Faces, changed: list[Faces], seed: int = 0) -> dict:
         weight = np.ones(len(clean.age))
         for faces, share in zip(changed, shares, strict=True):
             weight = np.append(weight, np.full(len(faces.age), share * len(clean.age) / len(faces.age)))
-        section = {"coverage": COVERAGE, "features": FEATURES, **fit_spreads(everyone, weight)}
+        section = {"coverage": COVERAGE, "features": FEATURES, **fit_spreads(everyone, weight * rarity(everyone.label))}
         section |= {"age_edges": AGE_EDGES, "familiarity_edges": FAMILIARITY_EDGES}
-        plain = section | {"factors": dict.fromkeys(SIDES, np.ones((len(FAMILIARITY_EDGES) + 1, len(AGE_EDGES) + 1)))}
+        plain = section | {"factors": np.ones((len(FAMILIARITY_EDGES) + 1, len(AGE_EDGES) + 1))}
         used, short = shares, np.array([COVERAGE - float(covered(faces, plain).mean()) for faces in changed])
         shares = shares * np.exp(STEP * short) if changed else shares
         shares = shares / max(shares.sum(), 1e-9)
@@ -218,6 +235,7 @@ def fit_doubt(clean: Faces, changed: list[Faces], seed: int = 0) -> dict:
             for faces, rows, take in zip(changed, order, takes, strict=True)
         ]
         made = section | {"factors": fit_factors(Faces.join([clean, *some]), section)}
+        made["factors"] = (np.array(made["factors"]) * plain_scale(clean, made)).round(4).tolist()
         off = max(abs(float(covered(clean, made).mean()) - COVERAGE) - TOLERANCE, 0.0)
         lacking = max([LEAST_CHANGED - float(covered(faces, made).mean()) for faces in changed] + [0.0])
         score = (round(off + lacking, 3), mixture)
