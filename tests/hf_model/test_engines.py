@@ -176,7 +176,8 @@ def test_a_published_graph_serves_without_weights_and_is_left_where_they_are_oth
     config = json.loads((root / "hf_model" / "config.json").read_text())
     folder = tmp_path / "repo"
     (folder / "onnx").mkdir(parents=True)
-    shutil.copy(root / "hf_model" / "config.json", folder)
+    for name in ("config.json", "familiarity.safetensors"):
+        shutil.copy(root / "hf_model" / name, folder)
     shutil.copy(graph_files.network_file(config, root / "hf_model", "float32"), folder / "onnx" / "model.onnx")
     weights = file_sha256(root / "hf_model" / "model.safetensors")
     stamp = folder / "onnx" / "built_from.json"

@@ -78,7 +78,7 @@ def test_a_large_photos_face_is_cut_from_a_smaller_reading_where_it_stays_large(
     read = []
     monkeypatch.setattr(
         "hf_model.faces.cropping.read_in_own_colours",
-        lambda image, limit: read.append(image) or read_image(image, limit),
+        lambda image, limit, formats=None: read.append(image) or read_image(image, limit),
     )
     for picture, whole in ((near, False), (far, True)):
         path = tmp_path / "photo.jpg"

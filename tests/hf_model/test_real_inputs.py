@@ -183,7 +183,12 @@ def test_a_reader_that_goes_ctrl_c_and_a_closed_stderr_end_quietly(root, graphs,
     assert result.returncode == 0
     assert result.stdout.count("age") == 3
     many = [*COMMAND, *[str(tmp_path / "0.png")] * 3000]
-    with subprocess.Popen(many, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    restored = {
+        "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    }  # a test in the background ignores it
+    with subprocess.Popen(
+        many, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **restored
+    ) as process:
         assert "age" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)

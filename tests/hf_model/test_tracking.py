@@ -72,6 +72,7 @@ def test_distributions_are_averaged_and_the_range_follows(tracker):
             "younger": {"constant": 0.0, "spread": 1.0, "features": [0.0]},
             "older": {"constant": 0.0, "spread": 1.0, "features": [0.0]},
             "factors": [[1.0]],
+            "gender": {"constant": 0.0, "shift": 0.0, "features": [0.0]},
         }
     }
     tracker.update([face(10, distribution=spike)])

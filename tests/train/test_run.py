@@ -56,7 +56,7 @@ def test_weights_exported_to_another_folder_leave_the_shipped_history_alone(tmp_
     prepare_stage(model, load_recipe("seed").stages[0], 1)
     run.save(model, Progress(), is_best=False)
     (tmp_path / "model").mkdir()
-    (tmp_path / "model" / "config.json").write_text(json.dumps({"heads": {}, "age_interval": {"widening": 1}}))
+    (tmp_path / "model" / "config.json").write_text(json.dumps({"heads": {}, "doubt": {"widening": 1}}))
     before = {path: path.read_bytes() for path in SHIPPED.rglob("*") if path.is_file()}
     export.main([str(run.folder), "--model", str(tmp_path / "model")])
     assert recipe_of(tmp_path / "model" / "model.safetensors") == "mine"

@@ -22,6 +22,7 @@ from hf_model.console import expanded_path
 from hf_model.doubt import age_ranges, features_of, group_of, logit, own_ends, softened, spreads
 from train.config import update_config
 from train.data import Chips, load_chips
+from train.measure.groups import pooled_groups
 from train.measure.outputs import Raw, RawOutputs
 from train.measure.robustness import load_rows
 
@@ -50,7 +51,6 @@ FEATURES: list[dict] = [
 ]
 AGE_EDGES = [3, 6, 13, 20, 30, 40, 50, 60, 70]
 FAMILIARITY_EDGES = [0.02]
-LEAST_IN_GROUP = 150
 LEAST_ERROR = 0.5  # years: logarithms want something
 MIXTURES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)  # share of the changed copies that takes part in the groups' factors
 TOLERANCE = 0.005  # of the faces as they are, beside COVERAGE
@@ -145,28 +145,6 @@ def fit_gender(faces: Faces, weight: np.ndarray) -> dict:
     }
 
 
-def pooled_groups(of_age: np.ndarray, of_familiarity: np.ndarray, ages: int, familiarities: int) -> np.ndarray:
-    """(familiarities, ages) numbers of groups: neighbours in age are pooled until each has ``LEAST_IN_GROUP`` faces; where a
-    whole row of familiarity has fewer, it goes with the next more familiar one."""
-    groups = np.zeros((familiarities, ages), int)
-    number = 0
-    for row in reversed(range(familiarities)):
-        counts = np.array([np.sum((of_familiarity == row) & (of_age == column)) for column in range(ages)])
-        if counts.sum() < LEAST_IN_GROUP and row < familiarities - 1:
-            groups[row] = groups[row + 1]
-            continue
-        start, held, first = 0, 0, number
-        for column in range(ages):
-            held += counts[column]
-            groups[row, start : column + 1] = number
-            if held >= LEAST_IN_GROUP:
-                start, held, number = column + 1, 0, number + 1
-        if start < ages:  # what is left at the old end goes with its younger neighbour
-            groups[row, start:] = max(number - 1, first)
-        number = groups[row].max() + 1
-    return groups
-
-
 def fit_factors(faces: Faces, section: dict) -> list[list[float]]:
     """The factors by familiarity and predicted age, see :func:`hf_model.doubt.age_ranges`."""
     from crepes import ConformalPredictiveSystem
@@ -203,6 +181,13 @@ def covered(faces: Faces, section: dict) -> np.ndarray:
     return (low <= faces.label) & (faces.label <= high)
 
 
+def weights_of(clean: Faces, changed: list[Faces], shares: np.ndarray) -> np.ndarray:
+    """(N,) weights of all faces in turn: 1 of those as they are, and as much again shared out among the changed rows."""
+    n = len(clean.age)
+    parts = [np.full(len(faces.age), share * n / len(faces.age)) for faces, share in zip(changed, shares, strict=True)]
+    return np.concatenate([np.ones(n), *parts])
+
+
 def fit_doubt(clean: Faces, changed: list[Faces], seed: int = 0) -> dict:
     """The section from faces as they are and from each changed row.
 
@@ -213,18 +198,14 @@ def fit_doubt(clean: Faces, changed: list[Faces], seed: int = 0) -> dict:
     shares = np.full(len(changed), 1 / max(len(changed), 1))
     section: dict = {}
     for _ in range(ROUNDS if changed else 1):
-        weight = np.ones(len(clean.age))
-        for faces, share in zip(changed, shares, strict=True):
-            weight = np.append(weight, np.full(len(faces.age), share * len(clean.age) / len(faces.age)))
+        weight = weights_of(clean, changed, shares)
         section = {"coverage": COVERAGE, "features": FEATURES, **fit_spreads(everyone, weight * rarity(everyone.label))}
         section |= {"age_edges": AGE_EDGES, "familiarity_edges": FAMILIARITY_EDGES}
         plain = section | {"factors": np.ones((len(FAMILIARITY_EDGES) + 1, len(AGE_EDGES) + 1))}
         used, short = shares, np.array([COVERAGE - float(covered(faces, plain).mean()) for faces in changed])
         shares = shares * np.exp(STEP * short) if changed else shares
         shares = shares / max(shares.sum(), 1e-9)
-    section["gender"] = fit_gender(everyone, np.concatenate([np.ones(len(clean.age)), *(
-        np.full(len(faces.age), len(clean.age) / len(faces.age) / len(changed)) for faces in changed
-    )]))  # fmt: skip
+    section["gender"] = fit_gender(everyone, weights_of(clean, changed, np.ones(len(changed)) / max(len(changed), 1)))
     random = np.random.default_rng(seed)
     order = [random.permutation(len(faces.age)) for faces in changed]
     best: tuple[tuple, dict] | None = None

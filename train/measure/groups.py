@@ -9,6 +9,7 @@ from dataset_script.utkface import GENDERS, MAX_AGE, RACES
 from train.data import Chips
 
 SMALLEST_GROUP = 50
+LEAST_IN_GROUP = 150  # faces, of predicted ages and familiarities whose ranges are made to hold together
 AGE_BINS = (0, 3, 6, 13, 20, 30, 40, 50, 60, 70, 80, MAX_AGE + 1)
 
 
@@ -53,3 +54,25 @@ def factors(chips: Chips) -> Iterator[tuple[str, list[tuple[str, np.ndarray]]]]:
     yield "race", pooled(races)
     yield "age × gender", pooled([(f"{a} {g}", x & y) for a, x in ages for g, y in genders])
     yield "race × gender", pooled([(f"{r} {g}", x & y) for r, x in races for g, y in genders])
+
+
+def pooled_groups(of_age: np.ndarray, of_familiarity: np.ndarray, ages: int, familiarities: int) -> np.ndarray:
+    """(familiarities, ages) numbers of groups: neighbours in age are pooled until each has ``LEAST_IN_GROUP`` faces; where a
+    whole row of familiarity has fewer, it goes with the next more familiar one."""
+    groups = np.zeros((familiarities, ages), int)
+    number = 0
+    for row in reversed(range(familiarities)):
+        counts = np.array([np.sum((of_familiarity == row) & (of_age == column)) for column in range(ages)])
+        if counts.sum() < LEAST_IN_GROUP and row < familiarities - 1:
+            groups[row] = groups[row + 1]
+            continue
+        start, held, first = 0, 0, number
+        for column in range(ages):
+            held += counts[column]
+            groups[row, start : column + 1] = number
+            if held >= LEAST_IN_GROUP:
+                start, held, number = column + 1, 0, number + 1
+        if start < ages:  # what is left at the old end goes with its younger neighbour
+            groups[row, start:] = max(number - 1, first)
+        number = groups[row].max() + 1
+    return groups
