@@ -10,18 +10,16 @@ from charts import distribution
 
 LARGEST_SIDE = 2048  # pixels of the photo as it is sent back; WebP, which Gradio sends, ends at 16,383
 WIDE = 1.5  # times the median range: an answer that wide says little
+CHILD = 13  # years: of faces answered younger, the gender is hardly better than a guess
 # Which passages of the card's limitations come first for which answer.
 CONCERNS = (
-    (lambda face: face["age"] < 13, ("child", "young")),
+    (lambda face: face["age"] < CHILD, ("child", "young")),
     (lambda face: face["age"] >= 60, ("old", "60", "70")),
     (lambda face: face["gender"] == "uncertain", ("uncertain", "gender")),
     (lambda face: (face.get("quality") or {}).get("face_size", 999) < 48, ("small", "pixel", "resolution")),
     (lambda face: bool(face.get("warnings")), ("blur", "light", "picture")),
 )
 COLOURS = ("#0b6e4f", "#1d4ed8", "#b45309", "#7e22ce", "#be123c", "#0e7490")
-
-
-CHILD = 13  # years: of faces answered younger, the gender is hardly better than a guess
 
 
 def shown_size(size: tuple[int, int]) -> tuple[tuple[int, int], float]:

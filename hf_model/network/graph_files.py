@@ -16,7 +16,6 @@ STAMP = "built_from.json"  # beside them: their format, and the sha256 of the we
 HEADS_NAME = "heads.safetensors"  # beside them: the dense layers, which heat maps are made from
 RANGES = "activation_ranges.json"  # of a model folder: what int8 is built from, beside the weights
 FORMAT = 3  # of what is built here; a change builds all kept graphs anew
-BUILD = "python -m hf_model.engines --build"
 DETECTOR = ("proposal", "refine", "output")  # MTCNN's networks
 
 

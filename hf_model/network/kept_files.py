@@ -43,7 +43,7 @@ def keep(paths: list[pathlib.Path], build: Callable[[], dict[str, bytes]], what:
     Returns:
         Where they lie.
     """
-    temporary = [_temporary(path.parent.name) / path.name for path in paths]
+    temporary = [_temporary_folder() / path.parent.name / path.name for path in paths]
     if all(map(is_kept, temporary)):
         return temporary
     print(f"Building {what}, once ...", file=sys.stderr, flush=True)
@@ -75,10 +75,6 @@ def _write(paths: list[pathlib.Path], content: dict[str, bytes]) -> None:
     with contextlib.suppress(OSError, ValueError, TypeError):  # none yet, or not a whole one
         about = json.loads(note.read_text(encoding="utf-8")) | about
     write_whole(note, json.dumps(about, indent=1))
-
-
-def _temporary(key: str) -> pathlib.Path:
-    return _temporary_folder() / key
 
 
 @functools.cache

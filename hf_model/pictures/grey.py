@@ -5,9 +5,10 @@ import struct
 import numpy as np
 import PIL.Image
 
+from .png_text import START
+
 BITS_PER_SAMPLE, MAX_SAMPLE_VALUE = 258, 281  # of TIFF
 USED_SHARE = 99.9  # per cent of the pixels: a hot one does not count
-PNG_START = b"\x89PNG\r\n\x1a\n"
 
 
 def grey_to_8_bits(image: PIL.Image.Image) -> PIL.Image.Image:
@@ -45,7 +46,7 @@ def note_significant_bits(image: PIL.Image.Image, file) -> None:
     place = file.tell()
     try:
         file.seek(0)
-        if file.read(8) != PNG_START:
+        if file.read(8) != START:
             return
         while len(head := file.read(8)) == 8:
             length, kind = struct.unpack(">I4s", head)

@@ -8,7 +8,6 @@ import signal
 import struct
 import subprocess
 import sys
-import time
 import zlib
 
 import numpy as np
@@ -73,7 +72,7 @@ def test_a_png_file_with_more_text_than_pillow_reads(astronaut, chunks, behind):
     assert PIL.PngImagePlugin.MAX_TEXT_CHUNK == 1024 * 1024  # Pillow's limit stays
     broken = data[: len(data) // 2] if behind else data[:-200]
     with pytest.raises(InvalidImageError, match="broken or incomplete"):
-        read_image(broken[:8] + broken[8:], LIMIT)
+        read_image(broken, LIMIT)
 
 
 def test_a_file_object_that_was_read_to_its_end(fast, astronaut, tmp_path):
@@ -227,15 +226,12 @@ def test_the_path_of_a_home_in_python(fast, astronaut, tmp_path, monkeypatch):
         fast("~nobody-of-that-name/a.png")
 
 
-def test_first_answer_comes_soon_enough_to_be_told(root, graphs, astronaut, tmp_path):
-    """How long it takes is measured in benchmarks; here: the default is a fast engine, and silent."""
+def test_the_default_is_a_fast_engine_and_silent(root, graphs, astronaut, tmp_path):
     astronaut.save(tmp_path / "photo.png")
     code = (
         "from hf_model import AgeGenderPredictor; predictor = AgeGenderPredictor.from_pretrained('hf_model');"
         f"print(predictor.engine, len(predictor({str(tmp_path / 'photo.png')!r})))"
     )
-    start = time.monotonic()
     result = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert result.stderr == ""
     assert result.stdout.split()[0].split("/")[0] in ("openvino", "onnx")
-    assert time.monotonic() - start < 60

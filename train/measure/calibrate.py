@@ -188,7 +188,7 @@ def weights_of(clean: Faces, changed: list[Faces], shares: np.ndarray) -> np.nda
     return np.concatenate([np.ones(n), *parts])
 
 
-def fit_doubt(clean: Faces, changed: list[Faces], seed: int = 0) -> dict:
+def fit_doubt(clean: Faces, changed: list[Faces], rounds: int = ROUNDS) -> dict:
     """The section from faces as they are and from each changed row.
 
     Of the mixtures, that whose faces as they are hold most nearly what they should among those under which every changed row
@@ -197,7 +197,7 @@ def fit_doubt(clean: Faces, changed: list[Faces], seed: int = 0) -> dict:
     everyone = Faces.join([clean, *changed])
     shares = np.full(len(changed), 1 / max(len(changed), 1))
     section: dict = {}
-    for _ in range(ROUNDS if changed else 1):
+    for _ in range(rounds if changed else 1):
         weight = weights_of(clean, changed, shares)
         section = {"coverage": COVERAGE, "features": FEATURES, **fit_spreads(everyone, weight * rarity(everyone.label))}
         section |= {"age_edges": AGE_EDGES, "familiarity_edges": FAMILIARITY_EDGES}
@@ -206,7 +206,7 @@ def fit_doubt(clean: Faces, changed: list[Faces], seed: int = 0) -> dict:
         shares = shares * np.exp(STEP * short) if changed else shares
         shares = shares / max(shares.sum(), 1e-9)
     section["gender"] = fit_gender(everyone, weights_of(clean, changed, np.ones(len(changed)) / max(len(changed), 1)))
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     order = [random.permutation(len(faces.age)) for faces in changed]
     best: tuple[tuple, dict] | None = None
     for mixture in MIXTURES if changed else (0.0,):

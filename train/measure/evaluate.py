@@ -26,7 +26,7 @@ from train.measure.external import measure_external
 from train.measure.groups import AGE_BINS, factors
 from train.measure.outputs import Raw, RawOutputs
 from train.measure.precisions import measure_precisions
-from train.measure.robustness import ADULT_LOOKS, compare_with_unchanged, load_rows
+from train.measure.robustness import ADULT_LOOKS, changed_rows, compare_with_unchanged, load_rows
 from train.measure.scenes import make_scene
 from train.measure.trust import by_predicted_age, earned_warnings, errors_by_predicted_age
 
@@ -185,8 +185,7 @@ def measure_robustness(
 ) -> tuple[dict[str, dict], dict[str, tuple[Raw, Answers]]]:
     """The figures of the chips, or of ``limit`` of them, as they are and after each change of ``robustness.toml``; and the
     answers themselves."""
-    n = len(unchanged.age)
-    some = np.sort(np.random.default_rng(0).permutation(n)[:limit])
+    some = changed_rows(len(unchanged.age), limit)
     unchanged = unchanged.take(some)
     chips, decision = unchanged.chips, outputs.config["decision"]
     rows = {"unchanged": compare_with_unchanged(unchanged, unchanged, decision)}

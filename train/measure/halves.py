@@ -15,10 +15,9 @@ import numpy as np
 from hf_model.console import expanded_path
 from hf_model.download import write_whole
 from train.data import load_chips
-from train.measure import calibrate
 from train.measure.calibrate import Faces, covered, fit_doubt, spread_rows
 from train.measure.outputs import RawOutputs
-from train.measure.robustness import load_rows
+from train.measure.robustness import changed_rows, load_rows
 from train.measure.trust import predicted_levels
 
 HALVES = 20
@@ -37,7 +36,9 @@ def tell_halves(clean: Faces, changed: dict[str, Faces], rows: np.ndarray, halve
     for _ in range(halves):
         fitted = random.permutation(len(clean.age)) < len(clean.age) // 2
         copies = np.flatnonzero(fitted[rows])
-        section = fit_doubt(clean.take(np.flatnonzero(fitted)), [faces.take(copies) for faces in changed.values()])
+        section = fit_doubt(
+            clean.take(np.flatnonzero(fitted)), [faces.take(copies) for faces in changed.values()], ROUNDS
+        )
         told = clean.take(np.flatnonzero(~fitted))
         inside = covered(told, section)
         for name, mask in [("all", np.ones(len(inside), bool)), *predicted_levels(told.age)]:
@@ -67,7 +68,7 @@ def main(argv: list[str] | None = None) -> None:
             chips = chips.take(np.sort(np.random.default_rng(seed).permutation(len(chips))[: args.limit]))
         some = spread_rows(len(chips))
         if split == "test":
-            some = np.sort(np.random.default_rng(0).permutation(len(chips))[: args.limit_changed])
+            some = changed_rows(len(chips), args.limit_changed)
         parts.append(Faces.of(outputs.chips(split, chips.images), chips))
         rows.append(start + some)
         start += len(chips)
@@ -75,7 +76,6 @@ def main(argv: list[str] | None = None) -> None:
         for name, change in load_rows().items():
             raw = outputs.chips(f"{split}, {name}", copied.images, change)
             changed.setdefault(name, []).append(Faces.of(raw, copied))
-    calibrate.ROUNDS = ROUNDS
     section = tell_halves(
         Faces.join(parts), {name: Faces.join(of) for name, of in changed.items()}, np.concatenate(rows)
     )

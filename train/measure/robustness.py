@@ -30,6 +30,11 @@ def load_rows(path: pathlib.Path = ROWS) -> dict[str, Callable]:
     return rows
 
 
+def changed_rows(n: int, limit: int | None) -> np.ndarray:
+    """Which of ``n`` test faces are changed: all, or ``limit`` of them."""
+    return np.sort(np.random.default_rng(0).permutation(n)[:limit])
+
+
 def _apply(change: Callable, strength: float, more: dict, image) -> PIL.Image.Image:
     if isinstance(image, np.ndarray):
         image = PIL.Image.fromarray(image)
