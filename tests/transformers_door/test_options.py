@@ -1,5 +1,6 @@
 """What people pass to transformers reaches the predictor, or is told as ignored; and a model that is saved is whole."""
 
+import importlib.util
 import os
 import shutil
 
@@ -8,6 +9,12 @@ import pytest
 from tests.support import last_json, run_script
 
 pytest.importorskip("torch", reason="transformers' pipeline needs PyTorch: make test-transformers")
+
+# The environment of the oldest supported releases has Keras alone.
+needs_engines = pytest.mark.skipif(
+    not all(importlib.util.find_spec(name) for name in ("onnxruntime", "openvino")),
+    reason="wants onnxruntime and openvino: make test-transformers",
+)
 
 OPTIONS = """
 import json, sys, warnings
@@ -61,6 +68,7 @@ def run(elsewhere, code: str):
     return last_json(run_script(code, folder=elsewhere, environment=environment))
 
 
+@needs_engines
 def test_engine_and_precision_reach_the_predictor_and_the_rest_is_told(elsewhere):
     told = run(elsewhere, OPTIONS)
     assert told["engines"] == ["onnx/float32", "openvino/float32", "keras/float32"]
@@ -83,6 +91,7 @@ def test_a_saved_model_is_whole(elsewhere):
         assert not missing
 
 
+@needs_engines
 def test_the_doors_predictor_pickles(elsewhere):
     engine, again, before = run(elsewhere, PICKLED)
     assert engine == "onnx/float32"
