@@ -7,56 +7,48 @@ import socket
 import sys
 
 import gradio as gr
+from about import build_about
+from answer import message
 from components import Page
 from demo import CONCURRENCY, Demo
-from estimate import build_estimate
 from live import build_live
+from look import styles, theme
+from photo import LIFETIME, PhotoTab
 from poke import build_poke
-from presentation import message
 from programs import build_programs
-from theme import CSS, theme
 
-FILE_LIFETIME = int(os.environ.get("FILE_LIFETIME_SECONDS", "300"))
 WAITING = 32
-FOLDER = pathlib.Path(__file__).with_name("examples")
+HERE = pathlib.Path(__file__).resolve().parent
+FOLDER = HERE / "examples"
 EXAMPLES = [  # Eileen Collins, by NASA, in the public domain; the others are made from the first
-    (FOLDER / "astronaut.jpg", "Eileen Collins (NASA)"),
-    (FOLDER / "pair.jpg", "two faces, one far away"),
-    (FOLDER / "poor.jpg", "a poor photo"),
+    (FOLDER / "astronaut.jpg", "An astronaut"),
+    (FOLDER / "pair.jpg", "Two faces, one far away"),
+    (FOLDER / "poor.jpg", "A poor photo"),
 ]
-DISCLAIMER = """## Before you start
-
-This page guesses an **age** and a **perceived gender** from a photo. It is made for teaching. It is
-often wrong, more often for some people than for others, and it knows only the two gender labels of
-its training data, which say how strangers saw a person, not who they are.
-
-Use it only with photos of people who agree to it, and never to decide anything about anyone: not for
-age checks, hiring, policing or identification. No photo is kept: files are deleted after
-{minutes:g} minutes, nothing is logged and there are no analytics.
-"""
+HEAD = """# Age and perceived gender
+A guess from a face photo, with its doubt. For teaching, never for deciding."""
 
 
 def build(demo: Demo) -> gr.Blocks:
     """The page."""
-    cleaning = (min(60, FILE_LIFETIME), FILE_LIFETIME)
+    gr.set_static_paths([FOLDER])  # Gradio's own copies of thumbnails would be deleted with the photos
+    cleaning = (min(60, LIFETIME), LIFETIME)
     with Page(title="Age and perceived gender", analytics_enabled=False, delete_cache=cleaning) as page:
-        gr.Markdown("# Age and perceived gender from a face photo")
+        gr.Markdown(HEAD, elem_id="head")
         if demo.problem:
             gr.HTML(message(demo.problem))
-        with gr.Column() as gate:
-            gr.Markdown(DISCLAIMER.format(minutes=FILE_LIFETIME / 60))
-            accept = gr.Button("I understand", variant="primary", elem_id="accept")
-        with gr.Column(visible=False) as main, gr.Tabs():
-            with gr.Tab("Estimate", id="estimate"):
-                first_face = build_estimate(demo, EXAMPLES)
-            with gr.Tab("Poke it", id="poke"):
-                build_poke(demo, first_face)
+        with gr.Tabs():
+            with gr.Tab("Photo", id="photo"):
+                photo = PhotoTab(demo, EXAMPLES)
+            with gr.Tab("Poke it", id="poke") as poke:
+                build_poke(demo, poke, photo)
             with gr.Tab("Live", id="live"):
                 build_live(demo)
-        accept.click(
-            lambda: (gr.Column(visible=False), gr.Column(visible=True)), None, [gate, main], api_visibility="private"
-        )
-        gr.Markdown(demo.versions(), elem_id="versions", elem_classes="small")
+            with gr.Tab("About", id="about"):
+                build_about(demo)
+        versions = demo.versions()
+        if versions:
+            gr.Markdown(versions, elem_id="versions")
         build_programs(demo)
     return page
 
@@ -81,7 +73,8 @@ def main() -> int:
         max_file_size="20mb",
         show_error=False,
         theme=theme(),
-        css=CSS,
+        css=styles(),
+        head=f"<script>{(HERE / 'page.js').read_text(encoding='utf-8')}</script>",
         footer_links=["api"],
         ssr_mode=False,
         mcp_server=importlib.util.find_spec("mcp") is not None,  # comes with gradio[mcp]

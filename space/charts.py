@@ -36,6 +36,13 @@ def heat_over(picture: PIL.Image.Image, heatmap: np.ndarray, target: str) -> PIL
     return PIL.Image.fromarray((base * (1 - strength) + colour * strength).round().astype(np.uint8))
 
 
+def legend() -> str:
+    """What the colours of heat maps mean."""
+    told = ((OLDER, "older"), (YOUNGER, "younger"), (EVIDENCE, "for the side that was called"))
+    items = "".join(f'<span><i style="background:rgb{colour}"></i>{name}</span>' for colour, name in told)
+    return f'<div class="legend">{items}</div>'
+
+
 def laid_back(heatmap: np.ndarray, square, size: tuple[int, int], scale: float) -> np.ndarray:
     """A face's map where the face is on the photo, 0 elsewhere, as (height, width) float32.
 
@@ -58,7 +65,7 @@ def laid_back(heatmap: np.ndarray, square, size: tuple[int, int], scale: float) 
 
 
 def distribution(probabilities: list[float], age: float, interval: list[float] | None) -> str:
-    """How the probability lies over the ages: a curve with its mean, the 80 % range shaded."""
+    """How the probability lies over the ages: a curve with its mean, the 80% range shaded."""
     top = max(max(probabilities), 1e-6)
     step = WIDTH / (len(probabilities) - 1)
     points = " ".join(
@@ -67,8 +74,8 @@ def distribution(probabilities: list[float], age: float, interval: list[float] |
     shade, told = "", ""
     if interval:
         left, right = (end * step for end in interval)
-        shade = f'<rect class="range" x="{left:.1f}" y="0" width="{max(right - left, 1):.1f}" height="{HEIGHT - 18}"/>'
-        told = f", 80 % range {interval[0]:.0f} to {interval[1]:.0f}"
+        shade = f'<rect class="range-shade" x="{left:.1f}" y="0" width="{max(right - left, 1):.1f}" height="{HEIGHT - 18}"/>'
+        told = f", 80% range {interval[0]:.0f} to {interval[1]:.0f}"
     marks = "".join(f'<text x="{year * step:.1f}" y="{HEIGHT - 4}">{year}</text>' for year in range(0, 101, 20))
     return (
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Probability over the ages 0 to '
@@ -98,4 +105,27 @@ def along_slider(title: str, strengths: list[float], ages: list[float], females:
         f'<text x="0" y="{HEIGHT - 4}" style="text-anchor:start">{low:g}</text>'
         f'<text x="{WIDTH}" y="{HEIGHT - 4}" style="text-anchor:end">{high:g}</text></svg>'
         f'<p class="small">{html.escape(title)}: age solid (top {oldest:.0f} years), probability of “female” dashed (top 100%).</p>'
+    )
+
+
+def bars(title: str, rows: list[tuple[str, float, str, float, str]]) -> str:
+    """Two bars a group, with their figures: a table, so that it can be read without seeing it; the worst are marked.
+
+    Args:
+        title: above it.
+        rows: the group's name; a mean error in years and how it is told; a share of wrong genders and how it is told.
+    """
+    most = [max([row[place] for row in rows] + [1e-9]) for place in (1, 3)]
+
+    def cell(value: float, told: str, most: float) -> str:
+        width = f"{72 * value / most:.0f}%"
+        return f'<td class="{"worst" if value == most else ""}"><span><i style="width:{width}"></i>{html.escape(told)}</span></td>'
+
+    lines = "".join(
+        f'<tr><th scope="row">{html.escape(name)}</th>{cell(years, said, most[0])}{cell(wrong, told, most[1])}</tr>'
+        for name, years, said, wrong, told in rows
+    )
+    return (
+        f'<table class="bars"><caption>{html.escape(title)}</caption><tr><th scope="col">group</th>'
+        f'<th scope="col">age, years off</th><th scope="col">gender wrong</th></tr>{lines}</table>'
     )

@@ -22,6 +22,15 @@ class Photo(gr.Image):
         return super().preprocess(payload)
 
 
+class PhotoUpload(gr.UploadButton):
+    """A file input that hands over the uploaded file itself, which ``delete_cache`` takes; Gradio would make a copy that stays."""
+
+    is_template = True
+
+    def preprocess(self, payload):
+        return None if payload is None else payload.path
+
+
 def own_file(component: gr.components.Component, picture: np.ndarray) -> str:
     """Writes a picture to a file of its own in Gradio's cache, from which ``delete_cache`` takes it.
 
@@ -41,15 +50,6 @@ class ShownPhoto(gr.Image):
 
     def postprocess(self, value):
         return super().postprocess(None if value is None else own_file(self, value))
-
-
-class ShownCrops(gr.Gallery):
-    """A gallery that shares no file between visitors, see :func:`own_file`."""
-
-    is_template = True
-
-    def postprocess(self, value):
-        return super().postprocess([(own_file(self, crop), caption) for crop, caption in value or []])
 
 
 class Page(gr.Blocks):

@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 import numpy as np
 import PIL.Image
+from answer import is_doubted
+from boxes import LARGEST_SIDE, draw_faces, shown_size
 from charts import heat_over, laid_back
 from model import chosen_model, find_model_folder, load_predictor, page_version, read_card, read_metrics
-from presentation import draw_faces, shown_size
 
 REQUEST_SECONDS = int(os.environ.get("REQUEST_SECONDS", "30"))
 CONCURRENCY = 2  # a Space on CPU basic has two cores
@@ -26,6 +27,7 @@ class Face:
     crop: PIL.Image.Image
     maps: dict[str, np.ndarray]
     square: object | None
+    around: PIL.Image.Image | None = None  # twice as wide and high as the crop, which is its middle
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,14 +37,21 @@ class Answer:
     photo: PIL.Image.Image
     faces: list[Face]
     found: int
+    doubted: frozenset[int] = frozenset()  # numbers of the faces that the detector half believes
 
     @property
     def predictions(self) -> list[dict]:
         return [face.prediction for face in self.faces]
 
-    def annotated(self) -> PIL.Image.Image:
-        """The photo with every face boxed and numbered."""
-        return draw_faces(self.photo, self.predictions)
+    def annotated(self, largest: int = LARGEST_SIDE) -> PIL.Image.Image:
+        """The photo with every face boxed and numbered, its longer side at most so many pixels."""
+        return draw_faces(self.photo, self.predictions, doubted=self.doubted, largest=largest)
+
+    def surest_first(self) -> "Answer":
+        """The same with the faces that are perhaps none last, as the page lists them."""
+        order = sorted(range(len(self.faces)), key=lambda place: place + 1 in self.doubted)
+        doubted = frozenset(range(len(order) - len(self.doubted) + 1, len(order) + 1))
+        return dataclasses.replace(self, faces=[self.faces[place] for place in order], doubted=doubted)
 
     def explained(self, target: str) -> PIL.Image.Image:
         """The photo with the maps of its faces laid back over them, boxed and numbered."""
@@ -53,7 +62,7 @@ class Answer:
                 over = laid_back(face.maps[target], face.square, size, scale)
                 heat = np.where(np.abs(over) > np.abs(heat), over, heat)
         small = self.photo.resize(size, reducing_gap=2.0)
-        return draw_faces(heat_over(small, heat, target), self.predictions, self.photo.size)
+        return draw_faces(heat_over(small, heat, target), self.predictions, self.photo.size, doubted=self.doubted)
 
 
 class Demo:
@@ -82,12 +91,11 @@ class Demo:
     def versions(self) -> str:
         """A line for the page's foot: its version and the model's."""
         page, (repo, revision) = page_version(), chosen_model()
-        line = f"Page {page or 'of this checkout'} · model {repo or 'of this checkout'}{f' at {revision}' if revision else ''}"
-        return (
-            line
-            if self.predictor is None
-            else f"{line}, version {self.predictor.config.get('model_version', 'unknown')}"
-        )
+        parts = [f"Page {page}"] if page else []
+        if self.predictor is not None:
+            parts.append(f"Model {repo or 'from this folder'}{f' at {revision}' if revision else ''}")
+            parts.append(f"version {self.predictor.config.get('model_version', 'unknown')}")
+        return ", ".join(parts)
 
     def within_time(self, call: Callable, *arguments):
         """What a call gives, on one of a few threads.
@@ -104,11 +112,11 @@ class Demo:
                 f"This took longer than {REQUEST_SECONDS} seconds: the page is busy. Please try again in a minute."
             ) from None
 
-    def answer(self, photo, all_faces: bool, targets: tuple[str, ...] = ()) -> Answer:
-        """The faces of a photo (a file's path or bytes), with the maps of the targets asked for."""
+    def answer(self, photo, all_faces: bool, targets: tuple[str, ...] = (), around: bool = False) -> Answer:
+        """The faces of a photo (a file's path or bytes), with the maps of the targets, and the neighbourhood of the first face."""
         if not self.problem and not photo:
             raise ValueError("Please choose a photo first.")
-        return self.within_time(self._analyse, photo, all_faces, targets)
+        return self.within_time(self._analyse, photo, all_faces, targets, around)
 
     def read(self, photo) -> PIL.Image.Image:
         """The upright picture, or a sentence of what is wrong with it."""
@@ -117,7 +125,7 @@ class Demo:
         except ValueError as error:  # InvalidImageError of the pulled code
             raise ValueError(f"This file cannot be used: {getattr(error, 'reason', error)}.") from error
 
-    def _analyse(self, photo, all_faces: bool, targets: tuple[str, ...]) -> Answer:
+    def _analyse(self, photo, all_faces: bool, targets: tuple[str, ...], around: bool) -> Answer:
         image = self.read(photo)
         which = "all" if all_faces else "most_confident"
         analysis = self.predictor.analyse(image, faces=which, explain=targets)
@@ -125,5 +133,16 @@ class Demo:
         maps = [{target: analysis.explanations[target][place].heatmap for target in targets} for place in places]
         squares = [next((analysis.explanations[target][place].square for target in targets), None) for place in places]
         dicts = [prediction.to_dict(distribution=True) for prediction in analysis.predictions]
-        rows = zip(dicts, analysis.crops, maps, squares, strict=True)
-        return Answer(image, [Face(*row) for row in rows], analysis.found)
+        faces = [Face(*row) for row in zip(dicts, analysis.crops, maps, squares, strict=True)]
+        doubted = frozenset(n for n, one in enumerate(dicts, start=1) if is_doubted(one, self.predictor.config))
+        answer = Answer(image, faces, analysis.found, doubted)
+        return self._with_surroundings(answer.surest_first()) if around else answer
+
+    def _with_surroundings(self, answer: Answer) -> Answer:
+        """The first face with what is around it, for the changes that move the frame."""
+        if not answer.faces or answer.faces[0].square is None:
+            return answer
+        first, size = answer.faces[0], self.predictor.size
+        wide = dataclasses.replace(first.square, side=2 * first.square.side)
+        seen = self.part("pictures.alignment").cut(answer.photo, wide, 2 * size)
+        return dataclasses.replace(answer, faces=[dataclasses.replace(first, around=seen), *answer.faces[1:]])

@@ -16,8 +16,8 @@ ALLOWED = {
         "safetensors", "matplotlib", "tensorboard", "imagehash", "tensorflow", "jax", "torch", "jinja2", "onnxruntime", "cv2", "sklearn", "scipy", "crepes",
     },
     "space": {
-        "gradio", "huggingface_hub", "PIL", "numpy", "matplotlib", "model", "presentation", "demo", "charts", "components",
-        "estimate", "poke", "live", "theme", "programs",
+        "gradio", "huggingface_hub", "PIL", "numpy", "matplotlib", "model", "demo", "charts", "components", "about", "answer",
+        "boxes", "guess", "notes", "photo", "poke", "presets", "live", "look", "programs",
     },
 }  # fmt: skip
 DOORS = ("configuration_", "modeling_", "pipeline_", "handler")

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from tests.e2e.acts import visit
 from tests.support import running_space, settle
 
 SCREENSHOTS = pathlib.Path(__file__).resolve().parents[2] / "screenshots"
@@ -44,13 +45,11 @@ def browser(launch):
 
 @pytest.fixture
 def page(browser, space):
-    """The page after the disclaimer, at desktop size; fails on an error in the page's own script."""
-    opened = browser.new_page(viewport={"width": 1280, "height": 1000})
+    """The page at desktop size, its first answer seen; fails on an error in the page's own script."""
+    opened = browser.new_page(viewport={"width": 1280, "height": 900})
     errors = []
     opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.goto(space[0])
-    opened.locator("#accept").click(timeout=60_000)
-    opened.locator("#photo").wait_for(state="visible")
+    visit(opened, space[0])
     yield opened
     opened.close()
     assert not errors

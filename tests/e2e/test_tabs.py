@@ -1,4 +1,4 @@
-"""The tabs that teach, in a real browser: what sliders do, and a camera that shows the astronaut moving."""
+"""The tabs that teach, in a real browser: maps, what a tap and a slider do, and a camera that shows the astronaut moving."""
 
 import io
 import re
@@ -7,72 +7,66 @@ import time
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.test_page import WAIT
+from tests.e2e.acts import WAIT, answered_after, in_view, open_tab, visit
 
 LOOKS = 10  # seconds before the camera
 
 
-def open_tab(page, name: str) -> None:
-    page.get_by_role("tab", name=name).click()
-
-
-@pytest.fixture
-def answered(page):
-    """The page after the example was answered."""
-    page.locator("#example").click()
-    expect(page.locator("#words")).to_contain_text("Face 1", timeout=WAIT)
-    return page
-
-
-def test_why_shows_two_maps_and_what_they_do_not_show(answered, screenshot):
-    why = answered.locator("#why")
+def test_why_shows_two_maps_when_it_is_opened_and_what_they_do_not_show(page, screenshot):
+    why = page.locator("#why")
+    expect(why.locator("img")).to_have_count(0)
+    page.get_by_role("button", name="Why: where").click()
     expect(why.locator("img")).to_have_count(2, timeout=WAIT)
-    expect(why).to_contain_text("does not show why")
-    screenshot(answered, "why")
+    for text in ("older", "younger", "does not show why"):
+        expect(why).to_contain_text(text)
+    assert page.evaluate("document.querySelector('#why img').getBoundingClientRect().width") >= 200
+    screenshot(page, "why")
 
 
-def test_a_slider_moves_the_answer_and_the_chart(answered, screenshot):
-    open_tab(answered, "Poke it")
-    expect(answered.locator("#fragile")).to_contain_text("Most fragile change", timeout=WAIT)
-    slider = answered.locator("#poke-brightness input[type=range]")
+def test_presets_are_one_tap_each_on_the_first_example(page, screenshot):
+    open_tab(page, "Poke it")
+    expect(page.locator("#fragile")).to_contain_text("Most fragile", timeout=WAIT)
+    chips = page.locator(".chips button")
+    assert chips.count() == 11
+    for name in ("Mask", "Mirrored"):
+        page.get_by_role("button", name=re.compile(f"^{name}")).click()
+        after = page.locator("[data-after]:not([hidden])")
+        expect(after).to_have_count(1)
+        expect(after).to_contain_text(re.compile(r"As it is: about \d+ years"))
+        expect(after.locator("img")).to_have_count(2)
+        expect(page.locator('.chips button[aria-pressed="true"]')).to_have_count(1)
+        assert in_view(page, "[data-after]:not([hidden]) img")
+    screenshot(page, "presets")
+
+
+def test_presets_follow_the_photo(page):
+    open_tab(page, "Poke it")
+    expect(page.locator("#fragile")).to_be_visible(timeout=WAIT)
+    before = page.locator("#presets").inner_html()
+    open_tab(page, "Photo")
+    answered_after(page, lambda: page.locator("#example-2").click())
+    open_tab(page, "Poke it")
+    page.wait_for_function(
+        "before => document.querySelector('#presets').innerHTML !== before", arg=before, timeout=WAIT
+    )
+    expect(page.locator("#fragile")).to_be_visible(timeout=WAIT)
+
+
+def test_a_slider_moves_the_answer_and_the_chart(page, screenshot):
+    open_tab(page, "Poke it")
+    expect(page.locator("#fragile")).to_be_visible(timeout=WAIT)
+    page.get_by_role("button", name="More: sliders").click()
+    slider = page.locator("#poke-brightness input[type=range]")
     slider.focus()
     for _ in range(12):
-        answered.keyboard.press("ArrowLeft")
-    poked = answered.locator("#poked")
+        page.keyboard.press("ArrowLeft")
+    poked = page.locator("#poked")
     expect(poked).to_contain_text("Brightness", timeout=WAIT)
     expect(poked).not_to_contain_text("+0.0 years, probability of “female” +0 points", timeout=WAIT)
     expect(poked.locator("svg")).to_have_attribute("aria-label", re.compile("Age and probability of female along"))
-    screenshot(answered, "poke")
-    answered.locator("#poke-reset").click()
+    screenshot(page, "sliders")
+    page.locator("#poke-reset").click()
     expect(poked).to_contain_text("+0.0 years", timeout=WAIT)
-
-
-def test_without_a_photo_the_tab_says_what_to_do(page):
-    open_tab(page, "Poke it")
-    expect(page.locator("#poked")).to_contain_text("Choose a photo")
-
-
-@pytest.mark.parametrize("width", [1280, 390])
-def test_axe_finds_nothing_serious_in_any_tab_and_nothing_is_wider_than_the_screen(browser, space, screenshot, width):
-    from axe_playwright_python.sync_playwright import Axe
-
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    page.goto(space[0])
-    page.locator("#accept").click(timeout=WAIT)
-    page.locator("#example").click()
-    expect(page.locator("#words")).to_contain_text("Face 1", timeout=WAIT)
-    for name in ("Estimate", "Poke it", "Live"):
-        open_tab(page, name)
-        page.wait_for_timeout(1500)
-        screenshot(page, f"tab_{name.split()[0].lower()}_{width}")
-        found = [
-            (v["id"], [node["html"][:200] for node in v["nodes"]])
-            for v in Axe().run(page).response["violations"]
-            if v["impact"] in ("serious", "critical")
-        ]
-        assert found == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.close()
 
 
 @pytest.fixture
@@ -88,18 +82,27 @@ def camera(astronaut, tmp_path):
     return video
 
 
-def test_the_camera_keeps_one_number_and_a_steady_age(launch, space, camera, screenshot):
+@pytest.fixture
+def filmed(launch, camera):
+    """A browser whose camera shows the astronaut, allowed."""
     running = launch(
         "--use-fake-ui-for-media-stream",
         "--use-fake-device-for-media-stream",
         f"--use-file-for-fake-video-capture={camera}",
     )
-    page = running.new_context(permissions=["camera"], viewport={"width": 1280, "height": 900}).new_page()
-    page.goto(space[0])
-    page.locator("#accept").click(timeout=WAIT)
+    yield running
+    running.close()
+
+
+@pytest.mark.parametrize("size", [(1280, 900), (390, 844)])
+def test_the_camera_keeps_one_number_and_a_steady_age(filmed, space, screenshot, size):
+    page = filmed.new_context(permissions=["camera"], viewport={"width": size[0], "height": size[1]}).new_page()
+    visit(page, space[0])
     open_tab(page, "Live")
-    page.get_by_text("Click to Access Webcam").click(timeout=WAIT)
-    page.locator("#camera button[aria-label='capture photo']").click(timeout=WAIT)
+    assert "Record" not in page.locator("#camera").inner_text()
+    page.get_by_role("button", name="Start camera").click()
+    expect(page.locator("#live-told")).to_contain_text("tick the box")
+    page.locator("#camera .consent input").check()
     live = page.locator("#live")
     expect(live).to_contain_text("Face 1", timeout=WAIT)
     page.wait_for_timeout(3000)  # the mean over frames has settled
@@ -107,13 +110,47 @@ def test_the_camera_keeps_one_number_and_a_steady_age(launch, space, camera, scr
     while time.monotonic() < end:
         text = live.inner_text()
         assert "Face 2" not in text
-        ages += [int(age) for age in re.findall(r"Face 1: about (\d+) years", text)]
+        ages += [int(age) for age in re.findall(r"about\s+(\d+)\s+years", text)]
         page.wait_for_timeout(300)
+    expect(page.locator("#live-boxes rect")).to_have_count(1)
     faded = page.evaluate(
-        "getComputedStyle(document.querySelector('#live img.live').closest('.pending') ?? document.body).opacity"
+        "getComputedStyle(document.querySelector('#live .age').closest('.pending') ?? document.body).opacity"
     )
-    screenshot(page, "live", settled=False)  # a stream never settles
-    running.close()
+    covers = page.evaluate(
+        "(() => { const [a, b] = ['#live-stop', '.stage'].map((one) => document.querySelector(one).getBoundingClientRect());"
+        " return a.bottom > b.top && b.bottom > a.top; })()"
+    )
+    assert in_view(page, "#live .age")
+    screenshot(page, f"live_{size[0]}", settled=False)
+    page.get_by_role("button", name="Stop camera").click()
+    expect(page.locator(".stage")).to_be_hidden()
     assert faded == "1"
+    assert not covers
     assert len(ages) > 10
     assert max(ages) - min(ages) <= 3
+
+
+def test_a_photo_taken_with_the_camera_is_answered(filmed, space, screenshot):
+    page = filmed.new_context(permissions=["camera"], viewport={"width": 390, "height": 844}).new_page()
+    visit(page, space[0])
+    page.locator("#own-camera").click()
+    page.locator("#own .consent input").check()
+    taken = page.locator("#camera-take")
+    expect(taken).to_be_enabled(timeout=WAIT)
+    screenshot(page, "camera", settled=False)
+    answered_after(page, taken.click)
+    expect(page.locator("#answer .age")).to_be_visible()
+
+
+def test_a_refused_camera_is_a_sentence_with_what_to_do(launch, space, screenshot):
+    running = launch("--deny-permission-prompts", "--use-fake-device-for-media-stream")
+    page = running.new_context(viewport={"width": 390, "height": 844}).new_page()
+    visit(page, space[0])
+    page.locator("#own .consent input").check()
+    page.locator("#own-camera").click()
+    expect(page.locator("#told")).to_contain_text("Allow it beside the address bar", timeout=WAIT)
+    open_tab(page, "Live")
+    page.get_by_role("button", name="Start camera").click()
+    expect(page.locator("#live-told")).to_contain_text("Allow it beside the address bar", timeout=WAIT)
+    screenshot(page, "camera_refused")
+    running.close()

@@ -1,3 +1,4 @@
+import importlib
 import os
 import sys
 
@@ -7,12 +8,11 @@ import pytest
 
 
 @pytest.fixture(scope="module")
-def presentation(root):
+def part(root):
+    """A module of the page by its name."""
     sys.path.insert(0, str(root / "space"))
     try:
-        import presentation
-
-        yield presentation
+        yield importlib.import_module
     finally:
         sys.path.remove(str(root / "space"))
 
@@ -32,23 +32,62 @@ def face(**changes):
     return values | changes
 
 
-DECISION = {"male_below": 0.45, "female_above": 0.55}
+CONFIG = {
+    "decision": {"male_below": 0.45, "female_above": 0.55},
+    "quality": [{"measure": "level", "beyond": "below", "threshold": 0.8}],
+}
+METRICS = {
+    "by_predicted_age": {
+        "3-5": {"age_mae": {"value": 1.5}, "gender_accuracy": {"value": 0.71}},
+        "6-12": {"age_mae": {"value": 3.2}, "gender_accuracy": {"value": 0.88}},
+        "30-39": {
+            "age_mae": {"value": 5.67},
+            "gender_accuracy": {"value": 0.95},
+            "age_interval_coverage": {"value": 0.78},
+        },
+        "70-116": {"age_mae": {"value": 6.7}, "age_bias": {"value": 3.1}},
+    },
+    "errors_by_predicted_age": {"30-39": [-10.0, -4.0, -1.0, 0.5, 2.0, 3.0, 6.0, 8.0, 12.0, 20.0]},
+    "age_interval_width": {"median": 15.0},
+    "overall": {"age_cs5": {"value": 0.65}},
+    "external": {"fairface_sample": {"inside_bin": {"value": 0.42}, "gender_10plus": {"value": 0.85}}},
+}
 
 
-def test_boxes_are_drawn_on_a_copy(presentation):
-    photo = PIL.Image.new("RGB", (200, 100), "white")
-    drawn = np.asarray(presentation.draw_faces(photo, [face()]))
+def test_boxes_are_drawn_on_a_copy_and_numbers_beside_them(part):
+    boxes = part("boxes")
+    photo = PIL.Image.new("RGB", (200, 160), "white")
+    drawn = np.asarray(boxes.draw_faces(photo, [face(box={"xmin": 20, "ymin": 60, "xmax": 60, "ymax": 120})]))
     assert np.asarray(photo).min() == 255
-    assert drawn.shape == (100, 200, 3)
-    for y, x in ((40, 20), (40, 60), (70, 40)):
+    assert drawn.shape == (160, 200, 3)
+    for y, x in ((90, 20), (90, 60), (120, 40)):
         assert drawn[y, x].min() < 200
-    assert drawn[85, 150].min() == 255
+    assert drawn[:58].min() == 255  # one face has no number
+    both = [face(box={"xmin": x, "ymin": 60, "xmax": x + 14, "ymax": 76}) for x in (20, 100)]
+    drawn = np.asarray(boxes.draw_faces(photo, both))
+    for x in (20, 100):
+        assert drawn[45:57, x : x + 10].min() < 200  # the number stands above the small face,
+        assert drawn[64:72, x + 4 : x + 10].min() == 255  # which stays seen
+
+
+def test_a_doubted_face_is_dashed_and_no_two_faces_share_a_colour(part):
+    boxes = part("boxes")
+    box = {"xmin": 20, "ymin": 20, "xmax": 180, "ymax": 180}
+    sides = [
+        np.asarray(boxes.draw_faces(PIL.Image.new("RGB", (200, 200), "white"), [face(box=box)], doubted=doubted))[
+            20, 20:180
+        ]
+        for doubted in (frozenset(), frozenset({1}))
+    ]
+    assert (sides[0].min(axis=1) < 200).all()
+    assert 0.3 < (sides[1].min(axis=1) < 200).mean() < 0.7
+    assert len({boxes.colour_of(number) for number in range(1, 41)}) == 40
 
 
 @pytest.mark.parametrize("size", [(6000, 3000), (1, 20000)])
-def test_a_large_photo_is_shown_small_enough_to_be_sent(presentation, size):
+def test_a_large_photo_is_shown_small_enough_to_be_sent(part, size):
     box = {"xmin": 0, "ymin": 0, "xmax": size[0] // 2, "ymax": size[1] // 2}
-    drawn = presentation.draw_faces(PIL.Image.new("RGB", size, "white"), [face() | {"box": box}])
+    drawn = part("boxes").draw_faces(PIL.Image.new("RGB", size, "white"), [face() | {"box": box}])
     assert max(drawn.size) == 2048
     if size[0] > 1:
         assert drawn.size == (2048, 1024)
@@ -56,50 +95,202 @@ def test_a_large_photo_is_shown_small_enough_to_be_sent(presentation, size):
         assert np.asarray(drawn)[400, 1500].min() == 255
 
 
-def test_answers_are_said_in_words(presentation):
-    text = presentation.describe_faces(
-        [face(), face(gender="male", female_probability=0.1), face(gender="uncertain", female_probability=0.5)],
-        DECISION,
+def described(part, *faces, metrics=None, found=None):
+    return part("answer").describe_faces(list(faces), [None] * len(faces), CONFIG, metrics, found)
+
+
+def test_answers_are_said_in_words(part):
+    text = described(
+        part, face(), face(gender="male", female_probability=0.1), face(gender="uncertain", female_probability=0.5)
     )
-    assert "about 33 years" in text
-    assert "26 to 41" in text
-    assert "perceived as female, probability 91%" in text
-    assert "perceived as male, probability 90%" in text
-    assert "uncertain: the model cannot tell" in text
+    assert "about <b>33</b> years" in text
+    assert "80%: 26 to 41" in text
+    assert "perceived as <b>female</b>, 91%" in text
+    assert "perceived as <b>male</b>, 90%" in text
+    assert "gender uncertain" in text
     assert "left:45%;width:10%" in text
+    assert text.index("Face 1") < text.index("Face 2") < text.index("Face 3")
 
 
-def test_warnings_and_a_turned_photo_are_said(presentation):
+def test_warnings_stand_directly_under_the_number_and_a_turned_photo_is_said(part):
     warned = face(rotation=90, warnings=["The face is 24 pixels across; below 48, ages were <off>."])
-    text = presentation.describe_faces([warned], DECISION)
-    assert text.count('class="warning"') == 2
+    text = described(part, warned)
+    assert text.count('class="alert"') == 2
+    assert "<b>The face is 24 pixels across.</b><span>Below 48, ages were &lt;off&gt;.</span>" in text
     assert "turned by 90° to the left" in text
-    assert "were &lt;off&gt;" in text
-    assert 'class="warning"' not in presentation.describe_faces([face(rotation=0, warnings=[])], DECISION)
+    assert text.index('class="range"') < text.index('class="alert"') < text.index("perceived as")
+    assert 'class="alert"' not in described(part, face(rotation=0, warnings=[]))
 
 
-def test_the_error_of_faces_answered_so_is_named(presentation):
-    def figures(error, right):
-        return {"age_mae": {"value": error}, "gender_accuracy": {"value": right}}
-
-    metrics = {
-        "by_predicted_age": {"6-12": figures(3.2, 0.71), "30-39": figures(5.67, 0.95), "40-49": figures(9.9, 0.9)}
-    }
-    told = presentation.describe_faces([face()], DECISION, metrics)
-    assert "Faces answered as 30-39 were off by 5.7 years on average in tests." in told
-    child = presentation.describe_faces([face(age=9.0)], DECISION, metrics)
-    assert "answered as 6-12 were off by 3.2 years on average in tests; the gender was right for 71% of them." in child
+def test_the_error_of_faces_answered_so_is_named(part):
+    told = described(part, face(), metrics=METRICS)
+    assert (
+        "faces answered as 30 to 39 were off by 5.7 years on average, and the 80% range held for 78% of them." in told
+    )
+    assert "unusually wide" in described(part, face(age_interval=[10.0, 60.0]), metrics=METRICS)
 
 
-def test_no_face_is_a_sentence(presentation):
-    assert "No face was found" in presentation.describe_faces([], DECISION)
-    assert "&lt;b&gt;" in presentation.message("<b>")
+@pytest.mark.parametrize(
+    ("age", "heading"),
+    [
+        (4.0, "Hardly better than a guess for children: 71% right in tests of faces answered as 3 to 5."),
+        (9.0, "Often wrong for children: 88% right in tests of faces answered as 6 to 12."),
+    ],
+)
+def test_a_childs_gender_is_greyed_and_headed(part, age, heading):
+    told = described(part, face(age=age), metrics=METRICS)
+    assert f'<div class="unsure"><p>{heading}</p>' in told
+    assert 'class="unsure"' not in described(part, face(), metrics=METRICS)
 
 
-def test_card_sections_are_read_from_the_card(presentation):
+def test_a_face_that_is_half_believed_is_said_so(part):
+    doubted = face(quality={"level": 0.6})
+    assert part("answer").is_doubted(doubted, CONFIG)
+    assert not part("answer").is_doubted(face(quality={"level": 0.9}), CONFIG)
+    told = described(part, face(), doubted)
+    assert told.index("Face 1") < told.index("Perhaps not a face")
+
+
+def test_the_faces_that_are_doubted_come_last(part):
+    Answer, Face = part("demo").Answer, part("demo").Face
+    faces = [Face({"age": age}, None, {}, None) for age in (1, 2, 3)]
+    ordered = Answer(None, faces, 3, frozenset({1})).surest_first()
+    assert [one.prediction["age"] for one in ordered.faces] == [2, 3, 1]
+    assert ordered.doubted == {3}
+
+
+def test_no_face_and_further_faces_are_a_sentence(part):
+    assert "No face was found" in described(part)
+    assert "3 faces were found" in described(part, face(), found=3)
+    assert "&lt;b&gt;" in part("answer").message("<b>")
+
+
+def test_a_guess_is_compared_by_the_errors_of_faces_answered_so(part):
+    guess = part("guess")
+    # Answered 33.4, guessed 39.4: of the ten errors those above 3 put the truth nearer to the guess: 6, 8, 12 and 20.
+    assert guess.share_closer(39.4, 33.4, METRICS["errors_by_predicted_age"]["30-39"]) == 0.4
+    assert "closer to a guess like yours 40% of the time" in guess.compare(39.4, 33.4, METRICS)
+    assert "You agree" in guess.compare(33.0, 33.4, METRICS)
+    # Four years off: 1, 0.5, 2 and 3 were closer.
+    assert "off by 4 years. 40% of test faces answered as 30 to 39 were closer." in guess.judge(37.4, 33.4, METRICS)
+    assert guess.judge(90.0, 85.0, METRICS).count("%") == 0
+
+
+def test_three_notes_are_chosen_by_what_was_found(part):
+    notes = part("notes")
+    plain, old, child = (notes.beside_answer([face(age=age)], METRICS) for age in (33.0, 75.0, 6.0))
+    assert plain.count("<li>") == old.count("<li>") == child.count("<li>") == 3
+    assert "right group in 42%" in plain
+    assert "answered as 70 and older were off by 6.7 years in tests, on average 3.1 years too old" in old
+    assert "Children" in child
+    assert "Children" not in plain
+    poor = notes.beside_answer([face(warnings=["dark; x"], quality={"faces": 3, "face_size": 30})], METRICS)
+    for told in ("A warning means", "small face", "Each face"):
+        assert told in poor
+    assert notes.beside_answer([], METRICS) == ""
+
+
+def test_card_sections_are_read_from_the_card(part):
     card = "---\na: 1\n---\n# T\n\n## Bias\n\n- one\n\n### sub\n\ntwo\n\n## Other\nx"
-    assert presentation.card_section(card, "Bias") == "- one\n\n### sub\n\ntwo"
-    assert presentation.card_section(card, "Nothing") == ""
+    section = part("about").card_section
+    assert section(card, "Bias") == "- one\n\n### sub\n\ntwo"
+    assert section(card, "Nothing") == ""
+
+
+def test_a_frame_is_a_small_jpeg_or_a_sentence(part):
+    import base64
+    import io
+
+    live = part("live")
+    buffer = io.BytesIO()
+    PIL.Image.new("RGB", (1280, 720)).save(buffer, "JPEG")
+    uri = "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    assert live.read_frame(uri).size == (640, 360)
+    for bad in (
+        None,
+        3,
+        "http://example.invalid/a.jpg",
+        "data:image/jpeg;base64,AAAA",
+        "data:image/png;base64,AAAA",
+        uri + "A" * 2_000_000,
+    ):
+        with pytest.raises(ValueError, match="frame of the camera cannot be used"):
+            live.read_frame(bad)
+
+
+@pytest.fixture(scope="module")
+def seen(part, root, fastest):
+    """The astronaut's face as the tabs keep it, and the module of changes."""
+    import dataclasses
+
+    from hf_model.pictures import changes
+    from hf_model.pictures.alignment import cut
+
+    with PIL.Image.open(root / "space" / "examples" / "astronaut.jpg") as photo:
+        photo = photo.convert("RGB")
+        (explained,) = fastest.explain(photo)
+    wide = dataclasses.replace(explained.square, side=2 * explained.square.side)
+    face = part("demo").Face(
+        explained.prediction.to_dict(), explained.crop, {}, explained.square, cut(photo, wide, 448)
+    )
+    return part("presets"), changes, face, photo, explained.square
+
+
+def test_a_wider_margin_is_cut_from_the_photo_itself(seen):
+    import dataclasses
+
+    from hf_model.pictures.alignment import cut
+
+    presets, changes, face, photo, square = seen
+    wider = np.asarray(presets.changed(changes, face, [("margin", 0.3)]), np.int32)
+    truth = np.asarray(cut(photo, dataclasses.replace(square, side=1.6 * square.side), 224), np.int32)
+    smeared = np.asarray(changes.margin(face.crop, 0.3), np.int32)
+    assert np.abs(wider - truth).mean() < 6 < np.abs(smeared - truth).mean()
+    assert np.array_equal(presets.changed(changes, face, [("margin", 0.0), ("tilt", 0)]), face.crop)
+
+
+def test_every_preset_changes_the_face(seen):
+    presets, changes, face, _, _ = seen
+    for preset in presets.PRESETS:
+        altered = np.asarray(presets.changed(changes, face, list(preset.changes)), np.int32)
+        assert np.abs(altered - np.asarray(face.crop, np.int32)).mean() > 1, preset.name
+
+
+def test_the_poor_example_is_poor_enough_for_warnings(root, fastest):
+    (answer,) = fastest(root / "space" / "examples" / "poor.jpg")
+    assert answer.warnings
+
+
+def test_a_photo_costs_one_run_of_detector_and_network(part, root, monkeypatch):
+    """Answer, maps of both targets and the neighbourhood for the other tabs."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    for name in ("MODEL_ID", "MODEL_REVISION"):
+        monkeypatch.delenv(name, raising=False)
+    kept = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "hf_model"}
+    try:
+        demo = part("demo").Demo()
+        ran = []
+        answerer, detector = demo.predictor._answerer, demo.predictor._cropper.detector
+        run = answerer.run
+        monkeypatch.setattr(answerer, "run", lambda *given: ran.append("network") or run(*given))
+        monkeypatch.setattr(type(detector), "__call__", counted(type(detector).__call__, ran))
+        shown = part("photo").Shown(
+            demo, demo.answer(str(root / "space" / "examples" / "astronaut.jpg"), False, ("age", "gender"), True)
+        )
+        assert sorted(ran) == ["detector", "network"]
+        assert "about" in shown.words
+    finally:
+        for name in [name for name in sys.modules if name.split(".")[0] == "hf_model"]:
+            del sys.modules[name]
+        sys.modules.update(kept)
+
+
+def counted(call, ran: list):
+    def counting(self, *given, **named):
+        ran.append("detector")
+        return call(self, *given, **named)
+
+    return counting
 
 
 def test_the_api_answers_for_the_astronaut(client, astronaut, tmp_path, fastest):
@@ -154,7 +345,7 @@ def test_the_page_names_the_limits_of_the_card(space_url):
     import urllib.request
 
     page = urllib.request.urlopen(f"{space_url}/config", timeout=30).read().decode()
-    for text in ("Before you start", "I understand", "Limitations", "## Bias", "binary label"):
+    for text in ("I may use this photo", "up to 20 MB and 50 megapixels", "Limitations", "## Bias", "binary label"):
         assert text in page
 
 

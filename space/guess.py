@@ -1,0 +1,56 @@
+""" "Guess first": a visitor's own guess, or the true age, beside the model's answer."""
+
+import html
+
+from answer import answered_so
+
+CLOSE = 0.5  # years: what is told as no difference
+
+
+def errors_of(age: float, metrics: dict | None) -> tuple[str, list[float]] | None:
+    """The level of predicted ages of an answer, and signed errors, truth − answer, of test faces that were answered so."""
+    found = answered_so(age, metrics)
+    if not found:
+        return None
+    for level, errors in (metrics or {}).get("errors_by_predicted_age", {}).items():
+        low, high = map(int, level.split("-"))
+        if low <= age < high + 1:
+            return found[0], errors
+    return None
+
+
+def share_closer(guess: float, answer: float, errors: list[float]) -> float:
+    """The share of such faces whose truth, answer + error, is closer to the guess than to the answer."""
+    return sum(abs(guess - answer - error) < abs(error) for error in errors) / len(errors)
+
+
+def share_nearer(off: float, errors: list[float]) -> float:
+    """The share of such faces for which the answer was closer to the truth than ``off`` years."""
+    return sum(abs(error) < abs(off) for error in errors) / len(errors)
+
+
+def compare(guess: float, age: float, metrics: dict | None) -> str:
+    """A visitor's guess and the model's answer side by side, and how often such a guess is the better one."""
+    found = errors_of(age, metrics)
+    told = f"You: {guess:.0f}. The model: about {age:.0f}."
+    if abs(guess - age) < CLOSE:
+        told += " You agree."
+    elif found:
+        share = share_closer(guess, age, found[1])
+        told += (
+            f" In test faces answered as {found[0]}, the truth is closer to a guess like yours {share:.0%} of the time."
+        )
+    return _card(told)
+
+
+def judge(truth: float, age: float, metrics: dict | None) -> str:
+    """How far off the answer is, and how many test faces were closer."""
+    off, found = truth - age, errors_of(age, metrics)
+    told = "The model is right to the year." if abs(off) < CLOSE else f"The model is off by {abs(off):.0f} years."
+    if found:
+        told += f" {share_nearer(off, found[1]):.0%} of test faces answered as {found[0]} were closer."
+    return _card(told)
+
+
+def _card(text: str) -> str:
+    return f'<div class="card"><p class="said" role="status">{html.escape(text)}</p></div>'

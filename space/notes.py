@@ -1,0 +1,99 @@
+"""The three things to keep in mind beside an answer, chosen by what was found: ages, the picture, how many faces."""
+
+import html
+from collections.abc import Callable
+
+from answer import CHILD, answered_so
+
+AT_MOST = 3
+OLD = 60  # years
+SMALL = 48  # pixels across, of a face
+
+
+def _measured(value: float | None, sentence: str) -> str | None:
+    return None if value is None else sentence.format(value)
+
+
+def _old(faces: list[dict], metrics: dict) -> str | None:
+    face = next((face for face in faces if face["age"] >= OLD), None)
+    found = face and answered_so(face["age"], metrics)
+    if not found:
+        return None
+    level, figures = found
+    bias = figures.get("age_bias", {}).get("value")
+    way = (
+        ""
+        if bias is None or abs(bias) < 1
+        else f", on average {abs(bias):.1f} years too {'old' if bias > 0 else 'young'}"
+    )
+    return f"Older faces are harder: those answered as {level} were off by {figures['age_mae']['value']:.1f} years in tests{way}."
+
+
+def _young(faces: list[dict], metrics: dict) -> str | None:
+    if all(face["age"] >= CHILD for face in faces):
+        return None
+    return "Children's faces say little about gender, and a year or two of age is much for a child: read both loosely."
+
+
+def _uncertain(faces: list[dict], metrics: dict) -> str | None:
+    if all(face["gender"] != "uncertain" for face in faces):
+        return None
+    return "Between 45 and 55% the model says that it cannot tell. That says something of the model, nothing of the person."
+
+
+def _several(faces: list[dict], metrics: dict) -> str | None:
+    if all((face.get("quality") or {}).get("faces") in (None, 1) for face in faces):
+        return None
+    return "Each face is judged by itself. Unless all are shown, it is the one the detector is surest of, not the most important one."
+
+
+def _small(faces: list[dict], metrics: dict) -> str | None:
+    if all(((face.get("quality") or {}).get("face_size") or SMALL) >= SMALL for face in faces):
+        return None
+    return (
+        "Of a small face little can be seen. A photo taken from nearer gives a better answer than enlarging this one."
+    )
+
+
+def _poor(faces: list[dict], metrics: dict) -> str | None:
+    if not any(face.get("warnings") for face in faces):
+        return None
+    return "A warning means: pictures like this cost the model accuracy in tests. A better photo helps more than anything else."
+
+
+def _elsewhere(faces: list[dict], metrics: dict) -> str | None:
+    photos = metrics.get("external", {}).get("fairface_sample", {})
+    inside, gender = (photos.get(name, {}).get("value") for name in ("inside_bin", "gender_10plus"))
+    if inside is None or gender is None:
+        return None
+    return (
+        f"The tests' figures are of photos like those it learnt from. On everyday photos of other people the age fell into the "
+        f"right group in {inside:.0%}, and the gender of people of 10 and older was right in {gender:.0%}."
+    )
+
+
+def _label(faces: list[dict], metrics: dict) -> str | None:
+    return "“Gender” is how strangers labelled pictures, with two words. It does not fit everyone, and the model cannot see that."
+
+
+def _guess(faces: list[dict], metrics: dict) -> str | None:
+    far = metrics.get("overall", {}).get("age_cs5", {}).get("value")
+    return _measured(
+        None if far is None else 1 - far,
+        "The age is a guess from looks: {:.0%} of test faces were more than 5 years off.",
+    )
+
+
+# In the order of what matters most where it applies; the last ones always do.
+NOTES: tuple[Callable[[list[dict], dict], str | None], ...] = (
+    _young, _poor, _uncertain, _old, _small, _several, _elsewhere, _label, _guess,
+)  # fmt: skip
+
+
+def beside_answer(faces: list[dict], metrics: dict | None) -> str:
+    """The notes for these answers as HTML; "" where there is no answer."""
+    if not faces:
+        return ""
+    told = [sentence for note in NOTES if (sentence := note(faces, metrics or {}))][:AT_MOST]
+    items = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in told)
+    return f'<div class="card"><h2>Keep in mind</h2><ul class="notes">{items}</ul><p class="small">More in the tab “About”.</p></div>'
