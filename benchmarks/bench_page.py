@@ -26,7 +26,7 @@ from tests.support import running_space
 SLIDERS = {"blur": 1, "brightness": 1, "jpeg": -1, "tilt": 1, "cover_eyes": 1, "pixels": -1}
 ANSWER = "[...document.querySelectorAll('#poked .maps, #poked .chart')].map(part => part.outerHTML).join('')"
 
-# In the page: when requests that may carry a frame were sent, and when the picture with the boxes changed, in seconds.
+# In the page: when requests that may carry a frame were sent, and when the answer to a frame came, in seconds.
 WATCH = """
 window.sent = []; window.shown = [];
 const fetched = window.fetch;
@@ -37,7 +37,7 @@ window.fetch = (...given) => {
 };
 let last = null;
 new MutationObserver(() => {
-  const now = document.querySelector("#live img.live")?.src;
+  const now = document.querySelector("#live [data-frame]")?.dataset.frame;
   if (now && now !== last) { last = now; window.shown.push(performance.now() / 1000); }
 }).observe(document, {subtree: true, childList: true, attributes: true});
 """
@@ -73,10 +73,11 @@ def camera_file(folder: pathlib.Path) -> pathlib.Path:
 
 def poked(page, moves: int) -> list[float]:
     """Seconds from a slider's move to its answer on the page."""
-    page.locator("#example").click()
-    page.locator("#words").get_by_text("Face 1").first.wait_for(timeout=60_000)
     page.get_by_role("tab", name="Poke it").click()
     page.locator("#fragile").get_by_text("Most fragile").wait_for(timeout=60_000)
+    page.get_by_role("button", name="More: sliders").click()
+    page.locator("#poke-blur input[type=range]").focus()
+    page.keyboard.press("ArrowRight")
     page.locator("#poked .chart").first.wait_for(timeout=60_000)
     taken = []
     for move in range(moves):
@@ -97,8 +98,8 @@ def poked(page, moves: int) -> list[float]:
 def lived(page, seconds: float) -> tuple[list[float], set[str], list[int]]:
     """Seconds from a frame's sending to its answer in the live tab, the faces' numbers, and the ages told."""
     page.get_by_role("tab", name="Live").click()
-    page.get_by_text("Click to Access Webcam").click(timeout=60_000)
-    page.locator("#camera button[aria-label='capture photo']").click(timeout=60_000)
+    page.locator("#camera .consent input").check()
+    page.locator("#live-start").click()
     page.locator("#live").get_by_text("Face 1").first.wait_for(timeout=60_000)
     page.wait_for_timeout(3000)
     begun = page.evaluate("performance.now() / 1000")
@@ -106,7 +107,7 @@ def lived(page, seconds: float) -> tuple[list[float], set[str], list[int]]:
     while time.perf_counter() < end:
         text = page.locator("#live").inner_text()
         numbers |= set(re.findall(r"Face (\d+)", text))
-        ages += [int(age) for age in re.findall(r"about (\d+) years", text)]
+        ages += [int(age) for age in re.findall(r"about\s+(\d+)\s+years", text)]
         page.wait_for_timeout(200)
     sent, shown = (np.array(page.evaluate(f"window.{name}")) for name in ("sent", "shown"))
     answered = [(sent[sent < moment].max(), moment) for moment in shown if moment > begun and (sent < moment).any()]
@@ -138,7 +139,7 @@ def main(argv: list[str] | None = None) -> None:
             page = browser.new_context(permissions=["camera"], viewport={"width": 1280, "height": 900}).new_page()
             page.add_init_script(WATCH)
             page.goto(url)
-            page.locator("#accept").click(timeout=60_000)
+            page.locator("#answer .age").wait_for(timeout=60_000)
             moves = poked(page, args.moves)
             frames, numbers, ages = lived(page, args.seconds)
         browser.close()

@@ -57,40 +57,40 @@ def ask(client, photo: pathlib.Path) -> tuple[str, object]:
 
 
 class Camera:
-    """A visitor of the tab "Live": a stream of frames in one session, by the requests that the page makes."""
+    """A visitor of the tab "Live": frame after frame in one session, by the requests that the page makes."""
 
     def __init__(self, url: str):
         self.url, self.session = f"{url}/gradio_api", uuid.uuid4().hex
         self.client = httpx.Client(timeout=300)
-        events = self.client.get(f"{url}/config").json()["dependencies"]
-        self.event = next(e["id"] for e in events if any(target[1] == "stream" for target in e["targets"]))
+        config = self.client.get(f"{url}/config").json()
+        camera = next(one["id"] for one in config["components"] if one["props"].get("elem_id") == "camera")
+        self.event = next(e["id"] for e in config["dependencies"] if [camera, "input"] in e["targets"])
         buffer = io.BytesIO()
         astronaut().resize((480, 480)).save(buffer, "JPEG")
         self.picture = "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
     def ask(self, frames: int) -> Iterator[tuple[str, object]]:
         """("answer", the number of faces), ("refused", text) or ("failed", text) for each of some frames."""
-        body = {"data": [{"url": self.picture, "path": None, "meta": {"_type": "gradio.FileData"}}, None],
-                "fn_index": self.event, "session_hash": self.session}  # fmt: skip
-        try:
-            joined = self.client.post(f"{self.url}/queue/join", json=body)
-            if joined.status_code != 200:
-                yield ("refused" if "ueue is full" in joined.text else "failed"), joined.text
-                return
-            stream = f"{self.url}/stream/{joined.json()['event_id']}"
-            with self.client.stream("GET", f"{self.url}/queue/data", params={"session_hash": self.session}) as told:
-                for line in told.iter_lines():
-                    message = json.loads(line[5:]) if line.startswith("data:") else {}
-                    if message.get("msg") not in ("process_streaming", "process_completed"):
-                        continue
-                    yield self.judged(message)
-                    frames -= 1
-                    if not frames or message["msg"] == "process_completed":
-                        self.client.post(f"{stream}/close")
-                        return
-                    self.client.post(stream, json=body)
-        except httpx.HTTPError as error:
-            yield "failed", repr(error)
+        body = {
+            "data": [None],
+            "event_data": {"frame": self.picture},
+            "fn_index": self.event,
+            "session_hash": self.session,
+        }
+        for _ in range(frames):
+            try:
+                joined = self.client.post(f"{self.url}/queue/join", json=body)
+                if joined.status_code != 200:
+                    yield ("refused" if "ueue is full" in joined.text else "failed"), joined.text
+                    continue
+                with self.client.stream("GET", f"{self.url}/queue/data", params={"session_hash": self.session}) as told:
+                    for line in told.iter_lines():
+                        message = json.loads(line[5:]) if line.startswith("data:") else {}
+                        if message.get("msg") == "process_completed":
+                            yield self.judged(message)
+                            break
+            except httpx.HTTPError as error:
+                yield "failed", repr(error)
 
     def judged(self, told: dict) -> tuple[str, object]:
         text = json.dumps(told["output"])

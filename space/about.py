@@ -34,10 +34,11 @@ def worst_for(metrics: dict | None) -> str:
         for level, figures in metrics["groups"][factor].items():
             error, right = figures["age_mae"], figures["gender_accuracy"]
             wrong = 1 - right["value"]
-            name = f"{level} ({error['n']} faces)"
+            name = f"{level.replace('-', '–')} ({error['n']})"
             rows.append((name, error["value"], f"{error['value']:.1f}", wrong, f"{wrong:.0%}"))
         tables.append(bars(title, rows))
-    return f'<div class="card"><h2>Who it is worst for</h2>{"".join(tables)}</div>'
+    told = "Errors on test faces by what they were labelled; in brackets how many faces, the worst marked."
+    return f'<div class="card"><h2>Who it is worst for</h2><p class="small">{told}</p>{"".join(tables)}</div>'
 
 
 def build_about(demo: Demo) -> None:

@@ -110,7 +110,7 @@ dialog.camera::backdrop { background: rgb(0 0 0 / 0.6); } dialog video, .stage v
 .chart { width: 100%; max-width: 420px; margin-top: 0.6rem; overflow: visible; display: block; } .chart text { font-size: 11px; fill: var(--quiet); text-anchor: middle; }
 .curve { fill: none; stroke: var(--accent); stroke-width: 2; } .curve.other { stroke: var(--second); stroke-dasharray: 5 4; }
 .range-shade { fill: var(--accent); opacity: 0.16; } .mean { stroke: currentColor; stroke-width: 1.5; stroke-dasharray: 2 3; }
-.bars { border-collapse: collapse; width: 100%; } .bars th { text-align: left; font-weight: 400; padding: 0.15rem 0.6rem 0.15rem 0; white-space: nowrap; }
+.bars { border-collapse: collapse; width: 100%; border: none !important; } .bars th { text-align: left; font-weight: 400; padding: 0.15rem 0.6rem 0.15rem 0; white-space: nowrap; }
 .bars td, .bars th, .bars tr { border: none !important; } .bars td { width: 40%; padding: 0.15rem 0.6rem; } .bars i { display: block; height: 0.9em; border-radius: 3px; background: var(--accent); min-width: 2px; }
 .bars .worst i { background: var(--alert); } .bars td span { display: flex; gap: 0.5rem; align-items: center; } .bars caption { text-align: left; font-weight: 600; padding: 0.6rem 0 0.2rem; }
 @media (max-width: 899px) { .bars th { white-space: normal; font-size: var(--small); } .bars td { padding: 0.15rem 0.2rem; width: 34%; } }
