@@ -11,7 +11,7 @@ from .network.engine import Forward
 from .network.familiarity import Familiarity
 from .network.preprocessing import preprocess
 from .pictures.inputs import InvalidImageError
-from .prediction import Prediction, make_prediction
+from .prediction import Prediction, make_predictions
 
 # Batches of these shapes, the largest first: nothing is retraced, nothing padded. 32 takes more memory and gained a few per
 # cent on one processor, and lost a tenth on another (benchmarks/predictor.json).
@@ -40,13 +40,13 @@ class Answerer:
     def predictions(self, outputs: dict[str, np.ndarray], crops: list[FaceCrop]) -> list[Prediction]:
         """The predictions from the network's outputs for faces."""
         shares = self.familiarity(outputs).tolist() if self.familiarity else [None] * len(crops)
-        return [
-            make_prediction(
-                outputs, row, self.config, crop.face, crop.photo,
-                crop.quality | {"familiarity": None if share is None else round(share, 4)},
-            )
-            for row, (crop, share) in enumerate(zip(crops, shares, strict=True))
-        ]  # fmt: skip
+        qualities = [
+            crop.quality | {"familiarity": None if share is None else round(share, 4)}
+            for crop, share in zip(crops, shares, strict=True)
+        ]
+        return make_predictions(
+            outputs, self.config, [crop.face for crop in crops], [crop.photo for crop in crops], qualities
+        )
 
     def run(self, pixels: np.ndarray, batch_size: int) -> dict[str, np.ndarray]:
         """(N, S, S, 3) uint8 through the network in fixed batch shapes; the outputs of N rows by name."""

@@ -10,7 +10,7 @@ Source: Romano et al., Conformalized Quantile Regression, 2019; Vovk et al., Mon
 Fitted by ``python -m train.measure.calibrate``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -49,20 +49,22 @@ def features_of(age: np.ndarray, measures: Mapping[str, np.ndarray], specificati
             ``"unfamiliarity"`` the negative decimal logarithm of the familiarity. ``{"both": [...]}`` is the product of two
             such: what is both blurred and unfamiliar is worse than either says.
     """
-    return np.stack([_feature(age, measures, one) for one in specification], axis=1)
+    parts = [part for one in specification for part in one.get("both", (one,))]
+    values = np.stack([_measure(age, measures, part["measure"]) for part in parts], axis=1)
+    start, end = (np.array([part[name] for part in parts]) for name in ("from", "to"))
+    scaled = ((np.where(np.isnan(values), start, values) - start) / (end - start)).clip(0, 1)
+    features, place = [], 0
+    for one in specification:
+        many = len(one.get("both", (one,)))
+        features.append(scaled[:, place] if many == 1 else scaled[:, place : place + many].prod(axis=1))
+        place += many
+    return np.stack(features, axis=1)
 
 
-def _feature(age: np.ndarray, measures: Mapping[str, np.ndarray], one: dict) -> np.ndarray:
-    if "both" in one:
-        return np.prod([_feature(age, measures, part) for part in one["both"]], axis=0)
-    if one["measure"] == "age":
-        values = age
-    elif one["measure"] == "unfamiliarity":
-        values = -np.log10(np.clip(measures["familiarity"], 1e-4, 1))
-    else:
-        values = measures[one["measure"]]
-    values = np.where(np.isnan(values), one["from"], values)
-    return np.clip((values - one["from"]) / (one["to"] - one["from"]), 0, 1)
+def _measure(age: np.ndarray, measures: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    if name == "age":
+        return age
+    return -np.log10(measures["familiarity"].clip(1e-4, 1)) if name == "unfamiliarity" else measures[name]
 
 
 def spreads(age: np.ndarray, distribution: np.ndarray, features: np.ndarray, section: dict) -> dict[str, np.ndarray]:
@@ -124,35 +126,44 @@ def _softened(female: np.ndarray, features: np.ndarray, section: dict) -> np.nda
     return 1 / (1 + np.exp(-(logit(female) / np.exp(sums) + weights["shift"])))
 
 
-def as_arrays(quality: Mapping[str, float | None]) -> dict[str, np.ndarray]:
-    """One face's measures as arrays of one, those that are not known NaN."""
-    values = {name: quality.get(name) for name in MEASURES}
-    return {name: np.array([np.nan if value is None else value], float) for name, value in values.items()}
+def as_arrays(qualities: Sequence[Mapping[str, float | None]]) -> dict[str, np.ndarray]:
+    """The measures of N faces as arrays (N,), those that are not known NaN."""
+    rows = np.array([[quality.get(name) for name in MEASURES] for quality in qualities], float)
+    return dict(zip(MEASURES, rows.T, strict=True))
 
 
 def age_range(
     age: float, distribution: np.ndarray | None, quality: Mapping[str, float | None], section: dict | None
 ) -> tuple[float, float] | None:
     """One face's range, None where the model was not calibrated or has no distribution."""
-    return trust(0.5, age, distribution, quality, section)[1]
+    distributions = None if distribution is None else np.asarray(distribution)[None]
+    return trust(np.array([0.5]), np.array([age]), distributions, [quality], section)[1][0]
 
 
 def trust(
-    female: float,
-    age: float,
+    female: np.ndarray,
+    age: np.ndarray,
     distribution: np.ndarray | None,
-    quality: Mapping[str, float | None],
+    qualities: Sequence[Mapping[str, float | None]],
     section: dict | None,
-) -> tuple[float, tuple[float, float] | None]:
-    """One face's probability of "female", and its range: None without a distribution; where the model was not calibrated, the
-    probability is as the network says it and there is no range."""
+) -> tuple[list[float], list[tuple[float, float] | None]]:
+    """Of N faces the probability of "female", and the range: None without a distribution; where the model was not calibrated,
+    the probability is as the network says it and there is no range.
+
+    Args:
+        female, age: (N,) as the network says them.
+        distribution: (N, A) probabilities of whole years, or None.
+        qualities: their measures.
+        section: ``doubt`` of ``config.json``.
+    """
     if not section:
-        return female, None
-    measures, ages = as_arrays(quality), np.array([age])
+        return [float(one) for one in female], [None] * len(female)
+    measures, ages = as_arrays(qualities), np.asarray(age, float)
     features = features_of(ages, measures, section["features"])
-    probability = float(_softened(np.array([female]), features, section)[0])
+    probabilities = _softened(np.asarray(female, float), features, section).tolist()
     if distribution is None:
-        return probability, None
-    whole = np.asarray(distribution, float)[None]
-    low, high = _ranges(ages, whole, measures["familiarity"], features, section)
-    return probability, (round(float(low[0]), 1), round(float(high[0]), 1))
+        return probabilities, [None] * len(probabilities)
+    ends = _ranges(ages, np.asarray(distribution, float), measures["familiarity"], features, section)
+    return probabilities, [
+        (round(low, 1), round(high, 1)) for low, high in zip(*(end.tolist() for end in ends), strict=True)
+    ]

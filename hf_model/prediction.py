@@ -92,35 +92,36 @@ def decide_gender(female_probability: float, male_below: float, female_above: fl
     return "uncertain"
 
 
-def make_prediction(
+def make_predictions(
     outputs: dict[str, np.ndarray],
-    row: int,
     config: dict,
-    face: Face | None,
-    photo: tuple[int, int],
-    quality: dict[str, float | None],
-) -> Prediction:
-    """The answer in one row of the network's outputs.
+    faces: list[Face | None],
+    photos: list[tuple[int, int]],
+    qualities: list[dict[str, float | None]],
+) -> list[Prediction]:
+    """The answers in the network's outputs for N faces.
 
     Args:
-        outputs: by name, see :data:`hf_model.network.engine.Forward`.
-        row: which of them.
+        outputs: by name, of N rows, see :data:`hf_model.network.engine.Forward`.
         config: the content of ``config.json``.
-        face: as it was found in a photo of that width and height; None for a chip.
-        quality: its picture's measures.
+        faces: as they were found, each in a photo of a width and height in ``photos``; None for a chip.
+        qualities: the measures of their pictures.
     """
-    age, female = float(outputs["age"][row]), float(outputs["gender"][row])
-    distribution = outputs["age_distribution"][row] if "age_distribution" in outputs else None
-    female_probability, interval = trust(female, age, distribution, quality, config.get("doubt"))
-    return Prediction(
-        age=age,
-        age_interval=interval,
-        gender=decide_gender(female_probability, **config["decision"]),
-        female_probability=female_probability,
-        box=face.clipped(*photo) if face else None,
-        detection_score=face.score if face else None,
-        rotation=face.rotation if face else 0,
-        quality=quality,
-        warnings=warnings_of(quality, config.get("quality")),
-        age_distribution=distribution,
-    )
+    ages, distributions = outputs["age"].tolist(), outputs.get("age_distribution")
+    probabilities, intervals = trust(outputs["gender"], outputs["age"], distributions, qualities, config.get("doubt"))
+    rows = zip(ages, probabilities, intervals, faces, photos, qualities, strict=True)
+    return [
+        Prediction(
+            age=age,
+            age_interval=interval,
+            gender=decide_gender(female, **config["decision"]),
+            female_probability=female,
+            box=face.clipped(*photo) if face else None,
+            detection_score=face.score if face else None,
+            rotation=face.rotation if face else 0,
+            quality=quality,
+            warnings=warnings_of(quality, config.get("quality")),
+            age_distribution=None if distributions is None else distributions[row],
+        )
+        for row, (age, female, interval, face, photo, quality) in enumerate(rows)
+    ]

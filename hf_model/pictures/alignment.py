@@ -53,6 +53,9 @@ class Square(Portable):
 
     def outside(self, width: int, height: int) -> float:
         """The share of it that lies beyond an image of that size, 0 to 1, to a hundredth."""
+        left, top, right, bottom = self.bounds()
+        if left >= 0 and top >= 0 and right <= width and bottom <= height:
+            return 0.0
         steps = (np.arange(50) + 0.5) / 50
         x, y = self.place(np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)).T
         return float(1 - np.mean((x >= 0) & (y >= 0) & (x < width) & (y < height)))

@@ -44,12 +44,12 @@ def test_the_own_ends_leave_a_tenth_on_either_side():
 
 
 def test_features_go_from_0_to_1_and_the_unknown_counts_as_good():
-    measures = as_arrays(KNOWN | {"sharpness": None, "familiarity": None})
+    measures = as_arrays([KNOWN | {"sharpness": None, "familiarity": None}])
     assert features_of(np.array([30.0]), measures, SECTION["features"]).tolist() == [[0, 0]]
-    measures = as_arrays(KNOWN | {"sharpness": 0.06, "familiarity": 1e-9})
+    measures = as_arrays([KNOWN | {"sharpness": 0.06, "familiarity": 1e-9}])
     assert features_of(np.array([30.0]), measures, SECTION["features"])[0].tolist() == pytest.approx([0.5, 1])
     age = [{"measure": "age", "from": 20, "to": 0}]
-    assert features_of(np.array([0.0, 10, 50]), as_arrays(KNOWN), age).ravel().tolist() == [1, 0.5, 0]
+    assert features_of(np.array([0.0, 10, 50]), as_arrays([KNOWN]), age).ravel().tolist() == [1, 0.5, 0]
 
 
 def test_a_range_widens_with_its_distribution_and_its_picture_and_holds_the_age():
@@ -76,7 +76,7 @@ def test_groups_are_of_predicted_age_and_familiarity():
 
 
 def probability(female, quality, section=SECTION):
-    return trust(female, 40.0, normal(40, 6), quality, section)[0]
+    return trust(np.array([female]), np.array([40.0]), normal(40, 6)[None], [quality], section)[0][0]
 
 
 def test_a_probability_is_softened_towards_the_middle_and_never_over_it():
@@ -96,7 +96,7 @@ def test_many_at_once_are_as_one_by_one():
     qualities = [
         KNOWN | {"sharpness": float(random.uniform(0, 0.3)), "familiarity": float(random.uniform(0, 1))} for _ in ages
     ]
-    measures = {name: np.concatenate([as_arrays(one)[name] for one in qualities]) for name in MEASURES}
+    measures = as_arrays(qualities)
     low, high = age_ranges(ages, distributions, measures, SECTION)
     female = softened(random.random(40), ages, measures, SECTION)
     assert female.shape == (40,)
