@@ -1,26 +1,20 @@
 """An answer in words: a card a face, with the doubt where it belongs."""
 
 import html
+import json
+import pathlib
 
 import PIL.Image
 from boxes import colour_of
 from charts import data_uri, distribution
 
-CHILD = 13  # years: of faces answered younger, the gender is hardly better than a guess
-HARDLY_BETTER = 0.8  # of genders right, below which that is said so
-WIDE = 1.5  # times the median range: an answer that wide says little
-CALLED = {"female": "perceived as <b>female</b>", "male": "perceived as <b>male</b>"}
+# Every sentence, and the limits that choose between them; the static page (space/browser/) says the same.
+WORDS = json.loads(pathlib.Path(__file__).with_name("words.json").read_text(encoding="utf-8"))
 
 
 def message(text: str) -> str:
     """One sentence for the user, as HTML."""
     return f'<div class="card"><p class="note" role="status">{html.escape(text)}</p></div>'
-
-
-NO_FACE = (
-    "No face was found, neither upright nor turned. A clear, well-lit photo in which the face is larger than a fiftieth of "
-    "the picture works best."
-)
 
 
 def is_doubted(face: dict, config: dict) -> bool:
@@ -56,7 +50,7 @@ def describe_faces(
         found: how many faces the photo has.
     """
     if not faces:
-        return message(NO_FACE)
+        return message(WORDS["no_face"])
     several = len(faces) > 1
     cards = "".join(
         _card(number, face, crop, several, config, metrics)
@@ -72,29 +66,24 @@ def _card(
     number: int, face: dict, crop: PIL.Image.Image | None, several: bool, config: dict, metrics: dict | None
 ) -> str:
     doubted = is_doubted(face, config)
-    name = (
-        f'<h2><span class="number">{number}</span>{"Perhaps not a face" if doubted else f"Face {number}"}</h2>'
-        if several
-        else ""
-    )
-    small = (
-        "" if crop is None else f'<img class="crop" src="{data_uri(crop)}" alt="What the network saw of face {number}">'
-    )
+    title = WORDS["face"].format(number=number)
+    name = f'<h2><span class="number">{number}</span>{WORDS["doubted"] if doubted else title}</h2>' if several else ""
+    small = "" if crop is None else f'<img class="crop" src="{data_uri(crop)}" alt="{WORDS["crop"]}">'
     curve = ""
     if not several and face.get("age_distribution"):
         curve = distribution(face["age_distribution"], face["age"], face["age_interval"])
     return (
-        f'<section class="card face{" doubted" if doubted else ""}" style="--face:{colour_of(number)}" aria-label="Face {number}">'
-        f"{name}{small}{_age(face, metrics)}{_warnings(face)}{_gender(face, config['decision'], metrics)}{curve}"
+        f'<section class="card face{" doubted" if doubted else ""}" style="--face:{colour_of(number)}" aria-label="{title}">'
+        f"{name}{small}{_age(face)}{_warnings(face)}{_gender(face, config['decision'], metrics)}{curve}"
         f"{'' if several else _worth(face, metrics)}</section>"
     )
 
 
-def _age(face: dict, metrics: dict | None) -> str:
-    told = f'<p class="age">about <b>{face["age"]:.0f}</b> years</p>'
+def _age(face: dict) -> str:
+    told = f'<p class="age">{WORDS["age"].format(**face)}</p>'
     if face["age_interval"]:
         low, high = face["age_interval"]
-        told += f'<p class="range">80%: {low:.0f} to {high:.0f}</p>'
+        told += f'<p class="range">{WORDS["range"].format(low=low, high=high)}</p>'
     return told
 
 
@@ -102,7 +91,7 @@ def _warnings(face: dict) -> str:
     """Each warning directly under the number: what is the matter large, what it cost in tests small."""
     alerts = []
     if face.get("rotation"):
-        alerts.append((f"The photo was turned by {face['rotation']}° to the left to find this face.", ""))
+        alerts.append((WORDS["turned"].format(**face), ""))
     for warning in face.get("warnings", ()):
         what, _, cost = warning.partition("; ")
         alerts.append((what + ".", cost[:1].upper() + cost[1:]))
@@ -114,61 +103,47 @@ def _warnings(face: dict) -> str:
 
 def _gender(face: dict, decision: dict, metrics: dict | None) -> str:
     female = face["female_probability"]
-    said = CALLED.get(face["gender"])
-    share = f"{max(female, 1 - female):.0%}" if said else f"“female” {female:.0%}"
-    told = (
-        f'<p class="said">{said}, {share}</p>'
-        if said
-        else f'<p class="said"><b>gender uncertain</b>: {share}, close to a coin toss</p>'
-    )
-    heading = ""
-    answered = answered_so(face["age"], metrics)
-    if face["age"] < CHILD:
-        right = answered[1].get("gender_accuracy", {}).get("value") if answered else None
-        how = (
-            "Hardly better than a guess for children"
-            if right is None or right < HARDLY_BETTER
-            else "Often wrong for children"
+    told = WORDS[face["gender"]].format(sure=max(female, 1 - female), female=female)
+    heading, found = "", answered_so(face["age"], metrics)
+    if face["age"] < WORDS["child_below"]:
+        right = found[1].get("gender_accuracy", {}).get("value") if found else None
+        guess = WORDS["child_guess" if right is None or right < WORDS["hardly_better_below"] else "child_wrong"]
+        told_so = (
+            WORDS["child"].format(guess=guess, right=right, level=found[0])
+            if found and right is not None
+            else f"{guess}."
         )
-        tests = (
-            f": {right:.0%} right in tests of faces answered as {answered[0]}" if answered and right is not None else ""
-        )
-        heading = f"<p>{how}{tests}.</p>"
-    return f'<div class="{"unsure" if heading else "gender"}">{heading}{told}{_bar(female, decision)}</div>'
+        heading = f"<p>{told_so}</p>"
+    return f'<div class="{"unsure" if heading else "gender"}">{heading}<p class="said">{told}</p>{_bar(female, decision)}</div>'
 
 
 def _bar(female: float, decision: dict) -> str:
     """A bar from male (0) to female (1) with the uncertain band marked."""
-    low, high = 100 * decision["male_below"], 100 * decision["female_above"]
+    low, high = decision["male_below"], decision["female_above"]
+    ends = "".join(f"<span>{end}</span>" for end in WORDS["ends"])
     return (
-        f'<div class="bar" role="img" aria-label="{female:.2f} on a scale from 0, male, to 1, female; between '
-        f'{low / 100:.2f} and {high / 100:.2f} is uncertain">'
-        f'<div class="band" style="left:{low:.0f}%;width:{high - low:.0f}%"></div>'
-        f'<div class="mark" style="left:{100 * female:.1f}%"></div></div>'
-        '<div class="ends" aria-hidden="true"><span>male</span><span>uncertain</span><span>female</span></div>'
+        f'<div class="bar" role="img" aria-label="{WORDS["bar"].format(female=female, low=low, high=high)}">'
+        f'<div class="band" style="left:{100 * low:.0f}%;width:{100 * (high - low):.0f}%"></div>'
+        f'<div class="mark" style="left:{100 * female:.1f}%"></div></div><div class="ends" aria-hidden="true">{ends}</div>'
     )
 
 
 def _worth(face: dict, metrics: dict | None) -> str:
     """One line on what the picture is worth, and how far off such answers were in tests."""
-    quality = face.get("quality") or {}
-    size = quality.get("face_size")
     if face.get("warnings"):
-        worth = "The picture is poor: give this answer little weight."
+        worth = WORDS["worth_poor"]
     elif _is_wide(face, metrics):
-        worth = "The picture is clear, and still the model is unsure: the range is unusually wide."
+        worth = WORDS["worth_wide"]
     else:
-        worth = f"A clear picture{f', the face {size:.0f} pixels wide' if size else ''}: nothing in it is known to mislead the model."
+        worth = WORDS["worth_clear"].format(size=(face.get("quality") or {}).get("face_size") or 0)
     found = answered_so(face["age"], metrics)
-    if found:
-        level, figures = found
-        worth += f" In tests, faces answered as {level} were off by {figures['age_mae']['value']:.1f} years on average"
-        held = figures.get("age_interval_coverage", {}).get("value")
-        worth += f", and the 80% range held for {held:.0%} of them." if held is not None else "."
+    if found and "age_interval_coverage" in found[1]:
+        error, held = (found[1][name]["value"] for name in ("age_mae", "age_interval_coverage"))
+        worth += WORDS["tests"].format(level=found[0], error=error, held=held)
     return f'<p class="small">{html.escape(worth)}</p>'
 
 
 def _is_wide(face: dict, metrics: dict | None) -> bool:
     median = ((metrics or {}).get("age_interval_width") or {}).get("median")
     interval = face["age_interval"]
-    return bool(interval and median and interval[1] - interval[0] > WIDE * median)
+    return bool(interval and median and interval[1] - interval[0] > WORDS["wide"] * median)

@@ -1,34 +1,13 @@
-"""How the page looks: one table of its values, the theme and the styles made from it."""
+"""How the page looks: the theme and the styles, made from the table of its values in ``look.json``."""
 
+import json
+import pathlib
 import string
 
 import gradio as gr
 
 # Every colour, size and shape of the page; of a pair the first is for the light theme, the second for the dark one.
-LOOK = {
-    "accent": ("#0f766e", "#5eead4"),
-    "on_accent": ("#ffffff", "#042f2e"),
-    "ground": ("#fafaf9", "#1c1917"),
-    "card": ("#ffffff", "#292524"),
-    "line": ("#e7e5e4", "#44403c"),
-    "ink": ("#1c1917", "#fafaf9"),
-    "quiet": ("#57534e", "#d6d3d1"),
-    "alert": ("#9a3412", "#fdba74"),
-    "alert_ground": ("#fff7ed", "#431407"),
-    "male": ("#9fb8e8", "#3b5ba5"),
-    "female": ("#e8b89f", "#a5633b"),
-    "second": ("#7e22ce", "#d8b4fe"),  # a second curve in a chart
-    "corner": "14px",
-    "shadow": "0 1px 3px rgb(0 0 0 / 0.12)",
-    "gap": "1rem",
-    "small": "0.8125rem",
-    "text": "1rem",
-    "large": "1.25rem",
-    "title": "1.5rem",
-    "answer": "3.25rem",
-    "two_columns_from": "900px",
-    "widest": "1180px",
-}
+LOOK = json.loads(pathlib.Path(__file__).with_name("look.json").read_text(encoding="utf-8"))
 
 STYLES = string.Template("""
 :root { $light } .dark { $dark }

@@ -3,9 +3,10 @@
 import html
 from collections.abc import Callable
 
-from answer import CHILD, answered_so
+from answer import WORDS, answered_so
 
 AT_MOST = 3
+CHILD = WORDS["child_below"]
 OLD = 60  # years
 SMALL = 48  # pixels across, of a face
 

@@ -37,7 +37,7 @@ MODEL_FILES = (
 # The files of the package, beside it: transformers' door fetches exactly these, where a repo is not a folder.
 PACKAGE_LIST = "package_files.json"
 COPIED_BY_TRANSFORMERS = ("configuration_", "modeling_", "pipeline_")
-SPACE_FILES = ("*.py", "page.js", "requirements.txt", "picture.png", CARD_NAME, "examples/*")
+SPACE_FILES = ("*.py", "page.js", "words.json", "look.json", "requirements.txt", "picture.png", CARD_NAME, "examples/*")
 DATASET_FILES = ("data/*.parquet", "skipped.csv", CARD_NAME)
 SCRIPT_FILES = ("utkface.py", "duplicate_groups.csv", CARD_NAME)
 PICTURE = "picture.png"

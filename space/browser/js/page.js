@@ -1,0 +1,172 @@
+// The page: photos and camera in, answers out; all computing is the worker's.
+
+import { boxes, card, limits, made } from "./draw.js";
+import { filled } from "./numbers.js";
+import { forgetAll } from "./store.js";
+import { Tracker } from "./tracking.js";
+
+const find = (selector) => document.querySelector(selector);
+const constants = await (await fetch("constants.json")).json();
+const { words, largest_bytes, camera } = constants.page;
+const page = { words, config: constants.config, metrics: constants.metrics };
+const level = constants.config.quality.find(({ measure }) => measure === "level")?.threshold ?? 0;
+const asked = new Map(); // questions to the worker that wait for their answers
+let worker = null;
+let last = null; // the photo that is shown
+let stream = null;
+
+function ask(source, all = true, transfer = []) {
+  worker ??= started();
+  return new Promise((resolve, reject) => {
+    const id = crypto.randomUUID();
+    asked.set(id, { resolve, reject });
+    worker.postMessage({ id, source, all }, transfer);
+  });
+}
+
+function started() {
+  const made = new Worker("js/worker.js", { type: "module" });
+  made.onmessage = ({ data: { id, progress, answer, error } }) => {
+    if (progress) return progressed(progress);
+    const { resolve, reject } = asked.get(id);
+    asked.delete(id);
+    return error ? reject(new Error(error)) : resolve(answer);
+  };
+  made.onerror = () => {
+    for (const { reject } of asked.values()) reject(new Error(words.no_worker));
+    asked.clear();
+    worker = null;
+  };
+  return made;
+}
+
+function progressed({ done, all }) {
+  find("#loading").hidden = done >= all;
+  find("#loading progress").value = done / all;
+  find("#loading span").textContent = filled(words.loading, { done: done / 1e6, all: all / 1e6 });
+}
+
+function tell(text, wrong = false) {
+  find("#told").textContent = text;
+  find("#told").classList.toggle("wrong", wrong);
+}
+
+const marked = (faces) => faces
+  .map((face) => ({ ...face, doubted: (face.prediction.quality.level ?? 1) < level }))
+  .sort((one, other) => one.doubted - other.doubted);
+
+async function offer(file) {
+  if (!file) return;
+  open("photo");
+  if (file.size > largest_bytes) return tell(filled(words.too_many_bytes, { name: file.name }), true);
+  if (file.type && !file.type.startsWith("image/")) return tell(filled(words.not_a_picture, { name: file.name }), true);
+  last = file;
+  await answer(file);
+}
+
+async function answer(file) {
+  tell(words.looking);
+  find("#answer").replaceChildren();
+  try {
+    const { faces: found, width, height } = await ask(file, find("#all").checked);
+    if (file !== last) return;
+    tell("");
+    const faces = marked(found);
+    const picture = made("img", { src: URL.createObjectURL(file), alt: filled(words.photo, { count: faces.length }) });
+    picture.onload = () => URL.revokeObjectURL(picture.src);
+    find("#photo").replaceChildren(made("div", { class: "framed" }, picture, boxes(faces, width, height)));
+    const cards = faces.map((face, n) => card(n + 1, face, faces.length > 1, page));
+    find("#answer").replaceChildren(...(cards.length ? cards : [made("p", { class: "card note", role: "status", text: words.no_face })]));
+    find("#answer").classList.toggle("several", cards.length > 1);
+    find("main").scrollIntoView();
+  } catch (error) {
+    if (file === last) tell(error.message, true);
+  }
+}
+
+function open(tab) {
+  for (const button of document.querySelectorAll('[role="tab"]')) button.setAttribute("aria-selected", button.dataset.tab === tab);
+  for (const panel of document.querySelectorAll('[role="tabpanel"]')) panel.hidden = panel.id !== `tab-${tab}`;
+  if (tab !== "live") stop();
+}
+
+async function start() {
+  const video = find("#video");
+  find("#live-told").textContent = words.starting;
+  try {
+    if (!navigator.mediaDevices) throw Object.assign(new Error(), { name: "SecurityError" });
+    stream = await navigator.mediaDevices.getUserMedia({ video: { width: camera.width, facingMode: "user" } });
+    video.srcObject = stream;
+    await video.play();
+    find("#live-told").textContent = "";
+  } catch (error) {
+    stop();
+    find("#live-told").textContent = words.camera[error.name] ?? filled(words.camera.other, { name: error.name });
+    return;
+  }
+  find("#stage").hidden = find("#stop").hidden = false;
+  find("#start").hidden = true;
+  const tracker = new Tracker(constants);
+  while (stream) {
+    try {
+      const frame = await createImageBitmap(video);
+      const { faces, width, height } = await ask(frame, true, [frame]);
+      const followed = tracker.update(faces.map(({ prediction }) => prediction));
+      if (!stream) break;
+      const numbers = followed.map(({ number }) => number);
+      find("#stage svg")?.remove();
+      find("#stage").append(boxes(followed, width, height, numbers));
+      const cards = followed.map(({ number, prediction }) => card(number, { prediction }, true, page));
+      find("#live").replaceChildren(...(cards.length ? cards : [made("p", { class: "card note", text: words.no_face_here })]));
+    } catch (error) {
+      find("#live-told").textContent = error.message;
+      stop();
+    }
+    await new Promise((done) => setTimeout(done, camera.pause));
+  }
+}
+
+function stop() {
+  for (const track of stream?.getTracks() ?? []) track.stop();
+  stream = null;
+  find("#stage").hidden = find("#stop").hidden = true;
+  find("#start").hidden = false;
+}
+
+async function forget() {
+  await forgetAll();
+  for (const one of (await navigator.serviceWorker?.getRegistrations()) ?? []) await one.unregister();
+  worker?.terminate();
+  worker = null;
+  tell(words.forgotten);
+}
+
+const hasFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
+document.addEventListener("dragover", (event) => hasFiles(event) && event.preventDefault());
+document.addEventListener("drop", (event) => {
+  if (!hasFiles(event)) return;
+  event.preventDefault();
+  offer(event.dataTransfer.files[0]);
+});
+document.addEventListener("paste", (event) => offer(event.clipboardData?.files[0]));
+find("#file").addEventListener("change", ({ target }) => (offer(target.files[0]), (target.value = "")));
+find("#choose").addEventListener("click", () => find("#file").click());
+find("#all").addEventListener("change", () => last && answer(last));
+find("#start").addEventListener("click", start);
+find("#stop").addEventListener("click", stop);
+find("#forget").addEventListener("click", forget);
+const tabs = [...document.querySelectorAll('[role="tab"]')];
+for (const [n, button] of tabs.entries()) {
+  button.addEventListener("click", () => open(button.dataset.tab));
+  button.addEventListener("keydown", ({ key }) => {
+    const way = { ArrowRight: 1, ArrowLeft: -1 }[key];
+    if (way) tabs.at((n + way) % tabs.length).focus();
+  });
+}
+find("#size").textContent = filled(words.size, { all: constants.first_bytes / 1e6 });
+find("#version").textContent = filled(words.version, constants);
+find("#limits").append(...limits(constants.metrics, words));
+navigator.serviceWorker?.register("sw.js").catch(() => {}); // without one the page still works, only not offline
+const simd = WebAssembly.validate(new Uint8Array(constants.page.simd_probe));
+if (simd) ask(null).catch((error) => tell(error.message, true));
+else tell(words.no_simd, true);
