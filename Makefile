@@ -12,7 +12,7 @@ MODEL ?= hf_model
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 CHECK_PYTHON := $(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Python 3.11, 3.12 or 3.13 is needed, this is {v[0]}.{v[1]}: pass PYTHON=python3.12 or the like to make.")'
 
-.PHONY: setup demo train bench-training test test-jax test-transformers test-compat test-bulk test-jobs test-313 faults e2e lint format data bench bench-peers picture ablate evaluate card publish
+.PHONY: setup demo browser train bench-training test test-jax test-transformers test-compat test-bulk test-jobs test-313 faults e2e lint format data bench bench-peers picture ablate evaluate card publish
 
 setup: $(VENV)/.ready
 
@@ -64,10 +64,15 @@ demo: $(VENV_DEMO)/.ready
 	@echo "3/3 Starting the page; stop it with Ctrl-C."
 	@$(VENV_DEMO)/bin/python space/app.py
 
+# The same model as a static page, in the browser alone, on 127.0.0.1: BROWSER_PORT. Wants Node.js' npm, once.
+BROWSER_PORT ?= 7870
+browser: setup
+	$(BIN)/python -m train.release.browser --serve $(BROWSER_PORT)
+
 # On two processes; TEST_PROCESSES=0 keeps it in one, where a debugger can stop.
 TEST_PROCESSES ?= 2
 test: setup
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile tests --ignore=tests/jax --ignore=tests/transformers_door --ignore=tests/compat --ignore=tests/e2e --ignore=tests/bulk --ignore=tests/jobs
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile tests --ignore=tests/jax --ignore=tests/transformers_door --ignore=tests/compat --ignore=tests/e2e --ignore=tests/browser --ignore=tests/bulk --ignore=tests/jobs
 
 # Training on JAX, on the CPU: compiling takes its time.
 test-jax: setup
@@ -82,9 +87,9 @@ test-jobs: setup
 test-313:
 	tests/debian13.sh $(TESTS)
 
-# The page in a real browser: wants Debian's chromium (apt-get install chromium).
+# Both pages in a real browser, and the JavaScript in Node.js: wants Debian's chromium (apt-get install chromium) and npm.
 e2e: $(VENV)/.ready-e2e
-	$(BIN)/python -m pytest tests/e2e
+	$(BIN)/python -m pytest tests/e2e tests/browser
 
 $(VENV)/.ready-e2e: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[e2e]'
@@ -165,15 +170,15 @@ ablate: $(VENV_TRAIN)/.ready
 	$(VENV_TRAIN)/bin/python -m train.measure.ablate --data $(DATA_DIR) --backbone-weights $(or $(BACKBONE),imagenet)
 	$(VENV_TRAIN)/bin/python -m train.release.card
 
-# make evaluate DATA_DIR=... [ALSO="..." as for train] [EXTERNAL=FOLDER] [ARGS="--limit 100"]: everything that depends on the weights, anew.
+# make evaluate DATA_DIR=... [ALSO="..." as for train] [EXTERNAL="SET SET"] [ARGS="--limit 100"]: everything that depends on the weights, anew.
 # Broken off and started again it goes on: what the network said is kept in cache/outputs.
 evaluate: setup
-	$(BIN)/python -m train.measure.plan --model $(MODEL) --data $(DATA_DIR) $(if $(EXTERNAL),--external $(EXTERNAL)) $(ARGS)
+	$(BIN)/python -m train.measure.plan --model $(MODEL) --data $(DATA_DIR) $(EXTERNAL:%=--external %) $(ARGS)
 	$(BIN)/python -m train.measure.familiarity --model $(MODEL) --data $(DATA_DIR) $(ALSO:%=--also %) $(ARGS)
 	$(BIN)/python -m train.measure.calibrate --model $(MODEL) --data $(DATA_DIR) $(ARGS)
 	$(BIN)/python -m train.measure.quality --model $(MODEL) --data $(DATA_DIR) $(ARGS)
 	$(BIN)/python -m train.measure.quantize --model $(MODEL) --data $(DATA_DIR) $(ARGS)
-	$(BIN)/python -m train.measure.evaluate --model $(MODEL) --data $(DATA_DIR) $(if $(EXTERNAL),--external $(EXTERNAL)) $(ARGS)
+	$(BIN)/python -m train.measure.evaluate --model $(MODEL) --data $(DATA_DIR) $(EXTERNAL:%=--external %) $(ARGS)
 	$(BIN)/python -m train.measure.halves --model $(MODEL) --data $(DATA_DIR) $(ARGS)
 	$(BIN)/python -m train.release.card
 

@@ -90,9 +90,7 @@ def load_further(
     if missing:
         raise ValueError(f"{place} has no column {', '.join(sorted(missing))}: it has {', '.join(split.column_names)}.")
     low, high = age_ends(read_texts(split, "age"), place)
-    gender = np.array(
-        [next((i for i, g in enumerate(GENDERS) if g == text.lower()), -1) for text in read_texts(split, "gender")]
-    )
+    gender = genders_of(split)
     files = split.cast_column("image", datasets.Image(decode=False))["image"]
     shas = np.array(
         [hashlib.sha256(file["bytes"] or pathlib.Path(file["path"]).read_bytes()).hexdigest() for file in files]
@@ -133,6 +131,12 @@ def read_texts(split: datasets.Dataset, column: str) -> list[str]:
     if isinstance(feature, datasets.ClassLabel):
         return ["" if value is None or value < 0 else feature.int2str(value) for value in values]
     return ["" if value is None else str(value) for value in values]
+
+
+def genders_of(split: datasets.Dataset) -> np.ndarray:
+    """(N,) places in ``GENDERS`` of a split's genders, -1 where one is not known."""
+    words = read_texts(split, "gender")
+    return np.array([next((place for place, name in enumerate(GENDERS) if name == text.lower()), -1) for text in words])
 
 
 def age_ends(ages: list[str], place: str) -> tuple[np.ndarray, np.ndarray]:

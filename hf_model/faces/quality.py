@@ -33,6 +33,13 @@ BEGINNINGS = {
     ),
     "level": ("Perhaps not a face (the detector's last network is {value:.0%} sure)", "{threshold:.0%}"),
 }
+# How it goes on: of a measure that costs years, that costs genders too, and of what is perhaps no face.
+SENTENCES = {
+    "age": "{start}; {beyond} {threshold}, ages were off by {age_mae:.1f} years in tests, against {age_mae_usual:.1f}.",
+    "both": "{start}; {beyond} {threshold}, ages were off by {age_mae:.1f} years in tests, against {age_mae_usual:.1f}, and "
+    "{gender_accuracy:.0%} of genders were right, against {gender_accuracy_usual:.0%}.",
+    "level": "{start}; below {threshold} {real:.0%} of small and turned faces in tests were, and {none:.0%} of things that are none.",
+}
 TOLD_FROM = 0.01  # of all genders: a smaller loss is left out of the sentence
 UNSIGNED = ("roll", "yaw")
 
@@ -111,14 +118,12 @@ def warnings_of(quality: dict[str, float | None], limits: list[dict] | None) -> 
 
 def _sentence(limit: dict, value: float) -> str:
     beginning, threshold = BEGINNINGS[limit["measure"]]
-    if limit["measure"] == "level":
-        told = f"{limit['real']:.0%} of small and turned faces in tests were, and {limit['none']:.0%} of things that are none"
-        return f"{beginning.format(value=value)}; below {threshold.format(threshold=limit['threshold'])} {told}."
     adjective = "dark" if limit["beyond"] == "below" else "overexposed"
-    told = f"ages were off by {limit['age_mae']:.1f} years in tests, against {limit['age_mae_usual']:.1f}"
-    if limit["gender_accuracy"] <= limit["gender_accuracy_usual"] - TOLD_FROM:
-        told += (
-            f", and {limit['gender_accuracy']:.0%} of genders were right, against {limit['gender_accuracy_usual']:.0%}"
-        )
     start = beginning.format(value=value, adjective=adjective)
-    return f"{start}; {limit['beyond']} {threshold.format(threshold=limit['threshold'])}, {told}."
+    if limit["measure"] == "level":
+        kind = "level"
+    else:
+        kind = "both" if limit["gender_accuracy"] <= limit["gender_accuracy_usual"] - TOLD_FROM else "age"
+    return SENTENCES[kind].format(
+        **limit | {"start": start, "threshold": threshold.format(threshold=limit["threshold"])}
+    )

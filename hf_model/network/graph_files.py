@@ -15,7 +15,7 @@ GRAPHS = "onnx"  # the folder of a model repo that holds them
 STAMP = "built_from.json"  # beside them: their format, and the sha256 of the weights that each was built from
 HEADS_NAME = "heads.safetensors"  # beside them: the dense layers, which heat maps are made from
 RANGES = "activation_ranges.json"  # of a model folder: what int8 is built from, beside the weights
-FORMAT = 3  # of what is built here; a change builds all kept graphs anew
+FORMAT = 4  # of what is built here; a change builds all kept graphs anew
 DETECTOR = ("proposal", "refine", "output")  # MTCNN's networks
 
 

@@ -36,7 +36,7 @@ class Graph:
 
     def constant(self, name: str, values: np.ndarray) -> str:
         """A tensor that is part of the graph."""
-        self.constants.append(onnx.numpy_helper.from_array(np.ascontiguousarray(values), name))
+        self.constants.append(onnx.numpy_helper.from_array(np.asarray(values, order="C"), name))
         return name
 
     def kernel(self, name: str, values: np.ndarray, scale: np.ndarray | None = None) -> str:

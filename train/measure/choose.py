@@ -1,10 +1,9 @@
-"""Whether new weights ship: paired beside the ones before, on photos of other data.
+"""New weights paired beside the ones before, on the same faces.
 
-    python -m train.measure.choose --before FOLDER --model hf_model --external PHOTOS
+    python -m train.measure.choose --before FOLDER --model hf_model --external SET [--external SET] [--data UTKFACE]
 
-Log loss of the gender and distance to the labelled age bin, new minus before, over the photos that both answered, with
-95 % bootstrap intervals: on the part that serves for choosing they are to be below 0, on the part that reports not
-above it. Calibrate both models first.
+Error of the age and log loss and errors of the gender, new minus before, over the faces that both answered, with 95 % bootstrap
+intervals: below 0 is better. Calibrate both models first. Nothing is chosen by these sets: they report.
 """
 
 import argparse
@@ -13,46 +12,62 @@ import pathlib
 import numpy as np
 
 from hf_model.console import expanded_path
-from train.measure.answers import bootstrap, ranges_and_probabilities
-from train.measure.external import distance_to_bin, read_labels
-from train.measure.outputs import RawOutputs
+from train.measure.answers import bootstrap
+from train.measure.external import Labels, columns_of, raw_of
+from train.measure.outputs import Raw, RawOutputs
+
+LOWER_IS_BETTER = ("age_mae", "bin_distance", "gender_log_loss", "gender", "gender_10plus")
 
 
-def losses(outputs: RawOutputs, folder: pathlib.Path) -> dict[str, np.ndarray]:
-    """``log_loss`` and ``bin_distance`` (N,) of each photo, NaN where no face was found."""
-    labels = read_labels(folder)
-    raw = outputs.photos(
-        f"external, {folder.name}", (folder / name for name in labels.file), len(labels.file), labels.file
-    )
-    female = ranges_and_probabilities(raw, outputs.config)[2]
-    likelihood = np.where(labels.female, female, 1 - female).clip(1e-7, 1)
-    found = ~np.isnan(raw.age)
-    return {
-        "log_loss": np.where(found, -np.log(likelihood), np.nan),
-        "bin_distance": np.where(found, distance_to_bin(raw.age, labels), np.nan),
-    }
+def losses(raw: Raw, labels: Labels, config: dict) -> dict[str, np.ndarray]:
+    """(N,) of each face, NaN where it has none: errors of the age, log loss, and 1 where the gender is wrong."""
+    made = {}
+    for name, (values, among) in columns_of(raw, labels, config).items():
+        if name in LOWER_IS_BETTER:
+            wrong = 1 - values.astype(float) if name.startswith("gender") and name != "gender_log_loss" else values
+            made[name] = np.where(among, wrong, np.nan)
+    return made
 
 
-def compare_runs(before: dict[str, np.ndarray], after: dict[str, np.ndarray], among: np.ndarray) -> dict[str, dict]:
-    """The paired differences of the photos ``among`` (N,) bool."""
-    both = np.flatnonzero(among & ~np.isnan(before["log_loss"]) & ~np.isnan(after["log_loss"]))
-    columns = {name: after[name][both] - before[name][both] for name in before}
-    return bootstrap(lambda rows: {name: float(values[rows].mean()) for name, values in columns.items()}, len(both))
+def compare_runs(before: dict[str, np.ndarray], after: dict[str, np.ndarray]) -> dict[str, dict]:
+    """The paired differences over the faces that both have."""
+    told = {}
+    for name, first in before.items():
+        difference = after[name] - first
+        both = difference[~np.isnan(difference)]
+        told |= bootstrap(lambda rows, both=both, name=name: {name: float(both[rows].mean())}, len(both))
+    return told
+
+
+def utkface(outputs: RawOutputs, data: str, cache: pathlib.Path) -> tuple[Raw, Labels]:
+    """UTKFace's test faces."""
+    from train.data import load_chips
+
+    chips = load_chips(data, cache)[0]["test"]
+    names = np.array([f"{row:06d}" for row in range(len(chips))])
+    labels = Labels(names, chips.age.astype(float), chips.age.astype(float), chips.gender, np.asarray(chips.race))
+    return outputs.chips("test", chips.images), labels
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.measure.choose", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--before", type=expanded_path, required=True, help="model folder of the weights there are")
     parser.add_argument("--model", type=expanded_path, default=pathlib.Path("hf_model"), help="that of the new ones")
-    parser.add_argument("--external", type=expanded_path, required=True, help="folder of photos with labels.csv")
+    parser.add_argument(
+        "--external", type=expanded_path, action="append", default=[], help="another set, see train.measure.external"
+    )
+    parser.add_argument("--data", help="UTKFace: its test faces too")
     parser.add_argument("--cache", type=expanded_path, default=pathlib.Path("cache"))
     args = parser.parse_args(argv)
-    choosing = read_labels(args.external).choosing
-    before, after = (losses(RawOutputs(folder, args.cache), args.external) for folder in (args.before, args.model))
-    for name, among in (("choosing", choosing), ("reporting", ~choosing)):
-        for measure, figure in compare_runs(before, after, among).items():
+    models = [RawOutputs(folder, args.cache) for folder in (args.before, args.model)]
+    sets = {folder.name: (lambda outputs, folder=folder: raw_of(outputs, folder)) for folder in args.external}
+    if args.data:
+        sets["UTKFace, test"] = lambda outputs: utkface(outputs, args.data, args.cache)
+    for name, answered in sets.items():
+        before, after = (losses(*answered(outputs), outputs.config) for outputs in models)
+        for measure, figure in compare_runs(before, after).items():
             print(
-                f"{name:>10} {measure:>13}: {figure['value']:+.3f} ({figure['low']:+.3f} to {figure['high']:+.3f}), {figure['n']} photos"
+                f"{name:>20} {measure:>16}: {figure['value']:+.3f} ({figure['low']:+.3f} to {figure['high']:+.3f}), {figure['n']} faces"
             )
 
 

@@ -108,6 +108,10 @@ class RawOutputs:
         pictures = (image if change is None else change(image) for image in images)
         return self._part(part, pictures, len(images), "none", images)
 
+    def pictures(self, part: str, pictures: Iterable, count: int, about) -> Raw:
+        """For chips that come one by one, of any size; ``about`` tells apart what they are."""
+        return self._part(part, pictures, count, "none", about)
+
     def photos(self, part: str, photos: Iterable, count: int, about) -> Raw:
         """For photos through the detector; ``about`` tells apart what they are made from."""
         return self._part(part, photos, count, "all", about)

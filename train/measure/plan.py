@@ -14,7 +14,7 @@ import numpy as np
 from hf_model.console import expanded_path
 from train.data import Chips, load_chips
 from train.measure import calibrate, explanations, familiarity, no_faces, quality, quantize
-from train.measure.external import read_labels
+from train.measure.external import holds_chips, read_chips, read_labels
 from train.measure.outputs import RawOutputs
 from train.measure.precisions import runnable
 from train.measure.robustness import load_rows
@@ -37,7 +37,9 @@ def jobs(n: dict[str, int], args: argparse.Namespace) -> list[tuple[str, int, in
     steps = sum(len(list(ladder.steps())) for ladder in quality.LADDERS) + 1
     tested = min(args.limit_changed or limit, split["test"])
     covered = min(args.limit_changed or explanations.CHIPS, split["test"])
-    photos = sum(len(read_labels(folder).file) for folder in args.external)
+    photos = sum(
+        len((read_chips(folder)[0] if holds_chips(folder) else read_labels(folder)).file) for folder in args.external
+    )
     seen = min(args.limit or familiarity.TRAINING_FACES, n.get("train", familiarity.TRAINING_FACES))
     doubted = min(args.limit_changed or no_faces.PICTURES, no_faces.PICTURES)
     return [

@@ -22,12 +22,6 @@ STYLE: dict[Any, Any] = {
     "figure.facecolor": "white",
 }
 PEERS = pathlib.Path(__file__).parents[2] / "benchmarks" / "peers.json"
-EXTERNAL_SHARES = {
-    "gender": "all",
-    "gender_10plus": "10 and older",
-    "women_10plus": "women 10+",
-    "men_10plus": "men 10+",
-}
 
 
 def plot_all(answers, metrics: dict, folder: pathlib.Path) -> None:
@@ -46,8 +40,8 @@ def plot_all(answers, metrics: dict, folder: pathlib.Path) -> None:
         _reliability(answers, metrics, folder / "reliability.png")
         if metrics.get("robustness"):
             _changes(metrics["robustness"], folder / "changes.png")
-        for name, figures in (metrics.get("external") or {}).items():
-            _external(name, figures, metrics, folder / "external.png")
+        if metrics.get("external"):
+            _external(metrics, folder / "external.png")
         if PEERS.is_file():
             draw_peers(json.loads(PEERS.read_text(encoding="utf-8")), folder / "peers.png")
 
@@ -129,15 +123,23 @@ def _changes(rows: dict, path: pathlib.Path) -> None:
     _write(figure, path)
 
 
-def _external(name: str, figures: dict, metrics: dict, path: pathlib.Path) -> None:
-    """Photos of other data beside UTKFace's test faces."""
-    figure, axes = plt.subplots(figsize=(7, 5.4))
-    shown = {label: figures[key] for key, label in EXTERNAL_SHARES.items() if key in figures}
-    _bars(axes, {"UTKFace, all": {"share": metrics["overall"]["gender_accuracy"]}}, "share", BLUE)
-    _bars(
-        axes, {f"{name.split('_')[0]}, {label}": {"share": figure} for label, figure in shown.items()}, "share", ORANGE
-    )
-    axes.set(title="Gender, at home and elsewhere", ylabel=f"right {FROM_HALF}", ylim=(0.5, 1))
+def _external(metrics: dict, path: pathlib.Path) -> None:
+    """Other data beside UTKFace's test faces: the gender, and the age."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5.4))
+    home, sets = metrics["overall"], metrics["external"]
+    genders = {name: figures["gender_10plus"] for name, figures in sets.items() if "gender_10plus" in figures}
+    grown = metrics["groups"]["range"]["13 and older"]["gender_accuracy"]
+    _bars(left, {"UTKFace, 13+": {"share": grown}}, "share", BLUE)
+    _bars(left, {name.replace("_", "\n"): {"share": one} for name, one in genders.items()}, "share", ORANGE)
+    left.set(title="Gender of 10 and older", ylabel=f"right {FROM_HALF}", ylim=(0.5, 1))
+    ages = {
+        name: figures.get("age_mae") or figures["bin_distance"] for name, figures in sets.items() if len(figures) > 3
+    }
+    _bars(right, {"UTKFace": {"years": home["age_mae"]}}, "years", BLUE)
+    for name, one in ages.items():
+        exact = sets[name]["exact_ages"]
+        _bars(right, {name.replace("_", "\n") + ("" if exact else "\n(bins)"): {"years": one}}, "years", ORANGE)
+    right.set(title="Age", ylabel="years off; of bins: outside the bin")
     _write(figure, path)
 
 

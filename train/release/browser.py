@@ -1,8 +1,7 @@
 """The static page with everything that it needs: `python -m train.release.browser [--out build/browser] [--serve PORT]`.
 
 Every constant of the Python code that the page's JavaScript computes with goes into one generated ``constants.json``, beside the
-graphs, ONNX Runtime's WebAssembly from the npm registry, and the files of ``space/browser/``. ``--cases`` writes pictures with what
-Python makes of them, step by step, for the tests of the JavaScript.
+graphs, ONNX Runtime's WebAssembly from the npm registry, and the files of ``space/browser/``.
 """
 
 import argparse
@@ -20,11 +19,12 @@ import tarfile
 
 import numpy as np
 
-from hf_model import AgeGenderPredictor, doubt, tracking
+from hf_model import doubt, tracking
 from hf_model.console import expanded_path
 from hf_model.download import file_sha256, read_config
 from hf_model.faces import detector, face, quality
 from hf_model.network import cascade, familiarity, graph_files, preprocessing
+from hf_model.network.graph_files import weights_identity
 
 RUNTIME = "onnxruntime-web@1.30.0"
 RUNTIME_FILES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
@@ -175,8 +175,19 @@ WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
 """
 
 
-def write_page(out: pathlib.Path, folder: pathlib.Path = pathlib.Path("hf_model"), page: pathlib.Path = PAGE) -> dict:
+def write_page(
+    out: pathlib.Path,
+    folder: pathlib.Path = pathlib.Path("hf_model"),
+    page: pathlib.Path = PAGE,
+    model: dict | None = None,
+) -> dict:
     """Writes the whole page to a folder; its constants.
+
+    Args:
+        out: the folder, written anew.
+        folder: of the model.
+        page: of the page's sources, beside which its words and its look lie.
+        model: where the model comes from, ``{"repo", "revision"}``; None for one of this folder alone.
 
     Raises:
         ValueError: something that it is made of is missing.
@@ -189,16 +200,19 @@ def write_page(out: pathlib.Path, folder: pathlib.Path = pathlib.Path("hf_model"
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
     fetch_runtime(out / "ort")
-    model = out / "model"
-    model.mkdir()
-    shutil.copyfile(graph_files.network_file(read_config(folder), folder, "int8"), model / "network.onnx")
+    files = out / "model"
+    files.mkdir()
+    shutil.copyfile(graph_files.network_file(read_config(folder), folder, "int8"), files / "network.onnx")
     for name, path in graph_files.detector_files().items():
-        shutil.copyfile(path, model / f"{name}.onnx")
+        shutil.copyfile(path, files / f"{name}.onnx")
     known = familiarity.Familiarity.load(folder)
     words = json.loads((page.parent / "words.json").read_text(encoding="utf-8"))
-    constants = constants_of(folder, words)
+    shutil.copyfile(folder / "LICENSE-WEIGHTS.md", out / "LICENSE-WEIGHTS.md")
+    constants = constants_of(folder, words) | {
+        "model": {**(model or {}), "weights_sha256": weights_identity(folder, "int8")}
+    }
     assert known is not None  # constants_of says so
-    np.concatenate([known.mean.ravel(), known.components.ravel()]).astype("<f4").tofile(model / "familiarity.f32")
+    np.concatenate([known.mean.ravel(), known.components.ravel()]).astype("<f4").tofile(files / "familiarity.f32")
     paths = {"network": "model/network.onnx", **{name: f"model/{name}.onnx" for name in graph_files.DETECTOR},
              "familiarity": "model/familiarity.f32", "runtime": f"ort/{RUNTIME_FILES[-1]}"}  # fmt: skip
     constants["files"] = {name: {"path": path, "sha256": file_sha256(out / path), "bytes": (out / path).stat().st_size}
@@ -229,8 +243,12 @@ class Handler(http.server.SimpleHTTPRequestHandler):
     extensions_map = {**http.server.SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript", ".wasm": "application/wasm",
                       ".webmanifest": "application/manifest+json"}  # fmt: skip
 
+    def __init__(self, *given, isolated: bool = True, **named):
+        self.isolated = isolated
+        super().__init__(*given, **named)
+
     def end_headers(self):
-        for name, value in HEADERS.items():
+        for name, value in HEADERS.items() if self.isolated else ():
             self.send_header(name, value)
         super().end_headers()
 
@@ -238,33 +256,10 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-def serve(folder: pathlib.Path, port: int) -> http.server.ThreadingHTTPServer:
-    """A server of a folder on this machine alone, not yet running."""
-    return http.server.ThreadingHTTPServer(("127.0.0.1", port), functools.partial(Handler, directory=str(folder)))
-
-
-def write_cases(out: pathlib.Path, pictures: dict, folder: pathlib.Path = pathlib.Path("hf_model")) -> None:
-    """What Python makes of RGB pictures by name, step by step, with the pictures as raw bytes, for the tests of the JavaScript."""
-    predictor = AgeGenderPredictor.from_pretrained(folder, engine="onnx", precision="int8", threads=1)
-    out.mkdir(parents=True, exist_ok=True)
-    cases = []
-    for name, picture in pictures.items():
-        (out / f"{name}.rgb").write_bytes(np.asarray(picture).tobytes())
-        seen = np.asarray(detector._shrunk(picture, predictor.detector.settings.working_size)[0])
-        candidates = predictor.detector.load().detect_faces(seen)
-        found = [(one, crop) for one, crop in predictor.crops(picture, faces="all")]
-        answers = [one.to_dict(distribution=True) for one in predictor(picture, faces="all")]
-        for answer, (one, crop) in zip(answers, found, strict=True):
-            answer["landmarks"] = one.landmarks
-            answer["crop_mean"] = np.asarray(crop).mean(axis=(0, 1)).tolist()
-        cases.append({
-            "name": name, "width": picture.width, "height": picture.height,
-            "shrunk": [seen.shape[1], seen.shape[0], seen.mean(axis=(0, 1)).tolist()],
-            "pyramid": cascade.pyramid(min(seen.shape[:2]), detector.LARGEST_SAFE_FACE),
-            "candidates": [one | {"keypoints": list(one["keypoints"].values())} for one in candidates],
-            "faces": answers,
-        })  # fmt: skip
-    (out / "cases.json").write_text(json.dumps(cases), encoding="utf-8")
+def serve(folder: pathlib.Path, port: int, isolated: bool = True) -> http.server.ThreadingHTTPServer:
+    """A server of a folder on this machine alone, not yet running; ``isolated``: so that the page may use threads."""
+    handler = functools.partial(Handler, directory=str(folder), isolated=isolated)
+    return http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -67,7 +67,9 @@ def results_of(metrics: dict) -> list[EvalResult]:
         EvalResult(
             task_type="image-classification",
             dataset_type=name,
-            dataset_name=f"{name}, photos end to end",
+            dataset_name=f"{name}, photos end to end"
+            if figures.get("through_the_detector", True)
+            else f"{name}, face chips",
             metric_type=kind,
             metric_name=title,
             metric_value=figures[key]["value"],
@@ -75,6 +77,7 @@ def results_of(metrics: dict) -> list[EvalResult]:
         for name, figures in (metrics.get("external") or {}).items()
         for key, kind, title in (
             ("gender_10plus", "accuracy", "Gender accuracy at 10 and older"),
+            ("age_mae", "mae", "Age MAE (years)"),
             ("bin_distance", "mae", "Distance to the labelled age bin (years)"),
         )
         if key in figures

@@ -38,6 +38,7 @@ MODEL_FILES = (
 PACKAGE_LIST = "package_files.json"
 COPIED_BY_TRANSFORMERS = ("configuration_", "modeling_", "pipeline_")
 SPACE_FILES = ("*.py", "page.js", "words.json", "look.json", "requirements.txt", "picture.png", CARD_NAME, "examples/*")
+BROWSER_FILES = ("*.html", "*.css", "*.js", "*.svg", "*.webmanifest", "*.json", "*.md", "js/*.js", "ort/*", "model/*")
 DATASET_FILES = ("data/*.parquet", "skipped.csv", CARD_NAME)
 SCRIPT_FILES = ("utkface.py", "duplicate_groups.csv", CARD_NAME)
 PICTURE = "picture.png"
@@ -46,7 +47,7 @@ CLOSED_SPACE = (
     "\n\n**It needs a token:** the model {model_repo} is gated or private, so set the Space's secret `HF_TOKEN` to a read token of "
     "a user who may read it. Without it the page says so.\n\n"
 )
-IGNORED_FOLDERS = {"__pycache__"}
+IGNORED_FOLDERS = frozenset({"__pycache__"})
 IGNORED_SUFFIXES = {".pyi"}  # Gradio writes one beside the app's code
 # Predicts from a copy of the folder alone, in a process that knows nothing of the project.
 ALONE = """
@@ -79,6 +80,7 @@ class Release:
     files: dict[str, bytes | pathlib.Path]
     branch: str = "main"
     tag: str | None = None
+    sdk: str | None = None  # of a Space
 
     def size(self, path: str) -> int:
         """Bytes of one file."""
@@ -108,8 +110,10 @@ def check_version(version: str) -> str:
     return version
 
 
-def list_files(folder: pathlib.Path, allowed: tuple[str, ...]) -> dict[str, bytes | pathlib.Path]:
-    """The files of a folder by their path in the repo.
+def list_files(
+    folder: pathlib.Path, allowed: tuple[str, ...], apart: frozenset[str] = IGNORED_FOLDERS
+) -> dict[str, bytes | pathlib.Path]:
+    """The files of a folder by their path in the repo, without those in folders that are ``apart``.
 
     Raises:
         ReleaseError: the folder is missing, or holds a file that is not on the allow-list.
@@ -118,7 +122,7 @@ def list_files(folder: pathlib.Path, allowed: tuple[str, ...]) -> dict[str, byte
         raise ReleaseError(f"{folder} does not exist.")
     files: dict[str, bytes | pathlib.Path] = {}
     for path in sorted(folder.rglob("*")):
-        ignored = path.suffix in IGNORED_SUFFIXES or IGNORED_FOLDERS & set(path.relative_to(folder).parts)
+        ignored = path.suffix in IGNORED_SUFFIXES or apart & set(path.relative_to(folder).parts)
         if path.is_dir() or ignored:
             continue
         name = path.relative_to(folder).as_posix()
@@ -240,7 +244,7 @@ def space_release(
         endpoint: of the Hub, for the address of the picture that links to the Space show.
         closed: the model is gated or private, so that the Space needs a token, and its card says so.
     """
-    files = list_files(folder, SPACE_FILES)
+    files = list_files(folder, SPACE_FILES, IGNORED_FOLDERS | {"browser"})
     card = huggingface_hub.SpaceCard((folder / CARD_NAME).read_text(encoding="utf-8"))
     card.data["models"] = [model_repo]
     card.data["model_revision"] = model_revision
@@ -254,7 +258,20 @@ def space_release(
         card.data["thumbnail"] = f"{endpoint}/spaces/{repo}/resolve/main/{PICTURE}"
     card.text = card.text.replace("user/space", repo)
     files[CARD_NAME] = str(card).encode()
-    return Release("space", repo, version, files, tag=f"v{version}")
+    return Release("space", repo, version, files, tag=f"v{version}", sdk="gradio")
+
+
+def browser_release(
+    repo: str, version: str, model_repo: str, model_revision: str, folder: pathlib.Path = pathlib.Path("build/browser")
+) -> Release:
+    """The static page's content, as :mod:`train.release.browser` wrote it, its front matter naming the model that is in it."""
+    files = list_files(folder, BROWSER_FILES)
+    card = huggingface_hub.SpaceCard((folder / CARD_NAME).read_text(encoding="utf-8"))
+    card.data["models"] = [model_repo]
+    card.data["model_revision"] = model_revision
+    card.data["space_version"] = version
+    files[CARD_NAME] = str(card).encode()
+    return Release("space", repo, version, files, tag=f"v{version}", sdk="static")
 
 
 def dataset_release(repo: str, version: str, folder: pathlib.Path = pathlib.Path("build/utkface")) -> Release:

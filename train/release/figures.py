@@ -32,6 +32,10 @@ MEASURES = (
     ("gender_ece", "gender: expected calibration error", "number"),
 )
 EXTERNAL_MEASURES = (
+    ("age_mae", "age: mean error, years", "years"),
+    ("age_bias", "age: answered older than it is by, years", "years"),
+    ("age_cs5", "age: within 5 years", "share"),
+    ("age_interval_coverage", "age: the 80 % range holds it", "share"),
     ("bin_distance", "age: distance to the labelled bin, years", "years"),
     ("inside_bin", "age: inside the labelled bin", "share"),
     ("range_meets_bin", "age: the 80 % range meets the bin", "share"),
@@ -74,11 +78,14 @@ def headline(metrics: dict) -> str:
         f"| perceived gender | {show(grown['value'], 'share')} right | those of them who are 13 and older ({grown['n']}) |",
     ]
     for name, figures in (metrics.get("external") or {}).items():
-        rows.append(
-            f"| elsewhere | {show(figures['bin_distance']['value'], 'years')} years outside the labelled age range, gender of those from 10 on "
-            f"{show(figures['gender_10plus']['value'], 'share')} right | {figures['bin_distance']['n']} photos of another dataset "
-            f"({name}) |"
+        age = figures.get("age_mae") or figures["bin_distance"]
+        told = (
+            f"{show(age['value'], 'years')} years {'off' if 'age_mae' in figures else 'outside the labelled age range'}"
         )
+        if "gender_10plus" in figures:
+            told += f", gender of those from 10 on {show(figures['gender_10plus']['value'], 'share')} right"
+        kind = "photos" if figures.get("through_the_detector", True) else "faces"
+        rows.append(f"| elsewhere | {told} | {age['n']} {kind} of another dataset ({name}) |")
     return "\n".join(rows) + "\n"
 
 

@@ -11,7 +11,7 @@ TEST_OF = {
 }
 # Sections with figures of several sets or engines, and the figures of each that are compared.
 ELSEWHERE = {
-    "external": {"bin_distance": True, "gender_10plus": False},
+    "external": {"age_mae": True, "bin_distance": True, "gender_10plus": False},
     "engines": HIGHER_IS_WORSE,
 }
 FACTORS = ("age", "gender", "race", "race × gender")

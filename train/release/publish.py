@@ -21,10 +21,12 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import HfHubHTTPError, RemoteEntryNotFoundError, RepositoryNotFoundError
 
 from hf_model.console import expanded_path
+from train.release.browser import write_page
 from train.release.contents import (
     METRICS_NAME,
     Release,
     ReleaseError,
+    browser_release,
     check_version,
     dataset_release,
     model_release,
@@ -186,8 +188,7 @@ def _create_repo(api: HfApi, release: Release, private: bool):
     """Creates the repo; its branches and tags."""
     kind = "private" if private else "public"
     with step(f"Creating the {kind} {release.kind} {release.repo}", api.token if isinstance(api.token, str) else None):
-        sdk = "gradio" if release.kind == "space" else None
-        api.create_repo(release.repo, repo_type=release.kind, private=private, space_sdk=sdk, exist_ok=True)
+        api.create_repo(release.repo, repo_type=release.kind, private=private, space_sdk=release.sdk, exist_ok=True)
         return api.list_repo_refs(release.repo, repo_type=release.kind)
 
 
@@ -339,6 +340,31 @@ def publish_space(api: HfApi, args: argparse.Namespace) -> None:
     push(api, release, private=args.private, dry_run=args.dry_run)
 
 
+def publish_browser(api: HfApi, args: argparse.Namespace) -> None:
+    """Builds the static page around this folder's model and pushes it, naming the model's revision of the same version."""
+    revision = f"v{args.version}"
+    repo = args.browser_repo or f"{args.repo}-browser"
+    model_repo = args.model_repo or args.repo
+    closed = args.gated
+    if not args.dry_run:
+        with step(f"Looking for {revision} of model {model_repo}", api.token if isinstance(api.token, str) else None):
+            shown = api.repo_info(model_repo, revision=revision)
+            closed = bool(shown.gated or shown.private)
+    if closed and not args.private:
+        raise PublishError(
+            f"{model_repo} is gated or private, and the static page holds its weights, which everyone could take from it. "
+            "Use --private, or open the model."
+        )
+    with step("Building the static page"), tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name) / "page"
+        try:
+            write_page(folder, args.model, args.space / "browser", {"repo": model_repo, "revision": revision})
+        except (ValueError, OSError, ImportError) as error:
+            raise PublishError(f"The static page was not built: {error}") from error
+        release = browser_release(repo, args.version, model_repo, revision, folder)
+        push(api, release, private=args.private, dry_run=args.dry_run)
+
+
 def publish_dataset(api: HfApi, args: argparse.Namespace) -> None:
     """Pushes the Parquet copy, and the loading script to the branch ``script``; private unless told otherwise twice."""
     if args.public_dataset != args.i_may_redistribute_utkface:
@@ -354,7 +380,13 @@ def publish_dataset(api: HfApi, args: argparse.Namespace) -> None:
         push(api, release, private=private, dry_run=args.dry_run)
 
 
-PUBLISHERS = {"model": publish_model, "space": publish_space, "dataset": publish_dataset}
+PUBLISHERS = {
+    "model": publish_model,
+    "space": publish_space,
+    "dataset": publish_dataset,
+    "browser": publish_browser,
+}
+ALL = ("model", "space", "dataset")  # the static page wants npm, and a model that is open
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -376,6 +408,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--allow-regression", metavar="REASON", help="publish figures that got worse; goes into the commit"
     )
     parser.add_argument("--space-repo", help="default: as --repo")
+    parser.add_argument("--browser-repo", help="of the static page; default: as --repo, with -browser")
     parser.add_argument("--model-repo", help="for a Space alone: the model it shows (default: as --repo)")
     parser.add_argument("--dataset-repo", help="default: USER/utkface")
     parser.add_argument("--model", type=expanded_path, default=pathlib.Path("hf_model"), help="default: hf_model")
@@ -405,7 +438,7 @@ def main(argv: list[str] | None = None) -> None:
         if token is not None:
             with step("Asking the Hub whose token this is", token):
                 print(f"  user {api.whoami()['name']}")
-        for what in PUBLISHERS if args.what == "all" else [args.what]:
+        for what in ALL if args.what == "all" else [args.what]:
             PUBLISHERS[what](api, args)
     except (PublishError, ReleaseError) as error:
         sys.exit(f"Not published. {error}")

@@ -1,11 +1,18 @@
-"""Photos of another dataset: bins, who serves for choosing, and a folder that is not as it should be."""
+"""Faces of another dataset: bins and exact ages, groups, and a folder that is not as it should be."""
 
 import dataclasses
 
 import numpy as np
 import pytest
 
-from train.measure.external import Labels, distance_to_bin, figures_of_photos, measure_external, read_labels
+from train.measure.external import (
+    Labels,
+    distance_to_bin,
+    figures_by_group,
+    figures_of_photos,
+    measure_external,
+    read_labels,
+)
 from train.measure.outputs import Raw, RawOutputs
 
 DECISION = {"decision": {"male_below": 0.45, "female_above": 0.55}}
@@ -13,7 +20,7 @@ DECISION = {"decision": {"male_below": 0.45, "female_above": 0.55}}
 
 def labels(n=40):
     low = np.repeat([50.0, 20.0], n // 2)
-    return Labels(np.array([f"{i:03d}.jpg" for i in range(n)]), low, low + 9, np.arange(n) % 2 == 1)
+    return Labels(np.array([f"{i:03d}.jpg" for i in range(n)]), low, low + 9, np.arange(n) % 2, np.full(n, ""))
 
 
 def test_a_bin_holds_ages_up_to_but_not_including_the_next():
@@ -21,19 +28,12 @@ def test_a_bin_holds_ages_up_to_but_not_including_the_next():
     assert distance_to_bin(np.array([50.0, 59.99, 60.0, 47.5]), one).tolist() == [0, 0, 1, 2.5]
 
 
-def test_the_first_eight_of_each_age_and_gender_serve_for_choosing():
-    chosen = labels(40).choosing
-    assert chosen.sum() == 4 * 8
-    assert chosen[:16].all()
-    assert not chosen[16:20].any()
-
-
 def test_figures_are_over_answered_photos_and_misses_are_counted():
     made = labels(40)
     age = np.where(np.arange(40) == 0, np.nan, made.low + 5)
     female = np.where(made.female, 0.9, 0.5)
     raw = Raw(age, female, np.full((40, 117), np.nan), np.ones(40), np.ones(40), np.zeros((40, 12)))
-    figures = figures_of_photos(raw, made, DECISION, np.ones(40, bool))
+    figures = figures_of_photos(raw, made, DECISION)
     assert figures["missed"] == {"value": 1, "n": 40}
     assert figures["inside_bin"]["value"] == 1
     assert figures["inside_bin"]["n"] == 39
@@ -52,6 +52,62 @@ def test_a_folder_is_measured_end_to_end(root, tmp_path, astronaut):
     assert name == "photos"
     assert section["missed"] == {"value": 1, "n": 2}
     assert section["bin_distance"]["n"] == 1
+
+
+def raw_with(age, female):
+    n = len(age)
+    return Raw(age, female, np.full((n, 117), np.nan), np.ones(n), np.ones(n), np.zeros((n, 12)))
+
+
+def test_exact_ages_without_genders_have_errors_and_no_genders():
+    low = np.array([20.0, 30.0, 40.0, 50.0])
+    made = Labels(np.arange(4).astype(str), low, low, np.full(4, -1), np.full(4, ""))
+    figures = figures_of_photos(raw_with(low + np.array([2, -4, 10, np.nan]), np.full(4, 0.9)), made, DECISION)
+    assert figures["age_mae"]["value"] == pytest.approx(16 / 3, abs=1e-3)
+    assert figures["age_bias"]["value"] == pytest.approx(8 / 3, abs=1e-3)
+    assert figures["age_cs5"]["value"] == pytest.approx(2 / 3, abs=1e-3)
+    assert figures["age_mae"]["n"] == 3
+    assert not {"gender", "bin_distance", "gender_ece"} & figures.keys()
+
+
+def test_gaps_are_between_the_best_and_the_worst_race():
+    n = 120
+    low = np.full(n, 30.0)
+    race = np.repeat(["a", "b", "c"], n // 3)
+    made = Labels(np.arange(n).astype(str), low, low + 9, np.tile([0, 1], n // 2), race)
+    right = np.where(race == "c", np.arange(n) % 4 != 0, True)  # a quarter wrong among the third race
+    female = np.where((made.gender == 1) == right, 0.9, 0.1)
+    age = low + np.where(race == "b", 14.0, 5.0)  # 5 years beyond the bin's last
+    sections = figures_by_group(raw_with(age, female), made, DECISION)
+    assert sections["gaps"]["gender_10plus"]["value"] == pytest.approx(0.25)
+    assert sections["gaps"]["bin_distance"]["value"] == pytest.approx(5)
+    assert sections["worst_over_mean"]["bin_distance"]["value"] == pytest.approx(3)
+    assert sections["groups"]["race"]["c"]["gender_10plus"]["value"] == pytest.approx(0.75)
+    assert set(sections["groups"]) == {"race", "age"}  # by race and gender there are too few
+
+
+def test_chips_in_parquet_are_measured_without_the_detector(root, tmp_path, astronaut):
+    import datasets
+
+    chip = astronaut.crop((175, 60, 270, 180)).resize((200, 200))
+    rows = {
+        "image": [chip, chip],
+        "age": ["30-39", "more than 70"],
+        "gender": ["Female", "Male"],
+        "race": ["White", "Black"],
+    }
+    split = datasets.Dataset.from_dict(
+        rows,
+        datasets.Features(
+            {"image": datasets.Image(), **dict.fromkeys(("age", "gender", "race"), datasets.Value("string"))}
+        ),
+    )
+    split.to_parquet(tmp_path / "validation-0.parquet")
+    _, section = measure_external(RawOutputs(root / "hf_model", None), tmp_path)
+    assert not section["through_the_detector"]
+    assert section["missed"] == {"value": 0, "n": 2}
+    assert section["gender_10plus"]["value"] == 0.5
+    assert section["bin_distance"]["value"] > 10
 
 
 def test_a_folder_without_labels_or_a_column_is_named(tmp_path):
