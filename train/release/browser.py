@@ -25,6 +25,7 @@ from hf_model.download import file_sha256, read_config
 from hf_model.faces import detector, face, quality
 from hf_model.network import cascade, familiarity, graph_files, preprocessing
 from hf_model.network.graph_files import weights_identity
+from hf_model.pictures import alignment
 
 RUNTIME = "onnxruntime-web@1.30.0"
 RUNTIME_FILES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
@@ -86,6 +87,7 @@ def constants_of(folder: pathlib.Path, words: dict) -> dict:
                     "patches_at_once": cascade.PATCHES_AT_ONCE},
         "detector": {"largest_safe_face": detector.LARGEST_SAFE_FACE, "landmark_input": detector.LANDMARK_INPUT,
                      "mirrored": detector.MIRRORED, "faces_at_once": detector.FACES_AT_ONCE, "thresholds": limits},
+        "alignment": {"blocks_from": alignment.BLOCKS_FROM},
         "face": {"distances": face.DISTANCES, "points": face.POINTS},
         "quality": {"seen_at": quality.SEEN_AT, "middle": quality.MIDDLE, "daylight_skin": quality.DAYLIGHT_SKIN,
                     "measures": quality.MEASURES, "beginnings": quality.BEGINNINGS, "unsigned": quality.UNSIGNED,

@@ -1,6 +1,7 @@
 // Cutting a face out of a photo the way UTKFace's chips were cut: shifted, scaled and turned until the eyes are level.
 
-const BLOCKS_FROM = 4; // as BLOCKS_FROM of hf_model/pictures/alignment.py
+/** From how many times the wanted size on a square is averaged in whole blocks first; set from the generated constants. */
+export const alignment = { blocks_from: Infinity };
 
 /** A square anyhow on an image: centre and side in pixels, and by how many degrees it is turned clockwise. */
 export class Square {
@@ -46,7 +47,7 @@ export class Square {
 /** What a picture shows in a square that touches it, (size, size), antialiased; beyond it its edge is repeated. */
 export function cut(picture, square, size) {
   const fine = square.side / size;
-  const blocks = fine >= BLOCKS_FROM ? Math.max(Math.floor(fine / (BLOCKS_FROM / 2)), 1) : 1;
+  const blocks = fine >= alignment.blocks_from ? Math.max(Math.floor(fine / (alignment.blocks_from / 2)), 1) : 1;
   const [left, top, right, bottom] = square.bounds();
   const margin = 2 * blocks;
   const inside = [

@@ -1,6 +1,6 @@
 // From an upright picture to predictions, step by step as hf_model/predictor.py.
 
-import { cut } from "./alignment.js";
+import { alignment, cut } from "./alignment.js";
 import { Cascade } from "./cascade.js";
 import { Detector } from "./detector.js";
 import { trust } from "./doubt.js";
@@ -17,6 +17,7 @@ export const decide = (female, { male_below, female_above }) =>
 export class Predictor {
   /** `ort`: ONNX Runtime; `constants`: the generated json; `files`: the graphs and `familiarity` as bytes, by name. */
   static async load(ort, constants, files) {
+    Object.assign(alignment, constants.alignment);
     const networks = {};
     for (const name of ["proposal", "refine", "output", "network"]) networks[name] = await openNetwork(ort, files[name]);
     const made = new Predictor();
