@@ -33,7 +33,7 @@ class Familiarity:
     def __init__(self, mean: np.ndarray, components: np.ndarray, distances: np.ndarray, shares: np.ndarray):
         self.mean, self.components = mean.astype(np.float32), components.astype(np.float32)
         self.distances, self.shares = distances.astype(np.float64), np.log(shares.astype(np.float64))
-        self._fall = np.polyfit(self.distances[-4:], self.shares[-4:], 1) if len(distances) > 4 else np.zeros(2)
+        self.fall = np.polyfit(self.distances[-4:], self.shares[-4:], 1) if len(distances) > 4 else np.zeros(2)
 
     @classmethod
     def load(cls, folder: pathlib.Path) -> "Familiarity | None":
@@ -65,7 +65,7 @@ class Familiarity:
     def share_of(self, distance: np.ndarray) -> np.ndarray:
         """(N,) shares of (N,) distances; beyond the furthest validation face they fall on as they fell before it."""
         told = np.interp(distance, self.distances, self.shares)
-        beyond = np.minimum(self._fall[0] * distance + self._fall[1], self.shares[-1])
+        beyond = np.minimum(self.fall[0] * distance + self.fall[1], self.shares[-1])
         return np.exp(np.where(distance > self.distances[-1], beyond, told)).clip(SMALLEST_SHARE, 1)
 
 
