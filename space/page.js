@@ -104,7 +104,8 @@
 
   // ---- camera ----
   const REFUSED = {
-    NotAllowedError: "The browser refused the camera. Allow it beside the address bar (camera or lock), then try again.",
+    NotAllowedError:
+      "The browser refused the camera. Allow it beside the address bar (camera or lock), then try again.",
     NotFoundError: "No camera was found on this device. A photo from a file works as well.",
     NotReadableError: "The camera is in use by another program. Close that one, then try again.",
   };
@@ -114,7 +115,9 @@
     try {
       stream = await navigator.mediaDevices.getUserMedia({ video: { width: FRAME_SIDE, facingMode: "user" } });
     } catch (error) {
-      throw new Error(REFUSED[error.name] ?? `The camera did not start (${error.name}). A photo from a file works as well.`);
+      throw new Error(
+        REFUSED[error.name] ?? `The camera did not start (${error.name}). A photo from a file works as well.`,
+      );
     }
     video.srcObject = stream;
     await video.play();
@@ -153,10 +156,14 @@
 
   function taken() {
     const box = find("#camera-box");
-    drawn(box.querySelector("video"), 2048).toBlob((blob) => {
-      box.close();
-      send(new File([blob], "camera.jpg", { type: "image/jpeg" }));
-    }, "image/jpeg", 0.92);
+    drawn(box.querySelector("video"), 2048).toBlob(
+      (blob) => {
+        box.close();
+        send(new File([blob], "camera.jpg", { type: "image/jpeg" }));
+      },
+      "image/jpeg",
+      0.92,
+    );
   }
 
   // ---- live ----
@@ -219,7 +226,8 @@
     if (button.dataset.preset) {
       const story = button.closest(".story");
       for (const chip of story.querySelectorAll(".chips button")) chip.setAttribute("aria-pressed", chip === button);
-      for (const after of story.querySelectorAll("[data-after]")) after.hidden = after.dataset.after !== button.dataset.preset;
+      for (const after of story.querySelectorAll("[data-after]"))
+        after.hidden = after.dataset.after !== button.dataset.preset;
     }
     if (button.getAttribute("role") === "tab" && button.textContent.trim() !== "Live" && live) stop();
   });
@@ -234,5 +242,10 @@
       look(find("#left"));
     }
     last = now ?? last;
-  }).observe(document.documentElement, { subtree: true, childList: true, attributes: true, attributeFilter: ["data-answer"] });
+  }).observe(document.documentElement, {
+    subtree: true,
+    childList: true,
+    attributes: true,
+    attributeFilter: ["data-answer"],
+  });
 })();

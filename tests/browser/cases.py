@@ -24,7 +24,9 @@ def write_cases(
         candidates = predictor.detector.load().detect_faces(seen)
         found = [(one, crop) for one, crop in predictor.crops(picture, faces="all")]
         answers = [one.to_dict(distribution=True) for one in predictor(picture, faces="all")]
-        for answer, (one, crop) in zip(answers, found, strict=True):
+        for place, (answer, (one, crop)) in enumerate(zip(answers, found, strict=True)):
+            answer["crop_file"] = f"{name}_{place}.crop"
+            (out / answer["crop_file"]).write_bytes(np.asarray(crop).tobytes())
             answer["landmarks"] = one.landmarks
             answer["crop_mean"] = np.asarray(crop).mean(axis=(0, 1)).tolist()
         cases.append({

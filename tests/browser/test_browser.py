@@ -34,7 +34,7 @@ def test_the_javascript_stays_small(root):
     lines = 0
     for path in (root / "space" / "browser").rglob("*.js"):
         for line in path.read_text(encoding="utf-8").splitlines():
-            assert len(line) <= 160, (path.name, line)
+            assert len(line) <= 120, (path.name, line)
             lines += bool(line.strip()) and not line.strip().startswith(("//", "/*", "*"))
     assert lines <= MOST_LINES
 
@@ -84,7 +84,7 @@ def test_its_answers_are_those_of_python_in_chromium(page, cases, tmp_path):
         found = faces(page)
         assert len(found) == len(one["faces"]), one["name"]
         for age, face in zip(sorted(found), sorted(one["faces"], key=lambda face: face["age"]), strict=True):
-            assert abs(age - face["age"]) <= 1.0, one["name"]  # half a year, and the rounding on the page
+            assert abs(age - face["age"]) <= 2.1, one["name"]  # int8's rounding, and the page's
 
 
 def test_it_works_offline_after_the_first_load(page, astronaut, tmp_path):

@@ -1,6 +1,7 @@
 // Cutting a face out of a photo the way UTKFace's chips were cut: shifted, scaled and turned until the eyes are level.
 
-/** From how many times the wanted size on a square is averaged in whole blocks first; set from the generated constants. */
+/** From how many times the wanted size on a square is averaged in whole blocks first; set from the generated constants.
+ * From how many times the wanted size on a square is averaged in whole blocks first; set from the generated constants. */
 export const alignment = { blocks_from: Infinity };
 
 /** A square anyhow on an image: centre and side in pixels, and by how many degrees it is turned clockwise. */
@@ -19,7 +20,12 @@ export class Square {
 
   /** Left, top, right and bottom of what it covers. */
   bounds() {
-    const corners = [[0, 0], [1, 0], [0, 1], [1, 1]].map((corner) => this.place(corner));
+    const corners = [
+      [0, 0],
+      [1, 0],
+      [0, 1],
+      [1, 1],
+    ].map((corner) => this.place(corner));
     const [xs, ys] = [0, 1].map((k) => corners.map((corner) => corner[k]));
     return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
   }

@@ -3,7 +3,8 @@
 import { roundEven } from "./numbers.js";
 
 export class Cascade {
-  /** `networks`: proposal, refine and output, each from a float32 tensor to its outputs by name; `constants`: of the cascade. */
+  /** `networks`: proposal, refine and output, each from a float32 tensor to its outputs by name; `constants`: of the
+   * cascade. */
   constructor(networks, constants) {
     Object.assign(this, networks, { constants });
   }
@@ -16,7 +17,10 @@ export class Cascade {
     if (!found.length) return [];
     let judged = await this.#judged(this.refine, seen, found, 24);
     found = found.map(({ box }, n) => ({ box: moved(box, judged.boxes, n), score: judged.faces[2 * n + 1] }));
-    found = suppressed(found.filter(({ score }) => score > limits.threshold_rnet), 0.7).map(squared);
+    found = suppressed(
+      found.filter(({ score }) => score > limits.threshold_rnet),
+      0.7,
+    ).map(squared);
     if (!found.length) return [];
     judged = await this.#judged(this.output, seen, found, 48);
     const faces = found.map(({ box }, n) => {
@@ -27,8 +31,13 @@ export class Cascade {
       ]);
       return { box: moved(box, judged.boxes, n), points, score: judged.faces[2 * n + 1] };
     });
-    return suppressed(faces.filter(({ score }) => score > limits.threshold_onet), 0.7).map(({ box, points, score }) => ({
-      box: [box[0], box[1], box[2] - box[0], box[3] - box[1]].map(roundEven), points, score,
+    return suppressed(
+      faces.filter(({ score }) => score > limits.threshold_onet),
+      0.7,
+    ).map(({ box, points, score }) => ({
+      box: [box[0], box[1], box[2] - box[0], box[3] - box[1]].map(roundEven),
+      points,
+      score,
     }));
   }
 
@@ -46,7 +55,9 @@ export class Cascade {
           const score = faces[rows * columns + at];
           if (!(score > threshold)) continue;
           const corners = [column, row, column, row].map((place, k) => stride * place + (k < 2 ? 1 : smallest_side));
-          const box = corners.map((corner, k) => (corner + boxes[k * rows * columns + at] * (smallest_side - 1)) / scale);
+          const box = corners.map(
+            (corner, k) => (corner + boxes[k * rows * columns + at] * (smallest_side - 1)) / scale,
+          );
           level.push({ box, score });
         }
       }
@@ -60,7 +71,14 @@ export class Cascade {
     const parts = {};
     for (let start = 0; start < found.length; start += this.constants.patches_at_once) {
       const some = found.slice(start, start + this.constants.patches_at_once);
-      const outputs = await network(patches(seen, some.map(({ box }) => box), size), [some.length, size, size, 3]);
+      const outputs = await network(
+        patches(
+          seen,
+          some.map(({ box }) => box),
+          size,
+        ),
+        [some.length, size, size, 3],
+      );
       for (const [name, values] of Object.entries(outputs)) (parts[name] ??= []).push(...values);
     }
     return parts;
@@ -70,7 +88,10 @@ export class Cascade {
 /** The scales at which faces from a size on are looked for. */
 export function pyramid(shorter, smallest, { smallest_side, scale_factor }) {
   const count = roundEven(-(Math.log(shorter / smallest_side) / Math.log(scale_factor) + 1));
-  const scales = Array.from({ length: Math.max(count, 0) }, (_, step) => (smallest_side / smallest) * scale_factor ** step);
+  const scales = Array.from(
+    { length: Math.max(count, 0) },
+    (_, step) => (smallest_side / smallest) * scale_factor ** step,
+  );
   return scales.filter((scale) => Math.floor(shorter * scale) >= smallest_side);
 }
 
@@ -134,8 +155,10 @@ export function patches({ width, height, pixels }, boxes, size) {
         for (let c = 0; c < 3; c++, to++) {
           if (!row.inside || !column.inside) continue;
           const value = (y, x) => pixels[(y * width + x) * 3 + c];
-          const upper = value(row.pixel, column.pixel) * (1 - column.share) + value(row.pixel, column.next) * column.share;
-          const lower = value(row.next, column.pixel) * (1 - column.share) + value(row.next, column.next) * column.share;
+          const upper =
+            value(row.pixel, column.pixel) * (1 - column.share) + value(row.pixel, column.next) * column.share;
+          const lower =
+            value(row.next, column.pixel) * (1 - column.share) + value(row.next, column.next) * column.share;
           made[to] = upper + (lower - upper) * row.share;
         }
       }
@@ -144,9 +167,13 @@ export function patches({ width, height, pixels }, boxes, size) {
   return made;
 }
 
-/** Those that overlap no surer one by more than `most`, the surest first; one that goes itself still suppresses others. */
+/** Those that overlap no surer one by more than `most`, the surest first; one that goes itself still suppresses others.
+ * Those that overlap no surer one by more than `most`, the surest first; one that goes itself still suppresses others. */
 export function suppressed(found, most) {
-  const order = found.map((one, place) => [one, place]).sort((a, b) => b[0].score - a[0].score || b[1] - a[1]).map(([one]) => one);
+  const order = found
+    .map((one, place) => [one, place])
+    .sort((a, b) => b[0].score - a[0].score || b[1] - a[1])
+    .map(([one]) => one);
   const areas = order.map(({ box }) => (box[2] - box[0]) * (box[3] - box[1]));
   return order.filter(({ box }, n) => {
     for (let k = 0; k < n; k++) {

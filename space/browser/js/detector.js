@@ -4,8 +4,6 @@ import { cut } from "./alignment.js";
 import { Face, inOrder, landmarkSquare, merged, stands } from "./face.js";
 import { clip, mean, roundEven } from "./numbers.js";
 
-const TURNS = [90, 180, 270];
-
 export class Detector {
   /** `settings`: the section `detection` of config.json; `cascade`; `constants`: of the detector's code. */
   constructor(settings, cascade, constants) {
@@ -28,7 +26,7 @@ export class Detector {
     let faces = [];
     if (turned_size) {
       const area = (some) => some.reduce((sum, { width, height }) => sum + width * height, 0);
-      for (const rotation of TURNS) {
+      for (const rotation of [90, 180, 270]) {
         const found = await this.#turned(picture, rotation);
         if (area(found) > area(faces)) faces = found;
       }
@@ -38,7 +36,10 @@ export class Detector {
 
   async #upright(picture) {
     const { seen, scale } = shrunk(picture, this.settings.working_size);
-    return this.#checked(picture, (await this.detect(seen)).map((face) => face.enlarged(1 / scale)));
+    return this.#checked(
+      picture,
+      (await this.detect(seen)).map((face) => face.enlarged(1 / scale)),
+    );
   }
 
   /** MTCNN's faces of a picture as large as it is. */
@@ -47,7 +48,9 @@ export class Detector {
     if (Math.min(seen.width, seen.height) < min_face_size) return [];
     const smallest = Math.min(min_face_size, this.constants.largest_safe_face);
     const found = await this.cascade.detect(seen, smallest, { ...this.constants.thresholds, ...limits });
-    return found.map(Face.fromCascade).filter((face) => face.score >= min_score && face.size >= min_face_size && face.isSound());
+    return found
+      .map(Face.fromCascade)
+      .filter((face) => face.score >= min_score && face.size >= min_face_size && face.isSound());
   }
 
   #leavesSmallFaces({ width, height }, faces) {
@@ -67,10 +70,19 @@ export class Detector {
       for (const [left, right] of columns) {
         const found = (await this.detect(seen.crop(left, top, right, bottom))).map((face) => face.shifted(left, top));
         const whole = found.filter((face) => {
-          return (left === 0 || face.left > left) && (top === 0 || face.top > top) &&
-            (right === seen.width || face.left + face.width < right) && (bottom === seen.height || face.top + face.height < bottom);
+          return (
+            (left === 0 || face.left > left) &&
+            (top === 0 || face.top > top) &&
+            (right === seen.width || face.left + face.width < right) &&
+            (bottom === seen.height || face.top + face.height < bottom)
+          );
         });
-        faces.push(...(await this.#checked(picture, whole.map((face) => face.enlarged(1 / scale)))));
+        faces.push(
+          ...(await this.#checked(
+            picture,
+            whole.map((face) => face.enlarged(1 / scale)),
+          )),
+        );
       }
     }
     return faces;
@@ -81,7 +93,10 @@ export class Detector {
     const { seen, scale } = shrunk(picture, turned_size);
     const turned = seen.turned(rotation);
     const found = (await this.#checked(turned, await this.detect(turned))).filter(({ level }) => level >= sure_level);
-    return this.refine(picture, found.map((face) => face.turnedBack(rotation, seen.width, seen.height).enlarged(1 / scale)));
+    return this.refine(
+      picture,
+      found.map((face) => face.turnedBack(rotation, seen.width, seen.height).enlarged(1 / scale)),
+    );
   }
 
   async #poorlyLit(picture) {
@@ -100,11 +115,13 @@ export class Detector {
     const best = once.map((first, n) => (twice[n].level >= first.level - level_slack ? twice[n] : first));
     const upright = best.filter((face) => stands(face, most_roll));
     const largest = Math.max(...upright.filter(({ level }) => level >= sure_level).map(({ size }) => size), 0);
-    const likely = ({ score, level, size }) => score >= likely_score && level >= likely_level && size >= likely_size * largest;
+    const likely = ({ score, level, size }) =>
+      score >= likely_score && level >= likely_level && size >= likely_size * largest;
     return upright.filter((face) => face.level >= sure_level || likely(face));
   }
 
-  /** The faces with their landmarks found once more, on level squares that frame all alike, and on their mirror images. */
+  /** The faces with their landmarks found once more, on level squares that frame all alike, and on their mirror images.
+   * The faces with their landmarks found once more, on level squares that frame all alike, and on their mirror images. */
   async refine(picture, faces) {
     const { landmark_input: size, mirrored, faces_at_once } = this.constants;
     const squares = faces.map((face) => landmarkSquare(face, this.settings.landmark_scale));
@@ -148,7 +165,8 @@ function shrunk(picture, longest) {
   return { seen: same ? picture : picture.resized(...size, 2), scale };
 }
 
-/** Bent by a gamma curve to about a mean brightness, and stretched to the full range but for a percentage at either end. */
+/** Bent by a gamma curve to about a mean brightness, and stretched to the full range but for a percentage at either
+ * end. */
 function stretchedContrast(picture, brightness, percent) {
   const now = clip(mean(picture.grey().data) / 255, 0.01, 0.99);
   const gamma = Math.log(brightness) / Math.log(now);
@@ -181,5 +199,8 @@ function autocontrast({ data }, channel, percent) {
 function starts(length, tile, overlap) {
   const count = Math.max(Math.ceil((length - overlap) / (tile - overlap)), 1);
   const step = (length - overlap) / count;
-  return Array.from({ length: count }, (_, n) => [roundEven(n * step), Math.min(roundEven(n * step + step + overlap), length)]);
+  return Array.from({ length: count }, (_, n) => [
+    roundEven(n * step),
+    Math.min(roundEven(n * step + step + overlap), length),
+  ]);
 }

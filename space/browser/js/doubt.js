@@ -4,13 +4,17 @@ import { clip, logit, rounded } from "./numbers.js";
 
 /** Of one face the probability of "female" as measured, and the range that holds the labelled age of four in five. */
 export function trust(female, age, distribution, quality, section, { tail, oldest }) {
-  const features = section.features.map((one) => (one.both ?? [one]).reduce((all, part) => all * feature(age, quality, part), 1));
-  const weighted = ({ constant, features: weights }) => weights.reduce((sum, weight, n) => sum + weight * features[n], constant);
+  const features = section.features.map((one) =>
+    (one.both ?? [one]).reduce((all, part) => all * feature(age, quality, part), 1),
+  );
+  const weighted = ({ constant, features: weights }) =>
+    weights.reduce((sum, weight, n) => sum + weight * features[n], constant);
   const odds = logit(female) / Math.exp(weighted(section.gender)) + section.gender.shift;
   const [low, high] = [tail, 1 - tail].map((share) => crossing(distribution, share));
   const familiarity = quality.familiarity ?? 1;
   const factor = section.factors[group(section.familiarity_edges, familiarity)][group(section.age_edges, age)];
-  const reach = (side, years) => factor * Math.exp(weighted(section[side]) + section[side].spread * Math.log1p(Math.max(years, 0)));
+  const reach = (side, years) =>
+    factor * Math.exp(weighted(section[side]) + section[side].spread * Math.log1p(Math.max(years, 0)));
   const ends = [age - reach("younger", age - low), age + reach("older", high - age)];
   return {
     female: 1 / (1 + Math.exp(-odds)),

@@ -9,7 +9,8 @@ const middle = (points) => [0, 1].map((k) => mean(points.map((point) => point[k]
 const apart = ([x0, y0], [x1, y1]) => (x0 - x1) ** 2 + (y0 - y1) ** 2;
 
 export class Face {
-  /** `left`, `top`, `width`, `height`: the detector's box; `score`; `landmarks`; `rotation`; `level`: pixels, 0 to 1, degrees. */
+  /** `left`, `top`, `width`, `height`: the detector's box; `score`; `landmarks`; `rotation`; `level`: pixels, 0 to 1,
+   * degrees. */
   constructor(values) {
     Object.assign(this, { rotation: 0, level: 0 }, values);
   }
@@ -53,7 +54,13 @@ export class Face {
 
   enlarged(factor) {
     const [left, top, width, height] = [this.left, this.top, this.width, this.height].map((value) => factor * value);
-    return this.with({ left, top, width, height, landmarks: this.landmarks.map((point) => point.map((value) => factor * value)) });
+    return this.with({
+      left,
+      top,
+      width,
+      height,
+      landmarks: this.landmarks.map((point) => point.map((value) => factor * value)),
+    });
   }
 
   /** Found on an image of a size after turning it counter-clockwise: on that image. */
@@ -66,7 +73,14 @@ export class Face {
     const ends = [back([this.left, this.top]), back([this.left + this.width, this.top + this.height])];
     const [left, top] = [0, 1].map((k) => Math.min(ends[0][k], ends[1][k]));
     const [right, bottom] = [0, 1].map((k) => Math.max(ends[0][k], ends[1][k]));
-    return this.with({ left, top, width: right - left, height: bottom - top, landmarks: this.landmarks.map(back), rotation });
+    return this.with({
+      left,
+      top,
+      width: right - left,
+      height: bottom - top,
+      landmarks: this.landmarks.map(back),
+      rotation,
+    });
   }
 }
 
@@ -80,7 +94,8 @@ export function roll({ landmarks }, weights = { eyes: 1, mouth: 1, down: 1 }) {
   return Math.atan2(y, x) * DEGREES;
 }
 
-/** Across a face that is turned level: the nose, the middle line at its height, half the eyes' distance, and whether it stands. */
+/** Across a face that is turned level: the nose, the middle line at its height, half the eyes' distance, and whether it
+ * stands. */
 function levelPoints(face) {
   const angle = roll(face) / DEGREES;
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
@@ -89,7 +104,10 @@ function levelPoints(face) {
   const down = mouth[1] - eyes[1];
   const share = down > 0 ? Math.min(Math.max((level[2][1] - eyes[1]) / down, 0), 1) : 0.5;
   return {
-    nose: level[2][0], middle: eyes[0] + share * (mouth[0] - eyes[0]), halfEyes: (level[1][0] - level[0][0]) / 2, stands: down > 0,
+    nose: level[2][0],
+    middle: eyes[0] + share * (mouth[0] - eyes[0]),
+    halfEyes: (level[1][0] - level[0][0]) / 2,
+    stands: down > 0,
   };
 }
 

@@ -1,7 +1,8 @@
 // How unlike the training's faces a face is, as hf_model/network/familiarity.py says it.
 
 export class Familiarity {
-  /** `mean` (D), `components` (D × K), `distances` and `shares` (Q), `fall`: how the logarithm of the share falls further out. */
+  /** `mean` (D), `components` (D × K), `distances` and `shares` (Q), `fall`: how the logarithm of the share falls
+   * further out. */
   constructor({ mean, components, distances, shares, fall, smallest }) {
     Object.assign(this, { mean, components, distances, logs: shares.map(Math.log), fall, smallest });
   }

@@ -1,8 +1,12 @@
 // The networks on ONNX Runtime Web, and what the age and gender network is given and says.
 
-/** A network as a function from a float32 tensor and its shape to its outputs' values by name; `dims`: of the last two axes. */
+/** A network as a function from a float32 tensor and its shape to its outputs' values by name; `dims`: of the last two
+ * axes. */
 export async function openNetwork(ort, bytes) {
-  const session = await ort.InferenceSession.create(bytes, { executionProviders: ["wasm"], graphOptimizationLevel: "all" });
+  const session = await ort.InferenceSession.create(bytes, {
+    executionProviders: ["wasm"],
+    graphOptimizationLevel: "all",
+  });
   return async (values, shape) => {
     const input = new ort.Tensor("float32", values, shape);
     const outputs = await session.run({ [session.inputNames[0]]: input });

@@ -15,7 +15,9 @@ export function filled(template, values) {
   return template.replace(/\{(\w+)(?::\.(\d)([f%]))?\}/g, (_, name, decimals, kind) => {
     const value = values[name];
     if (decimals === undefined) return String(value);
-    return kind === "%" ? `${rounded(100 * value, +decimals).toFixed(+decimals)}%` : rounded(value, +decimals).toFixed(+decimals);
+    return kind === "%"
+      ? `${rounded(100 * value, +decimals).toFixed(+decimals)}%`
+      : rounded(value, +decimals).toFixed(+decimals);
   });
 }
 

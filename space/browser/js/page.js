@@ -51,9 +51,10 @@ function tell(text, wrong = false) {
   find("#told").classList.toggle("wrong", wrong);
 }
 
-const marked = (faces) => faces
-  .map((face) => ({ ...face, doubted: (face.prediction.quality.level ?? 1) < level }))
-  .sort((one, other) => one.doubted - other.doubted);
+const marked = (faces) =>
+  faces
+    .map((face) => ({ ...face, doubted: (face.prediction.quality.level ?? 1) < level }))
+    .sort((one, other) => one.doubted - other.doubted);
 
 async function offer(file) {
   if (!file) return;
@@ -76,7 +77,9 @@ async function answer(file) {
     picture.onload = () => URL.revokeObjectURL(picture.src);
     find("#photo").replaceChildren(made("div", { class: "framed" }, picture, boxes(faces, width, height)));
     const cards = faces.map((face, n) => card(n + 1, face, faces.length > 1, page));
-    find("#answer").replaceChildren(...(cards.length ? cards : [made("p", { class: "card note", role: "status", text: words.no_face })]));
+    find("#answer").replaceChildren(
+      ...(cards.length ? cards : [made("p", { class: "card note", role: "status", text: words.no_face })]),
+    );
     find("#answer").classList.toggle("several", cards.length > 1);
     find("main").scrollIntoView();
   } catch (error) {
@@ -85,7 +88,8 @@ async function answer(file) {
 }
 
 function open(tab) {
-  for (const button of document.querySelectorAll('[role="tab"]')) button.setAttribute("aria-selected", button.dataset.tab === tab);
+  for (const button of document.querySelectorAll('[role="tab"]'))
+    button.setAttribute("aria-selected", button.dataset.tab === tab);
   for (const panel of document.querySelectorAll('[role="tabpanel"]')) panel.hidden = panel.id !== `tab-${tab}`;
   if (tab !== "live") stop();
 }
@@ -117,7 +121,9 @@ async function start() {
       find("#stage svg")?.remove();
       find("#stage").append(boxes(followed, width, height, numbers));
       const cards = followed.map(({ number, prediction }) => card(number, { prediction }, true, page));
-      find("#live").replaceChildren(...(cards.length ? cards : [made("p", { class: "card note", text: words.no_face_here })]));
+      find("#live").replaceChildren(
+        ...(cards.length ? cards : [made("p", { class: "card note", text: words.no_face_here })]),
+      );
     } catch (error) {
       find("#live-told").textContent = error.message;
       stop();

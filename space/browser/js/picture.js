@@ -1,4 +1,5 @@
-// A picture as rows of RGB bytes, and what is done to pictures, to the rounding of Pillow, whose resampling the model knows.
+// A picture as rows of RGB bytes, and what is done to pictures, to the rounding of Pillow, whose resampling the model
+// knows.
 
 export class Picture {
   /** `data`: width × height × channels bytes, RGB or grey. */
@@ -12,7 +13,8 @@ export class Picture {
     for (let from = 0, to = 0; from < rgba.length; from += 4, to += 3) {
       const alpha = rgba[from + 3];
       for (let c = 0; c < 3; c++) {
-        data[to + c] = alpha === 255 ? rgba[from + c] : Math.round((rgba[from + c] * alpha + 255 * (255 - alpha)) / 255);
+        data[to + c] =
+          alpha === 255 ? rgba[from + c] : Math.round((rgba[from + c] * alpha + 255 * (255 - alpha)) / 255);
       }
     }
     return new Picture(width, height, data);
@@ -34,7 +36,11 @@ export class Picture {
     const made = new Uint8Array(data.length);
     for (let y = 0, to = 0; y < high; y++) {
       for (let x = 0; x < wide; x++) {
-        const [column, row] = { 90: [width - 1 - y, x], 180: [width - 1 - x, height - 1 - y], 270: [y, height - 1 - x] }[rotation];
+        const [column, row] = {
+          90: [width - 1 - y, x],
+          180: [width - 1 - x, height - 1 - y],
+          270: [y, height - 1 - x],
+        }[rotation];
         for (let c = 0; c < channels; c++) made[to++] = data[(row * width + column) * channels + c];
       }
     }
@@ -120,7 +126,12 @@ export class Picture {
 
   /** Values through a table of 256, the same for all channels or one each. */
   mapped(...tables) {
-    return new Picture(this.width, this.height, this.data.map((value, place) => tables[place % tables.length][value]), this.channels);
+    return new Picture(
+      this.width,
+      this.height,
+      this.data.map((value, place) => tables[place % tables.length][value]),
+      this.channels,
+    );
   }
 
   /** (size, size) sampled bilinearly at a·x + b·y + c and d·x + e·y + f, its edge repeated beyond it. */

@@ -19,7 +19,8 @@ export class Predictor {
   static async load(ort, constants, files) {
     Object.assign(alignment, constants.alignment);
     const networks = {};
-    for (const name of ["proposal", "refine", "output", "network"]) networks[name] = await openNetwork(ort, files[name]);
+    for (const name of ["proposal", "refine", "output", "network"])
+      networks[name] = await openNetwork(ort, files[name]);
     const made = new Predictor();
     const { mean, components } = constants.familiarity;
     const numbers = new Float32Array(files.familiarity);
@@ -65,8 +66,15 @@ export class Predictor {
     quality.familiarity = rounded(this.familiarity.share(maps), 4);
     const { female, interval } = trust(told, age, distribution, quality, config.doubt, constants.doubt);
     const prediction = {
-      age, age_interval: interval, age_distribution: distribution, gender: decide(female, config.decision), female_probability: female,
-      box: face.clipped(...photo), detection_score: face.score, rotation: face.rotation, quality,
+      age,
+      age_interval: interval,
+      age_distribution: distribution,
+      gender: decide(female, config.decision),
+      female_probability: female,
+      box: face.clipped(...photo),
+      detection_score: face.score,
+      rotation: face.rotation,
+      quality,
       warnings: warningsOf(quality, config.quality, constants.quality),
     };
     return { prediction, crop };

@@ -9,13 +9,21 @@ const deviation = (values) => {
 };
 
 /** The measures of one face, but its familiarity; `crop`: what the network is shown; `size`: of the photo. */
-export function measureQuality(crop, face, square, [width, height], faces, { seen_at, middle, daylight_skin, measures }) {
+export function measureQuality(
+  crop,
+  face,
+  square,
+  [width, height],
+  faces,
+  { seen_at, middle, daylight_skin, measures },
+) {
   const { data } = crop.grey().resized(seen_at, seen_at);
   const light = Array.from(data, (value) => value / 255);
   const at = (x, y) => light[y * seen_at + x];
   const edges = [];
   for (let y = 1; y < seen_at - 1; y++) {
-    for (let x = 1; x < seen_at - 1; x++) edges.push(4 * at(x, y) - at(x, y - 1) - at(x, y + 1) - at(x - 1, y) - at(x + 1, y));
+    for (let x = 1; x < seen_at - 1; x++)
+      edges.push(4 * at(x, y) - at(x, y - 1) - at(x, y + 1) - at(x - 1, y) - at(x + 1, y));
   }
   const [left, top, right, bottom] = middle.map((edge) => roundEven(edge * seen_at));
   const inner = [];
@@ -49,7 +57,8 @@ function cast(crop, middle, daylight) {
   const sums = [0, 0, 0];
   let count = 0;
   for (let y = top; y < bottom; y += 4) {
-    for (let x = left; x < right; x += 4, count++) for (let c = 0; c < 3; c++) sums[c] += crop.data[(y * crop.width + x) * 3 + c];
+    for (let x = left; x < right; x += 4, count++)
+      for (let c = 0; c < 3; c++) sums[c] += crop.data[(y * crop.width + x) * 3 + c];
   }
   const [red, green, blue] = sums.map((sum) => sum / count + 1);
   return Math.hypot(Math.log(red / green) - daylight[0], Math.log(blue / green) - daylight[1]);
@@ -70,4 +79,3 @@ export function warningsOf(quality, limits, { beginnings, unsigned, told_from, s
     return [filled(costsGender ? sentences.both : sentences.age, { ...limit, start, threshold })];
   });
 }
-

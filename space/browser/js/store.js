@@ -46,17 +46,20 @@ async function fetched(cache, address, sha256, tell) {
   try {
     const response = await fetch(address);
     if (!response.ok) throw new Error(`HTTP ${response.status}`);
-    for (const reader = response.body.getReader(); ; ) {
+    for (const reader = response.body.getReader(); ;) {
       const { done, value } = await reader.read();
       if (done) break;
       parts.push(value);
       tell((length += value.length));
     }
   } catch (error) {
-    throw new Error(`The model could not be downloaded (${error.message}). Load the page again when the connection is back.`);
+    throw new Error(
+      `The model could not be downloaded (${error.message}). Load the page again when the connection is back.`,
+    );
   }
   const bytes = await new Blob(parts).arrayBuffer();
-  if ((await digest(bytes)) !== sha256) throw new Error("The download of the model was cut off or changed. Load the page again.");
+  if ((await digest(bytes)) !== sha256)
+    throw new Error("The download of the model was cut off or changed. Load the page again.");
   await cache?.put(address, new Response(bytes)).catch(() => {}); // a full disk: fetched again next time
   return bytes;
 }

@@ -13,18 +13,22 @@ export class Tracker {
   /** Numbers and smoothed answers for the predictions of the next frame. */
   update(found) {
     const matched = this.#match(found);
-    const known = new Set(matched.values());
-    for (const track of this.tracks) track.missed = known.has(track) ? 0 : track.missed + 1;
+    for (const track of this.tracks) track.missed = [...matched.values()].includes(track) ? 0 : track.missed + 1;
     this.tracks = this.tracks.filter(({ missed }) => missed <= this.rules.frames_missed);
     return found.map((prediction, place) => {
       const track = matched.get(place);
       if (track) this.#remember(track, prediction);
-      return { number: (track ?? this.#started(prediction)).number, prediction: this.#smoothed(track ?? this.tracks.at(-1), prediction) };
+      return {
+        number: (track ?? this.#started(prediction)).number,
+        prediction: this.#smoothed(track ?? this.tracks.at(-1), prediction),
+      };
     });
   }
 
   #match(found) {
-    const pairs = found.flatMap((prediction, place) => this.tracks.map((track) => ({ shared: overlap(track.box, prediction.box), place, track })));
+    const pairs = found.flatMap((prediction, place) =>
+      this.tracks.map((track) => ({ shared: overlap(track.box, prediction.box), place, track })),
+    );
     const matched = new Map();
     const taken = new Set();
     for (const { shared, place, track } of pairs.sort((one, other) => other.shared - one.shared)) {
@@ -36,7 +40,15 @@ export class Tracker {
   }
 
   #started({ box, female_probability, age, age_distribution }) {
-    const track = { number: this.next++, box, logit: logit(female_probability), age, distribution: age_distribution, frames: 1, missed: 0 };
+    const track = {
+      number: this.next++,
+      box,
+      logit: logit(female_probability),
+      age,
+      distribution: age_distribution,
+      frames: 1,
+      missed: 0,
+    };
     this.tracks.push(track);
     return track;
   }
@@ -56,7 +68,14 @@ export class Tracker {
     const female = 1 / (1 + Math.exp(-track.logit));
     const { interval } = trust(0.5, track.age, track.distribution, prediction.quality, config.doubt, doubt);
     const gender = decide(female, config.decision);
-    return { ...prediction, age: track.age, age_interval: interval, gender, female_probability: female, age_distribution: track.distribution };
+    return {
+      ...prediction,
+      age: track.age,
+      age_interval: interval,
+      gender,
+      female_probability: female,
+      age_distribution: track.distribution,
+    };
   }
 }
 
