@@ -80,7 +80,7 @@ def test_its_answers_are_those_of_python_in_chromium(page, cases, tmp_path):
         PIL.Image.fromarray(pixels.reshape(one["height"], one["width"], 3)).save(tmp_path / f"{one['name']}.png")
         page.evaluate("document.querySelector('#answer').replaceChildren()")
         choose(page, tmp_path / f"{one['name']}.png")
-        page.wait_for_function("document.querySelector('#answer').childElementCount > 0", timeout=WAIT)
+        expect(page.locator("#answer > *").first).to_be_attached(timeout=WAIT)
         found = faces(page)
         assert len(found) == len(one["faces"]), one["name"]
         for age, face in zip(sorted(found), sorted(one["faces"], key=lambda face: face["age"]), strict=True):

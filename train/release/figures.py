@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 
 from train.measure.ablate import RESULTS
-from train.release.bench_figures import bulk, engines, page, peers, profile, saved
+from train.release.bench_figures import browser, bulk, engines, page, peers, profile, saved
 from train.release.units import show
 from train.run import read_history
 
@@ -176,6 +176,7 @@ BLOCKS: dict[str, Callable[[dict], str]] = {
         engines,
         profile,
         page,
+        browser,
         peers,
         bulk,
         relu,

@@ -1,7 +1,7 @@
 // Cutting a face out of a photo the way UTKFace's chips were cut: shifted, scaled and turned until the eyes are level.
 
-/** From how many times the wanted size on a square is averaged in whole blocks first; set from the generated constants.
- * From how many times the wanted size on a square is averaged in whole blocks first; set from the generated constants. */
+/** From how many times the wanted size on a square is first averaged in blocks; set from the generated constants.
+ * From how many times the wanted size on a square is first averaged in blocks; set from the generated constants. */
 export const alignment = { blocks_from: Infinity };
 
 /** A square anyhow on an image: centre and side in pixels, and by how many degrees it is turned clockwise. */
