@@ -185,7 +185,7 @@ evaluate: setup
 card: setup
 	$(BIN)/python -m train.release.card
 
-# make publish VERSION=0.1.0 REPO=user/age-gender [WHAT=model|space|dataset|all] [ARGS="--dry-run"]
+# make publish VERSION=0.1.0 REPO=user/age-gender [WHAT=model|space|dataset|browser|all] [ARGS="--dry-run"]
 publish: setup
-	@test -n "$(VERSION)" -a -n "$(REPO)" || { echo 'Say what and where: make publish VERSION=0.1.0 REPO=user/age-gender [WHAT=model|space|dataset|all] [ARGS="--dry-run"]'; exit 2; }
+	@test -n "$(VERSION)" -a -n "$(REPO)" || { echo 'Say what and where: make publish VERSION=0.1.0 REPO=user/age-gender [WHAT=model|space|dataset|browser|all] [ARGS="--dry-run"]'; exit 2; }
 	@$(BIN)/python -m train.release.publish $(or $(WHAT),model) --repo $(REPO) --version $(VERSION) $(ARGS)

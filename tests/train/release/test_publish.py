@@ -20,7 +20,7 @@ REPO = "user/small"
 
 
 def release(files=SMALL, version="0.1.0", kind="model"):
-    return Release(kind, REPO, version, dict(files), tag=f"v{version}")
+    return Release(kind, REPO, version, dict(files), tag=f"v{version}", sdk="gradio" if kind == "space" else None)
 
 
 def published(hub, kind="model", revision="main"):

@@ -139,3 +139,46 @@ def test_the_space_names_what_it_shows_and_where_its_picture_is(root):
     assert "face" in data.tags
     assert data.thumbnail == "https://hub.example/spaces/user/page/resolve/main/picture.png"
     assert files["picture.png"].stat().st_size < 500_000
+
+
+@pytest.fixture
+def small_page(monkeypatch):
+    """A static page of three files: what it is made of is tested elsewhere."""
+
+    def made(out, folder, page, model):
+        out.mkdir()
+        (out / "README.md").write_text("---\nsdk: static\n---\nA page.\n")
+        (out / "index.html").write_text("<html></html>")
+        (out / "constants.json").write_text(str(model))
+
+    monkeypatch.setattr(publish, "write_page", made)
+
+
+def publish_browser(monkeypatch, hub, version, *more):
+    monkeypatch.setattr(publish, "HfApi", functools.partial(HfApi, endpoint=hub.url))
+    publish.main(["browser", "--repo", MODEL, "--version", version, *more])
+
+
+def test_the_static_page_names_the_model_that_is_in_it(hub, folders, small_page, monkeypatch, capsys):
+    with pytest.raises(SystemExit, match="Not published"):
+        publish_browser(monkeypatch, hub, VERSIONS[0])  # its model is not there yet
+    assert hub.repos == {}
+    publish_all(monkeypatch, hub, folders, VERSIONS[0])
+    publish_browser(monkeypatch, hub, VERSIONS[0], "--dry-run")
+    assert ("space", f"{MODEL}-browser") not in hub.repos
+    publish_browser(monkeypatch, hub, VERSIONS[0])
+    repo = hub.repos["space", f"{MODEL}-browser"]
+    assert set(repo.tags) == {f"v{VERSIONS[0]}"}
+    files = hub.files("space", f"{MODEL}-browser")
+    card = SpaceCard(files["README.md"].decode()).data
+    assert (card.models, card.model_revision, card.sdk) == ([MODEL], f"v{VERSIONS[0]}", "static")
+    assert b"'revision': 'v0.1.0'" in files["constants.json"]
+
+
+def test_a_gated_models_weights_are_not_given_away_by_its_static_page(hub, folders, small_page, monkeypatch):
+    publish_all(monkeypatch, hub, folders, VERSIONS[0], "--gated")
+    with pytest.raises(SystemExit, match="everyone could take"):
+        publish_browser(monkeypatch, hub, VERSIONS[0])
+    assert ("space", f"{MODEL}-browser") not in hub.repos
+    publish_browser(monkeypatch, hub, VERSIONS[0], "--private")
+    assert hub.repos["space", f"{MODEL}-browser"].private
