@@ -3,7 +3,10 @@
 import collections
 import concurrent.futures
 import functools
+import os
 from collections.abc import Callable, Iterable, Iterator
+
+LIGHT = (str, bytes, os.PathLike)  # not decoded yet: one more of them keeps every worker busy beside the network
 
 
 def calls_ahead(call: Callable, items: Iterable, workers: int, own: Callable = lambda item: item) -> Iterator[Callable]:
@@ -11,7 +14,7 @@ def calls_ahead(call: Callable, items: Iterable, workers: int, own: Callable = l
 
     Args:
         call: runs on threads, several times at once; with one worker or a single item when its function is called.
-        items: taken on the caller's thread; no more of them than there are workers are held.
+        items: taken on the caller's thread; no more of them than there are workers are held, of paths and bytes one more.
         workers: how many items are worked on beside each other.
         own: called on the caller's thread with each item before the next is asked for; makes it self-contained.
 
@@ -32,6 +35,7 @@ def calls_ahead(call: Callable, items: Iterable, workers: int, own: Callable = l
                 failure = error
                 break
             work = _make_work(call, own, item)
+            held = workers + isinstance(item, LIGHT)
             del item
             if workers < 2:
                 yield work
@@ -41,7 +45,7 @@ def calls_ahead(call: Callable, items: Iterable, workers: int, own: Callable = l
                 pool = pool or concurrent.futures.ThreadPoolExecutor(workers, thread_name_prefix="ahead")
                 ahead += [pool.submit(one).result for one in (*waiting, work)]
                 waiting = []
-                if len(ahead) >= workers:
+                if len(ahead) >= held:
                     yield ahead.popleft()
             del work
         yield from waiting
