@@ -7,7 +7,9 @@ intervals: below 0 is better. Calibrate both models first. Nothing is chosen by 
 """
 
 import argparse
+import functools
 import pathlib
+from collections.abc import Callable
 
 import numpy as np
 
@@ -31,12 +33,17 @@ def losses(raw: Raw, labels: Labels, config: dict) -> dict[str, np.ndarray]:
 
 def compare_runs(before: dict[str, np.ndarray], after: dict[str, np.ndarray]) -> dict[str, dict]:
     """The paired differences over the faces that both have."""
-    told = {}
+    told: dict[str, dict] = {}
     for name, first in before.items():
         difference = after[name] - first
-        both = difference[~np.isnan(difference)]
-        told |= bootstrap(lambda rows, both=both, name=name: {name: float(both[rows].mean())}, len(both))
+        told |= bootstrap(
+            functools.partial(_mean, name, difference[~np.isnan(difference)]), int((~np.isnan(difference)).sum())
+        )
     return told
+
+
+def _mean(name: str, values: np.ndarray, rows: np.ndarray) -> dict[str, float]:
+    return {name: float(values[rows].mean())}
 
 
 def utkface(outputs: RawOutputs, data: str, cache: pathlib.Path) -> tuple[Raw, Labels]:
@@ -60,9 +67,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--cache", type=expanded_path, default=pathlib.Path("cache"))
     args = parser.parse_args(argv)
     models = [RawOutputs(folder, args.cache) for folder in (args.before, args.model)]
-    sets = {folder.name: (lambda outputs, folder=folder: raw_of(outputs, folder)) for folder in args.external}
+    sets: dict[str, Callable[[RawOutputs], tuple[Raw, Labels]]] = {
+        folder.name: functools.partial(raw_of, folder=folder) for folder in args.external
+    }
     if args.data:
-        sets["UTKFace, test"] = lambda outputs: utkface(outputs, args.data, args.cache)
+        sets["UTKFace, test"] = functools.partial(utkface, data=args.data, cache=args.cache)
     for name, answered in sets.items():
         before, after = (losses(*answered(outputs), outputs.config) for outputs in models)
         for measure, figure in compare_runs(before, after).items():

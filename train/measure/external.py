@@ -196,9 +196,9 @@ def figures_by_group(raw: Raw, labels: Labels, config: dict) -> dict:
             sections["groups"][factor] = told
     error = "age_mae" if "age_mae" in columns else "bin_distance"
     for factor, section in (("race", "gaps"), ("race × gender", "worst_over_mean")):
-        levels = list(groups_of(labels)[factor].values())
-        if len(levels) > 1:
-            sections[section] = _between(columns, levels, error, section == "gaps")
+        rows_of = list(groups_of(labels)[factor].values())
+        if len(rows_of) > 1:
+            sections[section] = _between(columns, rows_of, error, section == "gaps")
     return sections
 
 
