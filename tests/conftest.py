@@ -1,7 +1,9 @@
 """What several rooms' tests share: a real photo, the committed model, made-up UTKFace files."""
 
+import io
 import os
 import pathlib
+import shutil
 
 import PIL.Image
 import pytest
@@ -76,3 +78,54 @@ def api(hub):
     from huggingface_hub import HfApi
 
     return HfApi(endpoint=hub.url, token="hf_writer")
+
+
+@pytest.fixture(scope="session")
+def launch():
+    """Starts Debian's Chromium, headless, with more arguments."""
+    from playwright.sync_api import sync_playwright
+
+    executable = shutil.which("chromium")
+    if executable is None:
+        pytest.skip("chromium is not installed: apt-get install chromium")
+    with sync_playwright() as playwright:
+        yield lambda *arguments: playwright.chromium.launch(
+            executable_path=executable, args=["--no-sandbox", *arguments]
+        )
+
+
+@pytest.fixture(scope="session")
+def browser(launch):
+    """A browser for most tests."""
+    running = launch()
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def screenshot(root):
+    """Takes a picture of the page into the ignored folder ``screenshots/``."""
+    from tests.support import settle
+
+    folder = root / "screenshots"
+    folder.mkdir(exist_ok=True)
+
+    def take(page, name: str, settled: bool = True):
+        if settled:
+            settle(page)
+        page.screenshot(path=folder / f"{name}.png", full_page=True)
+
+    return take
+
+
+@pytest.fixture
+def camera(astronaut, tmp_path):
+    """A video of the astronaut moving, as Chromium's fake camera plays it."""
+    video = tmp_path / "camera.mjpeg"
+    with video.open("wb") as file:
+        for step in range(60):
+            left = 30 + abs(step - 30)
+            buffer = io.BytesIO()
+            astronaut.crop((left, 0, left + 400, 300)).resize((640, 480)).save(buffer, "JPEG", quality=92)
+            file.write(buffer.getvalue())
+    return video

@@ -4,8 +4,6 @@ import threading
 
 import pytest
 
-from tests.e2e.conftest import browser, launch, screenshot  # noqa: F401  the same browser, and folder of pictures
-
 
 @pytest.fixture(scope="session")
 def built(root, tmp_path_factory):

@@ -14,7 +14,6 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.acts import WAIT, violations
-from tests.e2e.test_tabs import camera  # noqa: F401  a video of the astronaut
 
 HERE = pathlib.Path(__file__).parent
 MOST_LINES = 1500
@@ -47,6 +46,7 @@ def page(browser, served):
     opened.on("pageerror", lambda error: opened.errors.append(str(error)))
     context.on("request", lambda request: opened.asked.append(request.url))
     opened.goto(served)
+    expect(opened.locator("#version")).to_contain_text("version")  # its script listens
     yield opened
     context.close()
     assert not opened.errors
@@ -202,7 +202,7 @@ def test_the_keyboard_alone_reaches_everything(page):
     expect(page.locator("#start")).to_be_visible()
 
 
-def test_the_camera_is_followed_and_a_refusal_is_a_sentence(launch, served, camera, screenshot):  # noqa: F811
+def test_the_camera_is_followed_and_a_refusal_is_a_sentence(launch, served, camera, screenshot):
     running = launch("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
                      f"--use-file-for-fake-video-capture={camera}")  # fmt: skip
     page = running.new_context(permissions=["camera"], viewport={"width": 390, "height": 844}).new_page()
@@ -222,3 +222,27 @@ def test_the_camera_is_followed_and_a_refusal_is_a_sentence(launch, served, came
     page.get_by_role("button", name="Start camera").click()
     expect(page.locator("#live-told")).to_contain_text("Allow it beside the address bar", timeout=WAIT)
     running.close()
+
+
+def test_a_new_version_replaces_the_old_one_at_the_next_load(browser, served, astronaut, tmp_path):
+    context = browser.new_context(service_workers="block")
+    page = context.new_page()
+    page.goto(served)
+    astronaut.save(tmp_path / "one.png")
+    choose(page, tmp_path / "one.png")
+    expect(page.locator("#answer .age")).to_be_visible(timeout=WAIT)
+    (before,) = page.evaluate("caches.keys()")
+
+    def newer(route):
+        constants = route.fetch().json()
+        route.fulfill(json=constants | {"version": "9.9.9"})
+
+    context.route("**/constants.json", newer)
+    page.reload()
+    expect(page.locator("#version")).to_contain_text("9.9.9")
+    choose(page, tmp_path / "one.png")
+    expect(page.locator("#answer .age")).to_be_visible(timeout=WAIT)
+    (after,) = page.evaluate("caches.keys()")
+    assert "9.9.9" in after
+    assert after != before
+    context.close()

@@ -1,13 +1,9 @@
 import os
-import pathlib
-import shutil
 
 import pytest
 
 from tests.e2e.acts import visit
-from tests.support import running_space, settle
-
-SCREENSHOTS = pathlib.Path(__file__).resolve().parents[2] / "screenshots"
+from tests.support import running_space
 
 
 @pytest.fixture(scope="session")
@@ -21,28 +17,6 @@ def space(root, tmp_path_factory):
         yield url, uploads
 
 
-@pytest.fixture(scope="session")
-def launch():
-    """Starts Debian's Chromium, headless, with more arguments."""
-    from playwright.sync_api import sync_playwright
-
-    executable = shutil.which("chromium")
-    if executable is None:
-        pytest.skip("chromium is not installed: apt-get install chromium")
-    with sync_playwright() as playwright:
-        yield lambda *arguments: playwright.chromium.launch(
-            executable_path=executable, args=["--no-sandbox", *arguments]
-        )
-
-
-@pytest.fixture(scope="session")
-def browser(launch):
-    """A browser for most tests."""
-    running = launch()
-    yield running
-    running.close()
-
-
 @pytest.fixture
 def page(browser, space):
     """The page at desktop size, its first answer seen; fails on an error in the page's own script."""
@@ -53,16 +27,3 @@ def page(browser, space):
     yield opened
     opened.close()
     assert not errors
-
-
-@pytest.fixture(scope="session")
-def screenshot():
-    """Takes a picture of the page into the ignored folder ``screenshots/``."""
-    SCREENSHOTS.mkdir(exist_ok=True)
-
-    def take(page, name: str, settled: bool = True):
-        if settled:
-            settle(page)
-        page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
-
-    return take

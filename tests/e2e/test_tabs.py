@@ -1,6 +1,5 @@
 """The tabs that teach, in a real browser: maps, what a tap and a slider do, and a camera that shows the astronaut moving."""
 
-import io
 import re
 import time
 
@@ -67,19 +66,6 @@ def test_a_slider_moves_the_answer_and_the_chart(page, screenshot):
     screenshot(page, "sliders")
     page.locator("#poke-reset").click()
     expect(poked).to_contain_text("+0.0 years", timeout=WAIT)
-
-
-@pytest.fixture
-def camera(astronaut, tmp_path):
-    """A video of the astronaut moving, as Chromium's fake camera plays it."""
-    video = tmp_path / "camera.mjpeg"
-    with video.open("wb") as file:
-        for step in range(60):
-            left = 30 + abs(step - 30)
-            buffer = io.BytesIO()
-            astronaut.crop((left, 0, left + 400, 300)).resize((640, 480)).save(buffer, "JPEG", quality=92)
-            file.write(buffer.getvalue())
-    return video
 
 
 @pytest.fixture
