@@ -235,6 +235,8 @@
   // An answer that arrives is brought into view, and the sentence that said to wait goes.
   let last = null;
   new MutationObserver(() => {
+    // A tab that is drawn later has a box of its own.
+    for (const box of document.querySelectorAll(".consent input")) if (box.checked !== agreed) box.checked = agreed;
     const now = find("#answer [data-answer]")?.dataset.answer;
     if (now === last) return;
     if (last !== null) {

@@ -136,6 +136,7 @@ def test_a_refused_camera_is_a_sentence_with_what_to_do(launch, space, screensho
     page.locator("#own-camera").click()
     expect(page.locator("#told")).to_contain_text("Allow it beside the address bar", timeout=WAIT)
     open_tab(page, "Live")
+    expect(page.locator("#camera .consent input")).to_be_checked()
     page.get_by_role("button", name="Start camera").click()
     expect(page.locator("#live-told")).to_contain_text("Allow it beside the address bar", timeout=WAIT)
     screenshot(page, "camera_refused")
