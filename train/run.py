@@ -196,7 +196,7 @@ def read_history(folder: str | os.PathLike = SHIPPED) -> list[dict]:
 
     Each is ``{"run": run.json, "stages": [...], "hours": of the epochs that were timed, "timed": how many,
     "epochs": of how many}``. A stage is ``{"name", "size", "epochs", "age_mae", "gender_accuracy",
-    "gender_auc"}``, its validation figures those after its last epoch.
+    "gender_auc"}``, its validation figures those after its last epoch, None where they were not kept.
     """
     folder = pathlib.Path(folder)
     before = read_history(folder / BEFORE) if (folder / BEFORE).is_dir() else []
@@ -206,7 +206,8 @@ def read_history(folder: str | os.PathLike = SHIPPED) -> list[dict]:
     stages = []
     for name, epochs in itertools.groupby(rows, key=lambda row: row["stage"]):
         *_, last = members = list(epochs)
-        figures = {key: float(last[f"val_{key}"]) for key in ("age_mae", "gender_accuracy", "gender_auc")}
+        told = {key: last.get(f"val_{key}") for key in ("age_mae", "gender_accuracy", "gender_auc")}
+        figures = {key: float(value) if value else None for key, value in told.items()}
         stages.append({"name": name, "size": int(last["size"]), "epochs": len(members), **figures})
     timed = [float(row["seconds"]) for row in rows if row.get("seconds")]
     hours = sum(timed) / 3600

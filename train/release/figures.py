@@ -96,8 +96,8 @@ def course(metrics: dict) -> str:
         "|---|---|---|---|---|---|",
     ]
     for stage in (stage for run in read_history() for stage in run["stages"]):
-        mae, accuracy = show(stage["age_mae"], "years"), show(stage["gender_accuracy"], "share")
-        auc = show(stage["gender_auc"], "number")
+        units = {"age_mae": "years", "gender_accuracy": "share", "gender_auc": "number"}
+        mae, accuracy, auc = ("–" if stage[key] is None else show(stage[key], unit) for key, unit in units.items())
         rows.append(f"| {stage['name']} | {stage['size']} | {stage['epochs']} | {mae} | {accuracy} | {auc} |")
     return "\n".join(rows) + "\n"
 
