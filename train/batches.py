@@ -23,10 +23,6 @@ from train.augment import augment
 from train.data import Chips, network_input
 from train.recipe import Recipe, Stage
 
-SMOOTHING_YEARS = 2.0
-LARGEST_WEIGHT = 4.0
-WIDEST_BIN = 20
-
 
 def zoomed(image: PIL.Image.Image, size: int, zoom: tuple[float, float], random: np.random.Generator) -> np.ndarray:
     """A random (size, size, 3) square out of the chip resized to ``size`` times a random factor in ``zoom``."""
@@ -48,29 +44,30 @@ def sample_weights(chips: Chips, rows: np.ndarray, rarity: np.ndarray) -> dict[s
     return {"age": of_age, DISTRIBUTION: of_age, "gender": (chips.gender[rows] >= 0).astype(np.float32)}
 
 
-def age_rarity(chips: Chips, power: float) -> np.ndarray:
-    """Weight of each face by its age, (N,): the smoothed density of ages in its set to the power of minus ``power``.
+def age_rarity(chips: Chips, recipe: Recipe) -> np.ndarray:
+    """Weight of each face by its age, (N,): the smoothed density of ages in its set to the power of minus
+    the recipe's ``age_rarity_power``.
 
-    A bin's faces stand for all its years alike, of which no more than ``WIDEST_BIN`` count. The mean weight of each set is
-    1, and no face weighs more than ``LARGEST_WEIGHT``.
+    A bin's faces stand for all its years alike, of which no more than ``widest_bin`` count. The mean weight of each set is
+    1, and no face weighs more than ``largest_age_weight``.
 
     Source: label distribution smoothing, Yang et al., Delving into Deep Imbalanced Regression, ICML 2021.
     """
     weights = np.ones(len(chips))
-    kernel = np.exp(-0.5 * (np.arange(-8, 9) / SMOOTHING_YEARS) ** 2)
+    kernel = np.exp(-0.5 * (np.arange(-8, 9) / recipe.age_smoothing) ** 2)
     for source in set(chips.source.tolist()):
         rows = np.flatnonzero(chips.source == source)
         low = chips.age_low[rows].astype(int)
-        high = np.minimum(chips.age_high[rows].astype(int), low + WIDEST_BIN - 1)
+        high = np.minimum(chips.age_high[rows].astype(int), low + recipe.widest_bin - 1)
         counts = np.zeros(MAX_AGE + 1)
         for (first, last), n in collections.Counter(zip(low.tolist(), high.tolist(), strict=True)).items():
             counts[first : last + 1] += n / (last + 1 - first)
         density = np.convolve(np.pad(counts, 8, mode="reflect"), kernel / kernel.sum(), mode="valid")
-        of_year = np.maximum(density, 1.0) ** -power
+        of_year = np.maximum(density, 1.0) ** -recipe.age_rarity_power
         within = np.concatenate([[0.0], np.cumsum(of_year)])
         mine = (within[np.minimum(high, MAX_AGE) + 1] - within[low]) / (np.minimum(high, MAX_AGE) + 1 - low)
         for _ in range(20):  # capping lowers the mean, which is set right again
-            mine = np.minimum(mine / mine.mean(), LARGEST_WEIGHT)
+            mine = np.minimum(mine / mine.mean(), recipe.largest_age_weight)
         weights[rows] = mine
     return weights
 
@@ -113,7 +110,7 @@ class Batches(keras.utils.PyDataset):
     ):
         super().__init__(workers=max((os.cpu_count() or 2) // 2, 1), use_multiprocessing=False, max_queue_size=6)
         self.chips, self.recipe, self.stage, self.seed = chips, recipe, stage, seed
-        self.rarity = age_rarity(chips, recipe.age_rarity_power) if seed is not None else None
+        self.rarity = age_rarity(chips, recipe) if seed is not None else None
         self.rows = np.arange(len(chips))
         if seed is not None and shuffled:
             self.rows = rows_of_pass(chips, recipe)
@@ -148,7 +145,7 @@ class Activations(keras.utils.PyDataset):
     ):
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=6)
         self.features, self.chips, self.recipe, self.batch_size = features, chips, recipe, stage.batch_size
-        self.rarity = age_rarity(chips, recipe.age_rarity_power) if seed is not None else None
+        self.rarity = age_rarity(chips, recipe) if seed is not None else None
         self.rows = np.arange(len(chips))
         if seed is not None:
             self.rows = rows_of_pass(chips, recipe)

@@ -13,8 +13,6 @@ from train.recipe import Recipe, Stage
 
 # The first stage of ResNet50 that a stage of training computes anew, by what it trains.
 FIRST_TRAINED = {"heads": 6, "conv5": 5, "conv4": 4, "all": 1}
-MOMENTUM = 0.9
-LARGEST_GRADIENT = 10.0  # norm of one variable's
 
 
 class TrainingModel(keras.Model):
@@ -48,7 +46,7 @@ class TrainingModel(keras.Model):
 
     def normalized(self, name: str, x):
         """A convolution's output normalized by the batch's own statistics."""
-        return normalize(self.network.get_layer(f"{name}_bn"), x, self.channels_first)
+        return normalize(self.network.get_layer(f"{name}_bn"), x, self.channels_first, self.recipe.statistics_rate)
 
     def frozen(self, pictures):
         """The activations that the frozen part hands to the trained part, float32."""
@@ -138,10 +136,10 @@ def make_optimizer(recipe: Recipe, stage: Stage, steps_per_epoch: int) -> keras.
     """The optimizer of a stage; it lets no bias and no scale of a BatchNorm decay."""
     decay = recipe.weight_decay if stage.weight_decay is None else stage.weight_decay
     options = {
-        "learning_rate": learning_rate(recipe, stage, steps_per_epoch), "weight_decay": decay, "clipnorm": LARGEST_GRADIENT
+        "learning_rate": learning_rate(recipe, stage, steps_per_epoch), "weight_decay": decay, "clipnorm": recipe.largest_gradient
     }  # fmt: skip
     if stage.optimizer == "sgd":
-        optimizer = keras.optimizers.SGD(momentum=MOMENTUM, nesterov=True, **options)
+        optimizer = keras.optimizers.SGD(momentum=recipe.momentum, nesterov=True, **options)
     else:
         optimizer = keras.optimizers.AdamW(**options)
     optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])

@@ -62,7 +62,7 @@ class Stage:
     it, so that a face can be as large as at prediction in a smaller picture (validation sees whole
     chips at ``size * zoom[1]``); ``batch_size``: 0 for the recipe's; ``parts``: how many epochs one
     pass over the chips is split into, so that checkpoints come often where a pass takes long;
-    ``optimizer``: ``"adamw"``, or ``"sgd"`` with Nesterov's momentum of 0.9; ``weight_decay``: the share of
+    ``optimizer``: ``"adamw"``, or ``"sgd"`` with Nesterov's momentum; ``weight_decay``: the share of
     the weights taken away per step is this times the rate, None for the recipe's; ``schedule``:
     ``"constant"``; ``"cosine"`` to ``final_learning_rate``, reached after ``schedule_epochs``, 0 for
     ``epochs``; or ``"shared"``, one cosine over all the stages that say so, by the pixels they see;
@@ -138,7 +138,9 @@ class Recipe:
     soft by ``age_spread`` (base, per year, most); ``gender_smoothing``: the gender's labels are that far from 0 and 1,
     halved; ``dropout``: the share of the pooled features left out before the dense layers; ``label_conflicts``: as the
     dataset's builder takes it; ``age_rarity_power``: how much more the losses of the age weigh rare ages, see
-    :func:`train.batches.age_rarity`, 0 for not at all; ``validation_chips``: how many validation chips of each set an
+    :func:`train.batches.age_rarity`, 0 for not at all, with ``age_smoothing``, ``largest_age_weight`` and ``widest_bin``;
+    ``momentum``: of SGD, Nesterov's; ``largest_gradient``: norm to which a variable's gradient is shortened;
+    ``statistics_rate``: by how much a step moves BatchNorm's running statistics; ``validation_chips``: how many validation chips of each set an
     epoch is judged on, 0 for all; ``weight_average``: above 0, the momentum of the mean of the weights that is judged and
     that ships, :class:`train.average.WeightAverage`.
     """
@@ -154,7 +156,13 @@ class Recipe:
     age_spread: tuple[float, float, float]
     label_conflicts: str
     age_rarity_power: float
+    age_smoothing: float
+    largest_age_weight: float
+    widest_bin: int
     weight_decay: float
+    momentum: float
+    largest_gradient: float
+    statistics_rate: float
     cache_limit_gb: float
     validation_chips: int
     augmentation: Augmentation

@@ -142,16 +142,17 @@ def faces(low, high, source):
 
 
 def test_rare_ages_weigh_more_in_each_set_and_its_mean_weight_is_one():
+    recipe = dataclasses.replace(load_recipe("best"), age_rarity_power=0.5)
     ages = np.concatenate([np.full(900, 26), np.full(90, 50), np.full(10, 90)])
     bins = np.array([(20, 29)] * 300 + [(60, 69)] * 30 + [(70, 116)] * 5)
     chips = join([faces(ages, ages, "utkface"), faces(*bins.T, "fairface")])
-    weights = age_rarity(chips, 0.5)
+    weights = age_rarity(chips, recipe)
     home, further = weights[:1000], weights[1000:]
     assert home[0] < home[900] < home[990] <= 4
     assert further[0] < further[300] < further[330] <= 4
     assert home.mean() == pytest.approx(1, abs=0.01)
     assert further.mean() == pytest.approx(1, abs=0.01)
-    assert np.allclose(age_rarity(chips, 0.0), 1)
+    assert np.allclose(age_rarity(chips, dataclasses.replace(recipe, age_rarity_power=0.0)), 1)
 
 
 def test_a_pass_shows_a_set_as_often_as_the_recipe_says():
