@@ -157,6 +157,7 @@ document.addEventListener("drop", (event) => {
 document.addEventListener("paste", (event) => offer(event.clipboardData?.files[0]));
 find("#file").addEventListener("change", ({ target }) => (offer(target.files[0]), (target.value = "")));
 find("#choose").addEventListener("click", () => find("#file").click());
+offer(find("#file").files[0]); // chosen before this script was there
 find("#all").addEventListener("change", () => last && answer(last));
 find("#start").addEventListener("click", start);
 find("#stop").addEventListener("click", stop);
