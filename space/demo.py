@@ -32,9 +32,9 @@ class Face:
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """One photo's answer: the photo, its faces in order, and how many there were."""
+    """One photo's answer: the photo, None where it is no longer held, its faces in order, and how many there were."""
 
-    photo: PIL.Image.Image
+    photo: PIL.Image.Image | None
     faces: list[Face]
     found: int
     doubted: frozenset[int] = frozenset()  # numbers of the faces that the detector half believes
@@ -46,6 +46,10 @@ class Answer:
     def annotated(self, largest: int = LARGEST_SIDE) -> PIL.Image.Image:
         """The photo with every face boxed and numbered, its longer side at most so many pixels."""
         return draw_faces(self.photo, self.predictions, doubted=self.doubted, largest=largest)
+
+    def without_photo(self) -> "Answer":
+        """The same without the photo: what is kept for the tabs."""
+        return dataclasses.replace(self, photo=None)
 
     def surest_first(self) -> "Answer":
         """The same with the faces that are perhaps none last, as the page lists them."""

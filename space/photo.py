@@ -2,6 +2,7 @@
 
 import html
 import os
+import time
 
 import gradio as gr
 from answer import describe_faces, message
@@ -60,26 +61,30 @@ def why(answer: Answer) -> str:
     return f'<div class="maps">{"".join(figures)}</div>{legend()}<p class="small">{NOT_SHOWN}</p>' if figures else ""
 
 
-class Shown:
-    """What the tab shows of one answer, as the values of its components.
+def picture_of(answer: Answer, caption: str = "") -> str:
+    """The photo with its boxes, as HTML."""
+    told = ", ".join(f"about {face['age']:.0f} years" for face in answer.predictions[:3]) or "no face found"
+    below = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
+    return (
+        f'<figure class="card photo"><img src="{data_uri(answer.annotated(SHOWN_SIDE))}" '
+        f'alt="The photo, every face found in a box: {told}">{below}</figure>'
+    )
 
-    ``photo`` and ``words``: HTML; ``data``: the predictions without their distributions.
-    """
 
-    def __init__(self, demo: Demo, answer: Answer, caption: str = ""):
-        faces = answer.predictions
-        picture = data_uri(answer.annotated(SHOWN_SIDE))
-        told = ", ".join(f"about {face['age']:.0f} years" for face in faces[:3]) or "no face found"
-        below = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
-        self.photo = f'<figure class="card photo"><img src="{picture}" alt="The photo, every face found in a box: {told}">{below}</figure>'
-        crops = [face.crop for face in answer.faces]
-        words = describe_faces(faces, crops, demo.predictor.config, demo.metrics, answer.found)
-        self.words = f'<div data-answer="{id(answer)}">{words}{beside_answer(faces, demo.metrics)}</div>'
-        self.data = [{key: value for key, value in face.items() if key != "age_distribution"} for face in faces]
+def words_of(demo: Demo, answer: Answer) -> str:
+    """The answers and the notes beside them, as HTML."""
+    faces, crops = answer.predictions, [face.crop for face in answer.faces]
+    words = describe_faces(faces, crops, demo.predictor.config, demo.metrics, answer.found)
+    return f'<div data-answer="{time.monotonic_ns()}">{words}{beside_answer(faces, demo.metrics)}</div>'
+
+
+def data_of(answer: Answer) -> list[dict]:
+    """The predictions without their distributions."""
+    return [{key: value for key, value in face.items() if key != "age_distribution"} for face in answer.predictions]
 
 
 def refused(error: ValueError) -> str:
-    return f'<div data-answer="{id(error)}">{message(str(error))}</div>'
+    return f'<div data-answer="{time.monotonic_ns()}">{message(str(error))}</div>'
 
 
 class PhotoTab:
@@ -96,9 +101,9 @@ class PhotoTab:
         shown, words, data = "", message(demo.problem) if demo.problem else "", []
         if not demo.problem:
             path, title = examples[0]
-            self.first = demo.answer(str(path), False, TARGETS, True)
-            one = Shown(demo, self.first, title)
-            shown, words, data = one.photo, one.words, one.data
+            answer = demo.answer(str(path), False, TARGETS, True)
+            shown, words, data = picture_of(answer, title), words_of(demo, answer), data_of(answer)
+            self.first = answer.without_photo()
         # What is known of the photo shown: "" is the first example, else the file's path; and its answer, for as long as it lives.
         self.path, self.answer = gr.State(""), gr.State(time_to_live=LIFETIME)
         with gr.Column(elem_id="photo-tab"):
@@ -173,28 +178,19 @@ class PhotoTab:
             answer = self.demo.answer(path, all_faces, TARGETS, True)
         except ValueError as error:
             return "", refused(error), [], path, None, gr.Group(visible=False), "", None, "", closed
-        one = Shown(self.demo, answer, caption)
         hidden = guessing and bool(answer.faces)
-        words = waiting(one.words) if hidden else one.words
-        return (
-            one.photo,
-            words,
-            one.data if not hidden else [],
-            path,
-            answer,
-            gr.Group(visible=hidden),
-            "",
-            None,
-            "",
-            closed,
-        )
+        words, data = words_of(self.demo, answer), data_of(answer)
+        if hidden:
+            words, data = waiting(words), []
+        kept = answer.without_photo()  # a photo of 50 megapixels is not held for minutes
+        return picture_of(answer, caption), words, data, path, kept, gr.Group(visible=hidden), "", None, "", closed
 
     def switch(self, guessing: bool, path: str, answer: Answer | None):
         """The answer hidden until a guess, or shown."""
         answer = self.kept(path, answer)
         if answer is None:
             return message(forgotten()), gr.Group(visible=False), ""
-        words = Shown(self.demo, answer).words
+        words = words_of(self.demo, answer)
         hidden = guessing and bool(answer.faces)
         return waiting(words) if hidden else words, gr.Group(visible=hidden), ""
 
@@ -207,7 +203,7 @@ class PhotoTab:
             return gr.skip(), '<p class="said" role="status">Type an age first.</p>'
         age = answer.predictions[0]["age"]
         told = (judge if is_true else compare)(float(guess), age, self.demo.metrics)
-        return Shown(self.demo, answer).words, told
+        return words_of(self.demo, answer), told
 
     def explained(self, path: str, answer: Answer | None) -> str:
         """The heat maps, made when they are asked for from the maps of the one pass."""

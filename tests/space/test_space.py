@@ -274,11 +274,13 @@ def test_a_photo_costs_one_run_of_detector_and_network(part, root, monkeypatch):
         run = answerer.run
         monkeypatch.setattr(answerer, "run", lambda *given: ran.append("network") or run(*given))
         monkeypatch.setattr(type(detector), "__call__", counted(type(detector).__call__, ran))
-        shown = part("photo").Shown(
-            demo, demo.answer(str(root / "space" / "examples" / "astronaut.jpg"), False, ("age", "gender"), True)
-        )
+        answer = demo.answer(str(root / "space" / "examples" / "astronaut.jpg"), False, ("age", "gender"), True)
+        photo = part("photo")
+        assert "about" in photo.words_of(demo, answer.without_photo())
+        assert photo.why(answer.without_photo()).count("<img") == 2
+        assert "data:image/webp" in photo.picture_of(answer)
+        assert answer.faces[0].around.size == (448, 448)
         assert sorted(ran) == ["detector", "network"]
-        assert "about" in shown.words
     finally:
         for name in [name for name in sys.modules if name.split(".")[0] == "hf_model"]:
             del sys.modules[name]
