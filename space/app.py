@@ -1,6 +1,7 @@
 """The Space: a photo in, every face boxed with age, perceived gender and what is known of the errors."""
 
 import importlib.util
+import json
 import os
 import pathlib
 import socket
@@ -8,7 +9,7 @@ import sys
 
 import gradio as gr
 from about import build_about
-from answer import message
+from answer import WORDS, message
 from components import Page
 from demo import CONCURRENCY, Demo
 from live import build_live
@@ -66,6 +67,7 @@ def main() -> int:
             )
             return 2
     page = build(Demo())
+    script = (HERE / "page.js").read_text(encoding="utf-8")
     page.queue(max_size=WAITING, default_concurrency_limit=CONCURRENCY)
     page.launch(
         server_name=host,
@@ -74,7 +76,7 @@ def main() -> int:
         show_error=False,
         theme=theme(),
         css=styles(),
-        head=f"<script>{(HERE / 'page.js').read_text(encoding='utf-8')}</script>",
+        head=f"<script>window.cameraWords = {json.dumps(WORDS['browser']['camera'])};\n{script}</script>",
         footer_links=["api"],
         ssr_mode=False,
         mcp_server=importlib.util.find_spec("mcp") is not None,  # comes with gradio[mcp]

@@ -117,7 +117,7 @@ def build_live(demo: Demo) -> None:
     state = gr.State(time_to_live=STREAM_SECONDS * 2)
 
     def frame(watch, event: gr.EventData):
-        sent = (event._data or {}).get("frame")
+        sent = getattr(event, "frame", None)
         try:
             if demo.problem:
                 raise ValueError(demo.problem)

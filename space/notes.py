@@ -11,10 +11,6 @@ OLD = 60  # years
 SMALL = 48  # pixels across, of a face
 
 
-def _measured(value: float | None, sentence: str) -> str | None:
-    return None if value is None else sentence.format(value)
-
-
 def _old(faces: list[dict], metrics: dict) -> str | None:
     face = next((face for face in faces if face["age"] >= OLD), None)
     found = face and answered_so(face["age"], metrics)
@@ -78,10 +74,11 @@ def _label(faces: list[dict], metrics: dict) -> str | None:
 
 
 def _guess(faces: list[dict], metrics: dict) -> str | None:
-    far = metrics.get("overall", {}).get("age_cs5", {}).get("value")
-    return _measured(
-        None if far is None else 1 - far,
-        "The age is a guess from looks: {:.0%} of test faces were more than 5 years off.",
+    near = metrics.get("overall", {}).get("age_cs5", {}).get("value")
+    return (
+        None
+        if near is None
+        else f"The age is a guess from looks: {1 - near:.0%} of test faces were more than 5 years off."
     )
 
 

@@ -103,21 +103,14 @@
   });
 
   // ---- camera ----
-  const REFUSED = {
-    NotAllowedError:
-      "The browser refused the camera. Allow it beside the address bar (camera or lock), then try again.",
-    NotFoundError: "No camera was found on this device. A photo from a file works as well.",
-    NotReadableError: "The camera is in use by another program. Close that one, then try again.",
-  };
+  const words = window.cameraWords; // of words.json, by the error's name
 
   async function camera(video) {
-    if (!navigator.mediaDevices?.getUserMedia) throw new Error("This page may not use a camera: open it over https.");
+    if (!navigator.mediaDevices?.getUserMedia) throw new Error(words.SecurityError);
     try {
       stream = await navigator.mediaDevices.getUserMedia({ video: { width: FRAME_SIDE, facingMode: "user" } });
     } catch (error) {
-      throw new Error(
-        REFUSED[error.name] ?? `The camera did not start (${error.name}). A photo from a file works as well.`,
-      );
+      throw new Error(words[error.name] ?? words.other.replace("{name}", error.name));
     }
     video.srcObject = stream;
     await video.play();

@@ -39,12 +39,12 @@ def changed(changes, face: Face, steps: list[tuple[str, float]]) -> PIL.Image.Im
 
     Args:
         changes: the model's module of named changes.
-        face: with its neighbourhood, from which the frame is cut where it moves; without one its edge is repeated.
+        face: with its neighbourhood, from which the frame is cut where it moves.
         steps: names and strengths, in their order, those that move the frame first.
     """
     moving = [step for step in steps if step[0] in MOVES_FRAME and step[1] != changes.UNCHANGED[step[0]]]
     picture = face.crop
-    if moving and face.around is not None:
+    if moving:
         wide, margin = face.around, 0.0
         for name, strength in moving:
             if name == "margin":
@@ -55,9 +55,6 @@ def changed(changes, face: Face, steps: list[tuple[str, float]]) -> PIL.Image.Im
         middle = wide.width / 2
         box = (middle - half, middle - half, middle + half, middle + half)
         picture = wide.resize(face.crop.size, PIL.Image.Resampling.BILINEAR, box=box)
-    elif moving:
-        for name, strength in moving:
-            picture = changes.CHANGES[name](picture, strength)
     for name, strength in steps:
         if name not in MOVES_FRAME and strength != changes.UNCHANGED[name]:
             picture = changes.CHANGES[name](picture, strength)

@@ -7,7 +7,6 @@ graphs, ONNX Runtime's WebAssembly from the npm registry, and the files of ``spa
 import argparse
 import contextlib
 import functools
-import hashlib
 import http.server
 import inspect
 import json
@@ -155,13 +154,13 @@ def fetch_runtime(out: pathlib.Path, cache: pathlib.Path = pathlib.Path("build/n
     licence = (
         f"{told['name']} {told['version']}, {told['license']} licence, {told['author']}: {told['repository']['url']}\n"
     )
-    (out / "LICENSE.txt").write_text(licence + MIT.format(author="Microsoft Corporation"), encoding="utf-8")
+    (out / "LICENSE.txt").write_text(licence + MIT, encoding="utf-8")
 
 
 MIT = """
 MIT License
 
-Copyright (c) {author}
+Copyright (c) Microsoft Corporation
 
 Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation files
 (the "Software"), to deal in the Software without restriction, including without limitation the rights to use, copy, modify, merge,
@@ -276,7 +275,7 @@ def main(argv: list[str] | None = None) -> None:
         constants = write_page(args.out, args.model)
     except (ValueError, OSError, ImportError) as error:
         sys.exit(f"No page: {error}")
-    digest = hashlib.sha256((args.out / "constants.json").read_bytes()).hexdigest()
+    digest = file_sha256(args.out / "constants.json")
     print(
         f"Wrote {args.out}: model {constants['version']}, {constants['first_bytes'] / 1e6:.1f} MB, constants {digest[:12]}"
     )
