@@ -47,6 +47,10 @@ class Answer:
         """The photo with every face boxed and numbered, its longer side at most so many pixels."""
         return draw_faces(self.photo, self.predictions, doubted=self.doubted, largest=largest)
 
+    def plain(self) -> list[dict]:
+        """The predictions without their distributions, as programs and the page's data have them."""
+        return [{key: value for key, value in face.items() if key != "age_distribution"} for face in self.predictions]
+
     def without_photo(self) -> "Answer":
         """The same without the photo: what is kept for the tabs."""
         return dataclasses.replace(self, photo=None)

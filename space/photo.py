@@ -78,11 +78,6 @@ def words_of(demo: Demo, answer: Answer) -> str:
     return f'<div data-answer="{time.monotonic_ns()}">{words}{beside_answer(faces, demo.metrics)}</div>'
 
 
-def data_of(answer: Answer) -> list[dict]:
-    """The predictions without their distributions."""
-    return [{key: value for key, value in face.items() if key != "age_distribution"} for face in answer.predictions]
-
-
 def refused(error: ValueError) -> str:
     return f'<div data-answer="{time.monotonic_ns()}">{message(str(error))}</div>'
 
@@ -102,7 +97,7 @@ class PhotoTab:
         if not demo.problem:
             path, title = examples[0]
             answer = demo.answer(str(path), False, TARGETS, True)
-            shown, words, data = picture_of(answer, title), words_of(demo, answer), data_of(answer)
+            shown, words, data = picture_of(answer, title), words_of(demo, answer), answer.plain()
             self.first = answer.without_photo()
         # What is known of the photo shown: "" is the first example, else the file's path; and its answer, for as long as it lives.
         self.path, self.answer = gr.State(""), gr.State(time_to_live=LIFETIME)
@@ -179,7 +174,7 @@ class PhotoTab:
         except ValueError as error:
             return "", refused(error), [], path, None, gr.Group(visible=False), "", None, "", closed
         hidden = guessing and bool(answer.faces)
-        words, data = words_of(self.demo, answer), data_of(answer)
+        words, data = words_of(self.demo, answer), answer.plain()
         if hidden:
             words, data = waiting(words), []
         kept = answer.without_photo()  # a photo of 50 megapixels is not held for minutes

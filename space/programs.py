@@ -15,10 +15,6 @@ def refuse(error: ValueError) -> gr.Error:
     return gr.Error(str(error), print_exception=False)
 
 
-def _plain(faces: list[dict]) -> list[dict]:
-    return [{key: value for key, value in face.items() if key != "age_distribution"} for face in faces]
-
-
 class Programs:
     """What programs ask of the page's model."""
 
@@ -31,7 +27,7 @@ class Programs:
             answer = self.demo.answer(photo, bool(all_faces))
         except ValueError as error:
             raise refuse(error) from error
-        return np.asarray(answer.annotated()), _plain(answer.predictions)
+        return np.asarray(answer.annotated()), answer.plain()
 
     def explain(self, photo, target="age", all_faces=False):
         """The photo with the heat map of one answer laid over its faces, and the list of prediction dicts."""
@@ -41,7 +37,7 @@ class Programs:
             answer = self.demo.answer(photo, bool(all_faces), (target,))
         except ValueError as error:
             raise refuse(error) from error
-        return np.asarray(answer.explained(target)), _plain(answer.predictions)
+        return np.asarray(answer.explained(target)), answer.plain()
 
     def predict_face(self, photo_base64: str, all_faces: bool = False) -> str:
         """Guesses age and perceived gender of the faces in a photo; the answer is JSON, a list with an object a face.
@@ -54,7 +50,7 @@ class Programs:
             photo_base64: the photo as base64 text or a data URI, at most 20 MB.
             all_faces: all faces, not only the clearest one.
         """
-        return json.dumps(_plain(self._answer(photo_base64, all_faces).predictions))
+        return json.dumps(self._answer(photo_base64, all_faces).plain())
 
     def explain_face(self, photo_base64: str, target: str = "age", all_faces: bool = False) -> str:
         """Shows where the network looked when it guessed a face's age or perceived gender; the answer is JSON.
@@ -71,7 +67,7 @@ class Programs:
         if target not in TARGETS:
             raise refuse(ValueError(f"target={target!r}: pass one of {', '.join(TARGETS)}."))
         answer = self._answer(photo_base64, all_faces, (target,))
-        pairs = zip(_plain(answer.predictions), answer.faces, strict=True)
+        pairs = zip(answer.plain(), answer.faces, strict=True)
         return json.dumps([{"prediction": one, "heat": _grid(face.maps[target])} for one, face in pairs])
 
     def _answer(self, photo_base64: str, all_faces: bool, targets: tuple[str, ...] = ()):

@@ -7,13 +7,13 @@ bins, or ``age_min`` and ``age_max`` (both within the bin); perhaps ``gender`` (
 
 import csv
 import dataclasses
-import itertools
 import json
 import pathlib
 
 import numpy as np
 
 from train.measure.answers import bootstrap, ranges_and_probabilities
+from train.measure.groups import age_levels
 from train.measure.outputs import Raw, RawOutputs
 from train.sets import age_ends, genders_of, read_texts
 
@@ -163,16 +163,17 @@ def groups_of(labels: Labels) -> dict[str, dict[str, np.ndarray]]:
     """Factor to level to (N,) rows: by race, by race and gender, and by age, as far as they are known."""
     races = [race for race in np.unique(labels.race) if race]
     genders = {"male": labels.gender == 0, "female": labels.gender == 1}
-    ends = sorted({(int(low), int(high)) for low, high in zip(labels.low, labels.high, strict=True)})
     if labels.are_exact:
-        edges = (0, 3, 6, 13, 20, 30, 40, 50, 60, 70, 117)
-        ends = [(low, high - 1) for low, high in itertools.pairwise(edges)]
+        ages = dict(age_levels(labels.low))
+    else:
+        ends = sorted({(int(low), int(high)) for low, high in zip(labels.low, labels.high, strict=True)})
+        ages = {f"{low}-{high}": labels.low == low for low, high in ends}
     return {
         "race": {race: labels.race == race for race in races},
         "race × gender": {
             f"{race} {name}": (labels.race == race) & rows for race in races for name, rows in genders.items()
         },
-        "age": {f"{low}-{high}": (labels.low >= low) & (labels.low <= high) for low, high in ends},
+        "age": ages,
     }
 
 
@@ -182,7 +183,8 @@ def figures_by_group(raw: Raw, labels: Labels, config: dict) -> dict:
     columns = columns_of(raw, labels, config)
     shown = [name for name in ("age_mae", "age_bias", "bin_distance", "inside_bin", "gender_10plus") if name in columns]
     sections: dict = {"groups": {}}
-    for factor, levels in groups_of(labels).items():
+    groups = groups_of(labels)
+    for factor, levels in groups.items():
         told = {}
         for level, rows in levels.items():
             figures = {
@@ -196,7 +198,7 @@ def figures_by_group(raw: Raw, labels: Labels, config: dict) -> dict:
             sections["groups"][factor] = told
     error = "age_mae" if "age_mae" in columns else "bin_distance"
     for factor, section in (("race", "gaps"), ("race × gender", "worst_over_mean")):
-        rows_of = list(groups_of(labels)[factor].values())
+        rows_of = list(groups[factor].values())
         if len(rows_of) > 1:
             sections[section] = _between(columns, rows_of, error, section == "gaps")
     return sections
