@@ -195,8 +195,9 @@ def read_history(folder: str | os.PathLike = SHIPPED) -> list[dict]:
     """The runs that made the weights, the first one first.
 
     Each is ``{"run": run.json, "stages": [...], "hours": of the epochs that were timed, "timed": how many,
-    "epochs": of how many}``. A stage is ``{"name", "size", "epochs", "age_mae", "gender_accuracy",
-    "gender_auc"}``, its validation figures those after its last epoch, None where they were not kept.
+    "epochs": of how many}``. A stage is ``{"name", "size", "passes", "age_mae", "gender_accuracy",
+    "gender_auc"}``: how often it went through the training faces, and its validation figures after its last epoch, None where they
+    were not kept. An epoch is a pass, or a part of one where the recipe says so.
     """
     folder = pathlib.Path(folder)
     before = read_history(folder / BEFORE) if (folder / BEFORE).is_dir() else []
@@ -208,7 +209,9 @@ def read_history(folder: str | os.PathLike = SHIPPED) -> list[dict]:
         *_, last = members = list(epochs)
         told = {key: last.get(f"val_{key}") for key in ("age_mae", "gender_accuracy", "gender_auc")}
         figures = {key: float(value) if value else None for key, value in told.items()}
-        stages.append({"name": name, "size": int(last["size"]), "epochs": len(members), **figures})
+        parts = re.search(rf"name='{re.escape(name)}'.*?parts=(\d+)", run.get("recipe_text", ""))
+        passes = sum(float(row.get("passes") or 1 / int(parts[1] if parts else 1)) for row in members)
+        stages.append({"name": name, "size": int(last["size"]), "passes": passes, **figures})
     timed = [float(row["seconds"]) for row in rows if row.get("seconds")]
     hours = sum(timed) / 3600
     return [*before, {"run": run, "stages": stages, "hours": hours, "timed": len(timed), "epochs": len(rows)}]

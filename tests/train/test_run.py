@@ -11,7 +11,7 @@ from train.run import SHIPPED, Progress, Run, keep_history, read_history, rememb
 
 def make_run(folder, recipe: str, seconds: float):
     folder.mkdir()
-    (folder / "run.json").write_text(json.dumps({"recipe": recipe}))
+    (folder / "run.json").write_text(json.dumps({"recipe": recipe, "recipe_text": "Stage(name='whole', zoom=(1.0, 1.0), parts=2)"}))
     (folder / "log.csv").write_text(
         "stage,epoch,size,seconds,val_age_mae,val_gender_accuracy,val_gender_auc\n"
         f"whole,1,224,{seconds},6.0,0.8,0.9\n"
@@ -33,7 +33,7 @@ def test_a_run_from_the_shipped_weights_goes_on_with_their_history(tmp_path):
     assert (first["run"]["recipe"], first["hours"]) == ("best", 2.0)
     assert (second["run"]["recipe"], second["hours"]) == ("refine", 1.0)
     assert second["stages"] == [
-        {"name": "whole", "size": 224, "epochs": 2, "age_mae": 5.0, "gender_accuracy": 0.9, "gender_auc": 0.95}
+        {"name": "whole", "size": 224, "passes": 1.0, "age_mae": 5.0, "gender_accuracy": 0.9, "gender_auc": 0.95}
     ]
     assert not list(shipped.rglob("*.safetensors"))
     # Weights from a run's own folder bring that run's history, and weights from anywhere else none.

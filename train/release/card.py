@@ -17,6 +17,7 @@ from hf_model.console import expanded_path
 from hf_model.download import read_config
 from train.release.bench_figures import BENCHMARKS, peers
 from train.release.figures import EXTERNAL_MEASURES, MEASURES, render_figures
+from train.release.sets import elsewhere, facts, gaps, side_by_side, title_of, trained_on
 from train.release.units import show
 from train.run import read_history, recipe_values
 
@@ -67,9 +68,7 @@ def results_of(metrics: dict) -> list[EvalResult]:
         EvalResult(
             task_type="image-classification",
             dataset_type=name,
-            dataset_name=f"{name}, photos end to end"
-            if figures.get("through_the_detector", True)
-            else f"{name}, face chips",
+            dataset_name=title_of(name) + ("" if figures.get("through_the_detector", True) else ", face chips"),
             metric_type=kind,
             metric_name=title,
             metric_value=figures[key]["value"],
@@ -87,20 +86,21 @@ def results_of(metrics: dict) -> list[EvalResult]:
 
 def render_card(metrics: dict, config: dict, plots: Collection[str] = ()) -> str:
     """The text of MODEL_CARD.md, which shows the plots that there are."""
+    groups, history = metrics["groups"], read_history()
+    trained = trained_on(history)
     data = ModelCardData(
         library_name="transformers",
         pipeline_tag="image-classification",
         license="other",
         license_name="utkface-non-commercial",
         license_link="LICENSE-WEIGHTS.md",
-        datasets=["utkface"],
+        datasets=[one["hub"] for one in trained.values() if "hub" in one],
         metrics=["mae", "accuracy", "roc_auc"],
         # Not "keras": for that tag the Hub prints keras.saving.load_model("hf://..."), which this repo does not serve.
         tags=["age-estimation", "gender-classification", "face", "resnet50", "tensorflow", "openvino", "onnx"],
         model_name="age-gender-resnet50",
         eval_results=results_of(metrics),
     )
-    groups, history = metrics["groups"], read_history()
     return str(
         ModelCard.from_template(
             data,
@@ -115,6 +115,13 @@ def render_card(metrics: dict, config: dict, plots: Collection[str] = ()) -> str
             version=config["model_version"],
             training=recipe_values(history[-1]["run"], ("soft_age_weight", "huber_weight", "bce_weight")),
             history=history,
+            passes=sum(stage["passes"] for part in history for stage in part["stages"]),
+            trained=trained,
+            side_by_side=side_by_side(metrics, history),
+            gaps=gaps(metrics),
+            elsewhere=elsewhere(metrics),
+            title_of=title_of,
+            measured_facts=facts()["measured"],
             measures=MEASURES,
             show=show,
             plots=plots,

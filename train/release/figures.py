@@ -9,7 +9,9 @@ import re
 from collections.abc import Callable
 
 from train.measure.ablate import RESULTS
+from train.measure.compare import RESULTS as MODELS
 from train.release.bench_figures import browser, bulk, engines, page, peers, profile, saved
+from train.release.sets import side_by_side, title_of
 from train.release.units import show
 from train.run import read_history
 
@@ -47,6 +49,15 @@ EXTERNAL_MEASURES = (
     ("gender_ece", "gender: expected calibration error", "number"),
     ("most_central", "photos of several people: answered for the most central face", "share"),
 )
+COMPARED = (
+    ("age_mae", "age, years off", "years"),
+    ("age_cs5", "age within 5 years", "share"),
+    ("bin_distance", "age, years outside the bin", "years"),
+    ("inside_bin", "age in the bin", "share"),
+    ("gender", "gender", "share"),
+    ("gender_10plus", "gender at 10 and older", "share"),
+    ("gender_10plus_gap", "the same, best less worst race", "share"),
+)
 
 
 def _row(name: str, figure: dict, unit: str) -> str:
@@ -68,37 +79,46 @@ def overall(metrics: dict) -> str:
 
 
 def headline(metrics: dict) -> str:
-    """Three numbers, each with the faces that it was measured on."""
-    n, grown = metrics["overall"]["age_mae"]["n"], metrics["groups"]["range"]["13 and older"]["gender_accuracy"]
-    rows = [
-        "| | | measured on |",
-        "|---|---|---|",
-        f"| age | {show(metrics['overall']['age_mae']['value'], 'years')} years off on average | {n} test faces of UTKFace, whose "
-        "other faces it was trained on |",
-        f"| perceived gender | {show(grown['value'], 'share')} right | those of them who are 13 and older ({grown['n']}) |",
-    ]
-    for name, figures in (metrics.get("external") or {}).items():
-        age = figures.get("age_mae") or figures["bin_distance"]
-        told = (
-            f"{show(age['value'], 'years')} years {'off' if 'age_mae' in figures else 'outside the labelled age range'}"
-        )
-        if "gender_10plus" in figures:
-            told += f", gender of those from 10 on {show(figures['gender_10plus']['value'], 'share')} right"
-        kind = "photos" if figures.get("through_the_detector", True) else "faces"
-        rows.append(f"| elsewhere | {told} | {age['n']} {kind} of another dataset ({name}) |")
+    """Every set in a line: its faces, the age, the gender."""
+    rows = ["| measured on | age | perceived gender, 10 and older |", "|---|---|---|"]
+    for row in side_by_side(metrics, read_history()):
+        ground = "its other faces were trained on" if row["ground"] == "home" else "nothing of it was trained on"
+        rows.append(f"| {row['title']} ({row['faces']} faces; {ground}) | {row['age']} | {row['gender']} |")
     return "\n".join(rows) + "\n"
+
+
+def models(metrics: dict) -> str:
+    """The shipped weights beside earlier ones, on every set."""
+    told = json.loads(MODELS.read_text(encoding="utf-8"))
+    names = list(told["weights_sha256"])
+    head = ["set", "measure", *names, *(f"{names[-1]} less {name}" for name in names[:-1])]
+    rows = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    for set_, section in told["sets"].items():
+        for key, title, unit in COMPARED:
+            if key not in section["models"][names[-1]]:
+                continue
+            cells = [show(section["models"][name][key], unit) for name in names]
+            for name in names[:-1]:
+                found = section["gained_on"][name].get(key)
+                ends = found and [
+                    100 * found[end] if unit == "share" else found[end] for end in ("value", "low", "high")
+                ]
+                cells.append("{:+.2f} ({:+.2f} to {:+.2f})".format(*ends) if ends else "–")
+            name = "UTKFace, test" if set_ == "utkface" else title_of(set_)
+            rows.append(f"| {name} | {title} | {' | '.join(cells)} |")
+    return "\n".join(rows) + "\n\nDifferences are paired, with 95 % intervals; of shares in points.\n"
 
 
 def course(metrics: dict) -> str:
     """The stages of the runs that made the shipped weights, and the validation figures after each."""
     rows = [
-        "| stage | input, px | epochs | validation MAE, years | gender accuracy | AUC |",
+        "| stage | input, px | passes | validation MAE, years | gender accuracy | AUC |",
         "|---|---|---|---|---|---|",
     ]
     for stage in (stage for run in read_history() for stage in run["stages"]):
         units = {"age_mae": "years", "gender_accuracy": "share", "gender_auc": "number"}
         mae, accuracy, auc = ("–" if stage[key] is None else show(stage[key], unit) for key, unit in units.items())
-        rows.append(f"| {stage['name']} | {stage['size']} | {stage['epochs']} | {mae} | {accuracy} | {auc} |")
+        rows.append(f"| {stage['name']} | {stage['size']} | {stage['passes']:.3g} | {mae} | {accuracy} | {auc} |")
     return "\n".join(rows) + "\n"
 
 
@@ -170,6 +190,7 @@ BLOCKS: dict[str, Callable[[dict], str]] = {
     for block in (
         headline,
         overall,
+        models,
         course,
         ablations,
         saved,
