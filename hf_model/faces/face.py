@@ -158,7 +158,7 @@ def stands(face: Face, most_roll: float) -> bool:
 
 
 def chip_square(face: Face, crop: dict) -> Square:
-    """The square that frames a face as a UTKFace chip does, perhaps beyond the image.
+    """The square that frames a face as a UTKFace chip does, perhaps beyond the image, snapped.
 
     It is laid by the landmarks, as UTKFace's chips were: the box wanders several times as much. Where they crowd
     together, as on a face turned away, the box bounds it.
@@ -179,15 +179,15 @@ def chip_square(face: Face, crop: dict) -> Square:
     x, y = sum(weight * points[name] for name, weight in crop["centre"].items())
     along, down = Square(0, 0, side, angle).axes()
     x, y = np.array([x, y]) + crop["offset_x"] * along + crop["offset_y"] * down
-    return Square(float(x), float(y), side, angle)
+    return Square(float(x), float(y), side, angle).snapped()
 
 
 def landmark_square(face: Face, scale: float) -> Square:
-    """The square about the mean of a face's landmarks, level with it, ``scale`` times their spread large."""
+    """The square about the mean of a face's landmarks, level with it, ``scale`` times their spread large, snapped."""
     points = np.asarray(face.landmarks)
     x, y = points.mean(axis=0)
     spread = float(np.sqrt(((points - (x, y)) ** 2).sum(axis=1).mean()))
-    return Square(float(x), float(y), max(scale * spread, 1.0), roll(face))
+    return Square(float(x), float(y), max(scale * spread, 1.0), roll(face)).snapped()
 
 
 def overlaps(image: PIL.Image.Image, face: Face, crop: dict) -> bool:

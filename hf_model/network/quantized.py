@@ -31,11 +31,14 @@ class QuantizedGraph(Graph):
         low, high = self.ranges[x]
         return np.asarray((max(high, 0.0) - min(low, 0.0)) / 255, np.float32)
 
+    def zero(self, x: str) -> np.ndarray:
+        """The whole number that stands for a tensor's 0."""
+        return np.asarray(np.clip(round(-min(self.ranges[x][0], 0.0) / float(self.step(x))), 0, 255), np.uint8)
+
     def operand(self, x: str) -> str:
         """The tensor rounded to uint8 and back, once however often it is used; 0 stays 0."""
         if x not in self.rounded:
-            zero = np.asarray(np.clip(round(-min(self.ranges[x][0], 0.0) / float(self.step(x))), 0, 255), np.uint8)
-            constants = [self.constant(f"{x}_step", self.step(x)), self.constant(f"{x}_zero", zero)]
+            constants = [self.constant(f"{x}_step", self.step(x)), self.constant(f"{x}_zero", self.zero(x))]
             whole = self.node("QuantizeLinear", [x, *constants], f"{x}_uint8")
             self.rounded[x] = self.node("DequantizeLinear", [whole, *constants], f"{x}_rounded")
         return self.rounded[x]

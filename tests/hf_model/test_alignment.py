@@ -66,3 +66,16 @@ def test_places_are_found_again_and_what_lies_outside_is_measured():
     assert Square(0, 0, 40, 45).outside(100, 100) == pytest.approx(0.75, abs=0.02)
     assert Square(0, 0, 40).touches(10, 10)
     assert not Square(-30, 0, 40).touches(10, 10)
+
+
+@pytest.mark.parametrize("side", [1.2, 31.7, 200.0, 1999.9])
+def test_a_snapped_square_hardly_moves_and_forgets_last_digits(side):
+    square = Square(123.456, 78.9, side, 12.34)
+    snapped = square.snapped()
+    assert snapped.snapped() == snapped
+    assert abs(snapped.x - square.x) <= side / 2048
+    assert abs(snapped.y - square.y) <= side / 2048
+    assert abs(snapped.side - side) <= side / 2048
+    assert abs(snapped.roll - square.roll) <= 1 / 16
+    moved = [Square(square.x + by, square.y - by, side + by, square.roll + by) for by in (-1e-6 * side, 1e-6 * side)]
+    assert [one.snapped() for one in moved] == [snapped, snapped]

@@ -18,6 +18,7 @@ from hf_model.console import expanded_path
 from hf_model.download import WEIGHTS_NAME, read_config, write_whole
 from hf_model.network.graph_files import RANGES, network_file
 from hf_model.network.graphs import Graph, network_graph
+from hf_model.network.quantized import QuantizedGraph
 from hf_model.network.weights import read_tensors
 from train.data import Chips, load_chips, network_input
 from train.measure.robustness import load_rows
@@ -25,15 +26,23 @@ from train.measure.robustness import load_rows
 CHIPS = 300
 BATCH = 4
 METHODS = ("minmax", "percentile", "entropy")
+ROUNDING_ERROR = 5e-5  # of a step: three of the last digits of a float32 near 255
+HAIR, MOST_HAIRS = 2e-5, 500
 CHANGED_SHARE = 3  # one of so many chips is changed by one of the robustness rows
 
 
 class OperandNames(Graph):
-    """A graph that remembers what an int8 one would round."""
+    """A graph that remembers what an int8 one would round, and the operands of each sum by the name of its result."""
 
     def __init__(self):
         super().__init__("age_gender")
         self.names: list[str] = []
+        self.sums: dict[str, list[str]] = {}
+
+    def node(self, kind: str, inputs: list[str], output: str, **attributes) -> str:
+        if kind == "Add":
+            self.sums[output] = inputs
+        return super().node(kind, inputs, output, **attributes)
 
     def operand(self, x: str) -> str:
         if x not in self.names:
@@ -84,7 +93,45 @@ def measure_ranges(tensors: dict, config: dict, batches: list[np.ndarray], metho
             calibrator.collect_data(iter_reader(batch))
         data = calibrator.compute_data()
     found = {name: data[name].range_value for name in graph.names}
-    return {name: [round(float(np.min(low)), 6), round(float(np.max(high)), 6)] for name, (low, high) in found.items()}
+    ranges = {
+        name: [round(float(np.min(low)), 6), round(float(np.max(high)), 6)] for name, (low, high) in found.items()
+    }
+    return without_ties(ranges, {f"{name}_relu": operands for name, operands in graph.sums.items()})
+
+
+def ties(ranges: dict[str, list[float]], operands: list[str], result: str) -> int:
+    """How many pairs of whole numbers sum to within a rounding error of a half, between two steps of the result."""
+    graph, whole = QuantizedGraph(ranges), np.arange(256.0)
+    first, second = (
+        float(np.float32(graph.step(x) / graph.step(result))) * (whole - float(graph.zero(x))) for x in operands
+    )
+    total = (first[:, None] + second).ravel()
+    total = total[(total > 0) & (total < 256)]  # what is negative becomes 0
+    return int((np.abs(total - np.floor(total) - 0.5) < ROUNDING_ERROR).sum())
+
+
+def without_ties(ranges: dict[str, list[float]], sums: dict[str, list[str]]) -> dict[str, list[float]]:
+    """The ranges, the first operand's of each sum widened by a hair, so that engines agree to the last bit.
+
+    A convolution in int8 is exact. A sum is not: its operands are scaled in float32, some engines round once where others round
+    twice, and a half goes up here and down there. One value in ten thousand that differs moves an age by 0.2 years in the mean.
+
+    Args:
+        ranges: by name.
+        sums: from the name of a sum's result to its two operands; one whose result is not rounded is computed in float32.
+    """
+    made = {name: list(ends) for name, ends in ranges.items()}
+    for result, operands in sums.items():
+        if result not in made:
+            continue
+        own = made[operands[0]]
+        for hair in range(MOST_HAIRS):
+            made[operands[0]] = [round(end * (1 + HAIR * hair), 6) for end in own]
+            if not ties(made, operands, result):
+                break
+        else:
+            raise ValueError(f"{result}: every range of {operands[0]} within a hundredth leaves sums that are a half.")
+    return made
 
 
 def iter_reader(batch: np.ndarray):

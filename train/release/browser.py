@@ -86,7 +86,7 @@ def constants_of(folder: pathlib.Path, words: dict) -> dict:
                     "patches_at_once": cascade.PATCHES_AT_ONCE},
         "detector": {"largest_safe_face": detector.LARGEST_SAFE_FACE, "landmark_input": detector.LANDMARK_INPUT,
                      "mirrored": detector.MIRRORED, "faces_at_once": detector.FACES_AT_ONCE, "thresholds": limits},
-        "alignment": {"blocks_from": alignment.BLOCKS_FROM},
+        "alignment": {"blocks_from": alignment.BLOCKS_FROM, "fineness": alignment.FINENESS, "turns": alignment.TURNS},
         "face": {"distances": face.DISTANCES, "points": face.POINTS},
         "quality": {"seen_at": quality.SEEN_AT, "middle": quality.MIDDLE, "daylight_skin": quality.DAYLIGHT_SKIN,
                     "measures": quality.MEASURES, "beginnings": quality.BEGINNINGS, "unsigned": quality.UNSIGNED,

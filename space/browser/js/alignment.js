@@ -1,8 +1,7 @@
 // Cutting a face out of a photo the way UTKFace's chips were cut: shifted, scaled and turned until the eyes are level.
 
-/** From how many times the wanted size on a square is first averaged in blocks; set from the generated constants.
- * From how many times the wanted size on a square is first averaged in blocks; set from the generated constants. */
-export const alignment = { blocks_from: Infinity };
+/** From how many times the wanted size on a square is first averaged in blocks; set from the generated constants. */
+export const alignment = { blocks_from: Infinity, fineness: 0, turns: 1 };
 
 /** A square anyhow on an image: centre and side in pixels, and by how many degrees it is turned clockwise. */
 export class Square {
@@ -13,6 +12,13 @@ export class Square {
     this.down = [-this.along[1], this.along[0]];
   }
 
+  /** The nearest square on a grid: what engines differ by in the last digits is to change no pixel. */
+  snapped() {
+    const step = 2 ** (Math.floor(Math.log2(this.side)) - alignment.fineness);
+    const [x, y, side] = [this.x, this.y, this.side].map((value) => Math.floor(value / step + 0.5) * step);
+    return new Square(x, y, side, Math.floor(this.roll * alignment.turns + 0.5) / alignment.turns);
+  }
+
   /** A place in the square, as fractions of its side, on the image. */
   place([across, down]) {
     return [0, 1].map((k) => (across - 0.5) * this.along[k] + (down - 0.5) * this.down[k] + (k ? this.y : this.x));
@@ -20,12 +26,7 @@ export class Square {
 
   /** Left, top, right and bottom of what it covers. */
   bounds() {
-    const corners = [
-      [0, 0],
-      [1, 0],
-      [0, 1],
-      [1, 1],
-    ].map((corner) => this.place(corner));
+    const corners = [0, 1, 2, 3].map((n) => this.place([n % 2, n >> 1]));
     const [xs, ys] = [0, 1].map((k) => corners.map((corner) => corner[k]));
     return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
   }

@@ -135,14 +135,14 @@ export function chipSquare(face, crop, { distances, points }) {
   });
   const { along, down } = new Square(0, 0, side, angle);
   const [x, y] = [0, 1].map((k) => centre[k] + crop.offset_x * along[k] + crop.offset_y * down[k]);
-  return new Square(x, y, side, angle);
+  return new Square(x, y, side, angle).snapped();
 }
 
 /** The square about the mean of a face's landmarks, level with it, `scale` times their spread large. */
 export function landmarkSquare(face, scale) {
   const centre = middle(face.landmarks);
   const spread = Math.sqrt(mean(face.landmarks.map((point) => apart(point, centre))));
-  return new Square(...centre, Math.max(scale * spread, 1), roll(face));
+  return new Square(...centre, Math.max(scale * spread, 1), roll(face)).snapped();
 }
 
 /** The most confident first; of those whose scores differ by no more than the margin, the largest. */

@@ -1,6 +1,8 @@
 // A picture as rows of RGB bytes, and what is done to pictures, to the rounding of Pillow, whose resampling the model
 // knows.
 
+const BITS = 22; // of the whole numbers that Pillow's weights are
+
 export class Picture {
   /** `data`: width × height × channels bytes, RGB or grey. */
   constructor(width, height, data, channels = 3) {
@@ -13,8 +15,7 @@ export class Picture {
     for (let from = 0, to = 0; from < rgba.length; from += 4, to += 3) {
       const alpha = rgba[from + 3];
       for (let c = 0; c < 3; c++) {
-        data[to + c] =
-          alpha === 255 ? rgba[from + c] : Math.round((rgba[from + c] * alpha + 255 * (255 - alpha)) / 255);
+        data[to + c] = Math.round((rgba[from + c] * alpha + 255 * (255 - alpha)) / 255);
       }
     }
     return new Picture(width, height, data);
@@ -64,7 +65,8 @@ export class Picture {
       }
       for (let x = 0; x < wide; x++) {
         const area = (Math.min((x + 1) * across, width) - x * across) * (last - row * down);
-        for (let c = 0; c < channels; c++) made[to++] = Math.floor(sums[x * channels + c] / area + 0.5);
+        const share = Math.floor(2 ** 24 / area) / 2 ** 24; // as Pillow divides
+        for (let c = 0; c < channels; c++) made[to++] = (sums[x * channels + c] + (area >> 1)) * share;
       }
     }
     return new Picture(wide, high, made, channels);
@@ -87,11 +89,11 @@ export class Picture {
       for (let x = 0; x < wide; x++) {
         const { first, weights } = taps[x];
         for (let c = 0; c < channels; c++) {
-          let sum = 0.5;
+          let sum = 1 << (BITS - 1);
           for (let k = 0, from = (y * width + first) * channels + c; k < weights.length; k++, from += channels) {
             sum += weights[k] * data[from];
           }
-          made[(y * wide + x) * channels + c] = sum;
+          made[(y * wide + x) * channels + c] = sum >> BITS;
         }
       }
     }
@@ -103,13 +105,13 @@ export class Picture {
     if (high === height && length === height) return this;
     const line = width * channels;
     const made = new Uint8Array(line * high);
-    const sums = new Float64Array(line);
+    const sums = new Int32Array(line);
     filterTaps(high, length, height).forEach(({ first, weights }, y) => {
-      sums.fill(0.5);
+      sums.fill(1 << (BITS - 1));
       for (let k = 0; k < weights.length; k++) {
         for (let x = 0, from = (first + k) * line; x < line; x++) sums[x] += weights[k] * data[from + x];
       }
-      made.set(sums, y * line);
+      for (let x = 0; x < line; x++) made[y * line + x] = sums[x] >> BITS;
     });
     return new Picture(width, high, made, channels);
   }
@@ -126,12 +128,8 @@ export class Picture {
 
   /** Values through a table of 256, the same for all channels or one each. */
   mapped(...tables) {
-    return new Picture(
-      this.width,
-      this.height,
-      this.data.map((value, place) => tables[place % tables.length][value]),
-      this.channels,
-    );
+    const data = this.data.map((value, place) => tables[place % tables.length][value]);
+    return new Picture(this.width, this.height, data, this.channels);
   }
 
   /** (size, size) sampled bilinearly at a·x + b·y + c and d·x + e·y + f, its edge repeated beyond it. */
@@ -162,14 +160,14 @@ export class Picture {
 /** For each of `many` new pixels along a side of `length` old ones: the first it takes from and the weights. */
 function filterTaps(many, length, limit) {
   const scale = length / many;
-  const support = Math.max(scale, 1);
+  const [support, share] = [Math.max(scale, 1), 1 / Math.max(scale, 1)];
   return Array.from({ length: many }, (_, place) => {
     const centre = (place + 0.5) * scale;
     const first = Math.max(Math.trunc(centre - support + 0.5), 0);
     const last = Math.min(Math.trunc(centre + support + 0.5), limit);
     const weights = [];
-    for (let x = first; x < last; x++) weights.push(Math.max(1 - Math.abs((x - centre + 0.5) / support), 0));
+    for (let x = first; x < last; x++) weights.push(Math.max(1 - Math.abs((x - centre + 0.5) * share), 0));
     const sum = weights.reduce((one, other) => one + other, 0);
-    return { first, weights: weights.map((weight) => weight / sum) };
+    return { first, weights: weights.map((weight) => Math.floor((weight / sum) * 2 ** BITS + 0.5)) };
   });
 }
