@@ -11,7 +11,9 @@ from train.run import SHIPPED, Progress, Run, keep_history, read_history, rememb
 
 def make_run(folder, recipe: str, seconds: float):
     folder.mkdir()
-    (folder / "run.json").write_text(json.dumps({"recipe": recipe, "recipe_text": "Stage(name='whole', zoom=(1.0, 1.0), parts=2)"}))
+    (folder / "run.json").write_text(
+        json.dumps({"recipe": recipe, "recipe_text": "Stage(name='whole', zoom=(1.0, 1.0), parts=2)"})
+    )
     (folder / "log.csv").write_text(
         "stage,epoch,size,seconds,val_age_mae,val_gender_accuracy,val_gender_auc\n"
         f"whole,1,224,{seconds},6.0,0.8,0.9\n"

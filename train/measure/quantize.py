@@ -32,7 +32,7 @@ CHANGED_SHARE = 3  # one of so many chips is changed by one of the robustness ro
 
 
 class OperandNames(Graph):
-    """A graph that remembers what an int8 one would round, and the operands of each sum by the name of its result."""
+    """A graph that remembers what an int8 one would round, and the operands of each sum by the name of what is rounded of it."""
 
     def __init__(self):
         super().__init__("age_gender")
@@ -41,7 +41,9 @@ class OperandNames(Graph):
 
     def node(self, kind: str, inputs: list[str], output: str, **attributes) -> str:
         if kind == "Add":
-            self.sums[output] = inputs
+            self.sums[f"{output}_relu"] = inputs
+        if kind == "MaxPool" and inputs[0] in self.sums:  # every second pixel of it
+            self.sums[output] = self.sums.pop(inputs[0])
         return super().node(kind, inputs, output, **attributes)
 
     def operand(self, x: str) -> str:
@@ -96,7 +98,7 @@ def measure_ranges(tensors: dict, config: dict, batches: list[np.ndarray], metho
     ranges = {
         name: [round(float(np.min(low)), 6), round(float(np.max(high)), 6)] for name, (low, high) in found.items()
     }
-    return without_ties(ranges, {f"{name}_relu": operands for name, operands in graph.sums.items()})
+    return without_ties(ranges, graph.sums)
 
 
 def ties(ranges: dict[str, list[float]], operands: list[str], result: str) -> int:
@@ -118,12 +120,10 @@ def without_ties(ranges: dict[str, list[float]], sums: dict[str, list[str]]) -> 
 
     Args:
         ranges: by name.
-        sums: from the name of a sum's result to its two operands; one whose result is not rounded is computed in float32.
+        sums: from the name of a sum's result to its two operands.
     """
     made = {name: list(ends) for name, ends in ranges.items()}
     for result, operands in sums.items():
-        if result not in made:
-            continue
         own = made[operands[0]]
         for hair in range(MOST_HAIRS):
             made[operands[0]] = [round(end * (1 + HAIR * hair), 6) for end in own]
