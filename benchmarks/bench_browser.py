@@ -1,9 +1,9 @@
 """The static page's model in headless Chromium, one thread, beside Python's ``onnx/int8`` on one thread: `python -m benchmarks.bench_browser`.
 
 A photo of 512 pixels as a PNG file, end to end, from the file to the answer; medians, in turns in one run. And how far the answers
-for the tests' forty pictures lie from Python's, beside how far Python's own move where one pixel in a thousand of a face's crop is
-one step brighter: in int8 both round, and a step more or less goes a long way. Wants chromium and the extra e2e. Written to
-``benchmarks/browser.json``.
+for the tests' forty pictures lie from Python's, as PNG and as JPEG, which browsers decode in their own way; beside it how far Python's
+own move where one pixel in a thousand of a face's crop is one step brighter: in int8 a step more or less goes a long way. Wants
+chromium and the extra e2e. Written to ``benchmarks/browser.json``.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from train.release.browser import serve, write_page
 ASK = """
 async ([datas, times]) => {
   const worker = new Worker("js/worker.js", { type: "module" });
-  const blobs = datas.map((data) => new Blob([Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0))], { type: "image/png" }));
+  const blobs = datas.map((data) => new Blob([Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0))], { type: "image/*" }));
   const ask = (source) => new Promise((resolve, reject) => {
     worker.onmessage = ({ data: { answer, error } }) => (error ? reject(new Error(error)) : answer && resolve(answer));
     worker.postMessage({ id: "1", source, all: true });
@@ -101,14 +101,15 @@ def main(argv: list[str] | None = None) -> None:
     pictures = forty(astronaut())
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = pathlib.Path(name)
-        files = []
+        files: dict[str, list[pathlib.Path]] = {"png": [], "jpg": []}
         for title, picture in pictures.items():
-            files.append(folder / f"{title}.png")
-            picture.save(files[-1])
+            for kind, some in files.items():
+                some.append(folder / f"{title}.{kind}")
+                picture.save(some[-1], quality=92)
         photo = folder / "side_512.png"
         constants = write_page(folder / "page")
         python = Side(OURS, options={"engine": "onnx", "precision": "int8", "threads": 1}, faces="all")
-        expected = python.ask(files)["answers"]
+        expected = {kind: python.ask(some)["answers"] for kind, some in files.items()}
         python.ask([photo] * 3)
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         taken: dict[str, list[float]] = {"chromium": [], "python": []}
@@ -120,7 +121,10 @@ def main(argv: list[str] | None = None) -> None:
                 told = page.evaluate(ASK, [[encoded(photo)], args.times])
                 taken["chromium"] += told["taken"]
                 taken["python"] += [1000 * python.ask([photo])["seconds"] for _ in range(args.times)]
-            answers = page.evaluate(ASK, [[encoded(file) for file in files], 0])["answers"]
+            answers = {
+                kind: page.evaluate(ASK, [[encoded(file) for file in some], 0])["answers"]
+                for kind, some in files.items()
+            }
             server.shutdown()
         browser.close()
         python.close()
@@ -130,7 +134,8 @@ def main(argv: list[str] | None = None) -> None:
         "times_python": round(medians["chromium"] / medians["python"], 2),
         "isolated": told["isolated"],
         "first_answer_mb": round(constants["first_bytes"] / 1e6, 1),
-        "agreement": agreement(expected, answers),
+        "agreement": agreement(expected["png"], answers["png"]),
+        "agreement_jpeg": agreement(expected["jpg"], answers["jpg"]),
         "python_with_a_few_pixels_one_step_brighter": own_noise(pictures),
     }
     write_report("browser", ("onnxruntime", "numpy", "pillow"), figures)

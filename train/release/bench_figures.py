@@ -95,15 +95,16 @@ def page(metrics: dict) -> str:
 def browser(metrics: dict) -> str:
     """What the static page costs, and how far its answers lie from Python's."""
     bench = _bench("browser")
-    told, own = bench["agreement"], bench["python_with_a_few_pixels_one_step_brighter"]
+    told, photos = bench["agreement"], bench["agreement_jpeg"]
+    own = bench["python_with_a_few_pixels_one_step_brighter"]
     return (
         f"A photo of 512 pixels takes {bench['photo_ms']['chromium']:.0f} ms in headless Chromium on one thread, {bench['times_python']:.1f} "
         f"times what Python's `onnx/int8` takes on one; the first answer fetches {bench['first_answer_mb']:.0f} MB. Of {told['faces']} faces "
         f"in forty pictures {told['same_faces']} are found in the same place; their ages differ from Python's by {told['years_mean']:.2f} years "
-        f"on average and {told['years_most']:.1f} at most, {told['within_half_a_year']:.0%} by no more than half a year; "
-        f"{told['same_side_of_half']:.0%} of genders lie on the same side. That is int8's own rounding: Python's answers move by "
-        f"{own['years_mean']:.2f} years on average and {own['years_most']:.1f} at most where a thousandth of a crop's values is one step "
-        f"brighter.\n"
+        f"on average and {told['years_most']:.2f} at most, and {told['same_side_of_half']:.0%} of genders lie on the same side. Both compute "
+        f"the same whole numbers from the same pixels. As JPEG, decoded by Chromium, it is {photos['years_mean']:.2f} "
+        f"and {photos['years_most']:.2f} years. Where a thousandth of a crop's values is one step brighter, Python's own int8 answers move "
+        f"by {own['years_mean']:.2f} and {own['years_most']:.2f}.\n"
     )
 
 
