@@ -142,7 +142,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     metrics = json.loads((args.model / "metrics.json").read_text(encoding="utf-8"))
     texts = {pathlib.Path("MODEL_CARD.md"): render_card(metrics, read_config(args.model), plots_in(args.model))}
-    for readme in map(pathlib.Path, ("README.md", "train/README.md", "benchmarks/README.md")):
+    readmes = ("README.md", "train/README.md", "benchmarks/README.md", "hf_model/LICENSE-WEIGHTS.md")
+    for readme in map(pathlib.Path, readmes):
         texts[readme] = render_figures(readme.read_text(encoding="utf-8"), metrics)
     stale = [path for path, text in texts.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if args.check:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from train.measure.ablate import RESULTS
 from train.measure.compare import RESULTS as MODELS
 from train.release.bench_figures import browser, bulk, engines, page, peers, profile, saved
-from train.release.sets import side_by_side, title_of
+from train.release.sets import side_by_side, title_of, trained_on
 from train.release.units import show
 from train.run import read_history
 
@@ -84,6 +84,16 @@ def headline(metrics: dict) -> str:
     for row in side_by_side(metrics, read_history()):
         ground = "its other faces were trained on" if row["ground"] == "home" else "nothing of it was trained on"
         rows.append(f"| {row['title']} ({row['faces']} faces; {ground}) | {row['age']} | {row['gender']} |")
+    return "\n".join(rows) + "\n"
+
+
+def trained(metrics: dict) -> str:
+    """The sets that the weights were trained on, their terms and thanks."""
+    rows = []
+    for one in trained_on(read_history()).values():
+        told = f", {one['terms']}" if "terms" in one else ""
+        where = f" ({one['url']})" if "url" in one else ""
+        rows.append(f"- **{one['title']}**{told}{where}. {one.get('citation', '')}".rstrip())
     return "\n".join(rows) + "\n"
 
 
@@ -190,6 +200,7 @@ BLOCKS: dict[str, Callable[[dict], str]] = {
     for block in (
         headline,
         overall,
+        trained,
         models,
         course,
         ablations,

@@ -1,6 +1,6 @@
 """What the card and the READMEs tell of datasets."""
 
-from train.release.figures import models
+from train.release.figures import models, trained
 from train.release.sets import elsewhere, gaps, side_by_side, title_of, trained_on
 
 HISTORY = [
@@ -81,3 +81,12 @@ def test_models_stand_beside_each_other_with_paired_differences(monkeypatch, tmp
     assert head == "| set | measure | old | shipped | shipped less old |"
     assert age == "| UTKFace, test | age, years off | 5.00 | 4.50 | -0.50 (-0.70 to -0.30) |"
     assert gender == "| UTKFace, test | gender | 90.0 % | 92.0 % | +2.00 (+1.00 to +3.00) |"
+
+
+def test_the_terms_name_every_set_with_its_own(monkeypatch):
+    monkeypatch.setattr("train.release.figures.read_history", lambda: HISTORY)
+    first, second, third = trained({}).splitlines()
+    assert first.startswith("- **UTKFace**, for non-commercial research only (https://")
+    assert second == "- **mine**."
+    assert third.startswith("- **FairFace**, CC BY 4.0 (https://")
+    assert "Kärkkäinen" in third
