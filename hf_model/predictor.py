@@ -96,7 +96,7 @@ class AgeGenderPredictor(Portable):
             local_files_only: ask no Hub: what was pulled before must do.
             engine: ``"auto"``, the fastest that is installed: ``"openvino"``, ``"onnx"`` (ONNX Runtime), or ``"keras"``
                 (on TensorFlow). The first two run a graph that is published with the weights, or built from them once and
-                kept in huggingface_hub's assets cache. Machines may so differ by up to 0.1 years; Keras is the reference.
+                kept in huggingface_hub's assets cache. Machines may so differ by less than 0.1 years on average; Keras is the reference.
             precision: ``"float32"``, ``"bfloat16"``, ``"int8"`` (which moves ages, see the card), or ``"auto"``:
                 bfloat16 with OpenVINO on a processor that multiplies it, else float32.
             threads: how many the networks may use; None for all cores.

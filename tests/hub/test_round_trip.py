@@ -75,7 +75,7 @@ def test_a_pulled_version_predicts_as_the_local_one_and_two_versions_live_side_b
     (expected,) = [face.to_dict() for face in predictor(astronaut)]
     for key in ("folder", "v0.1.0", "v0.2.0"):
         (face,) = answers[key]
-        assert face["age"] == pytest.approx(expected["age"], abs=0.1)
+        assert face["age"] == pytest.approx(expected["age"], abs=0.3)  # bfloat16 beside float32
         assert face["box"] == expected["box"]
     assert answers["v0.1.0"][0]["gender"] == expected["gender"]
     assert answers["v0.2.0"][0]["gender"] == "uncertain"  # what its config says
@@ -134,7 +134,7 @@ def test_the_space_pulls_the_revision_that_its_front_matter_names(two_versions, 
     for more in ({}, {"HF_HUB_OFFLINE": "1"}):
         with running_space(elsewhere, environment(two_versions, elsewhere, **more)) as url:
             _, faces = Client(url, verbose=False).predict(photo, api_name="/predict")
-        assert faces[0]["age"] == pytest.approx(expected.age, abs=0.1)
+        assert faces[0]["age"] == pytest.approx(expected.age, abs=0.3)
         assert faces[0]["gender"] == "uncertain"  # v0.2.0, not the local folder
 
 
