@@ -232,6 +232,7 @@ def test_limits_bias_and_figures_are_in_about(page, screenshot):
 def test_the_keyboard_alone_reaches_an_answer(browser, space):
     page = browser.new_page()
     visit(page, space[0])
+    expect(page.locator("#example-1")).to_be_visible()  # all is laid out before the first key
     reached = set()
     for _ in range(60):
         page.keyboard.press("Tab")
