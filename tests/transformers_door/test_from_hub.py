@@ -29,4 +29,4 @@ def test_a_pipeline_by_name_and_tag_predicts_as_the_local_model(root, astronaut,
         (face,) = last_json(run_script(SCRIPT, folder=tmp_path, environment=environment))
     (expected,) = predictor(astronaut)
     assert face["box"] == expected.box
-    assert face["age"] == pytest.approx(expected.age, abs=0.1)
+    assert face["age"] == pytest.approx(expected.age, abs=0.3)

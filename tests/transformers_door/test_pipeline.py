@@ -58,7 +58,7 @@ def test_the_pipeline_gives_the_predictors_answers(answers, predictor, astronaut
     assert not answers["project_on_path"]
     (face,) = answers["one"]
     assert face["box"] == expected[0]["box"]
-    assert face["age"] == pytest.approx(expected[0]["age"], abs=0.1)
+    assert face["age"] == pytest.approx(expected[0]["age"], abs=0.3)
     assert answers["pil"] == answers["all"] == answers["one"]
 
 
