@@ -17,7 +17,7 @@ def facts() -> dict:
 
 
 def trained_on(history: list[dict]) -> dict[str, dict]:
-    """Name to facts of every set that a run of the history was trained on, UTKFace first.
+    """Name to facts of every set that a run of the history was trained on, in the order of the facts.
 
     Args:
         history: of :func:`train.run.read_history`.
@@ -25,7 +25,8 @@ def trained_on(history: list[dict]) -> dict[str, dict]:
     prints = [part["run"].get("data_fingerprint") for part in history]
     # Of UTKFace alone, early runs kept one string.
     names = {name for found in prints if isinstance(found, dict) for name in found} - SPLITS
-    return {name: facts()["trained"].get(name, {"title": name}) for name in ("utkface", *sorted(names, reverse=True))}
+    known = {name: told for name, told in facts()["trained"].items() if name == "utkface" or name in names}
+    return known | {name: {"title": name} for name in sorted(names - known.keys())}
 
 
 def title_of(name: str) -> str:

@@ -31,7 +31,7 @@ METRICS = {
 
 def test_sets_are_those_of_all_runs_with_utkface_first():
     trained = trained_on(HISTORY)
-    assert list(trained) == ["utkface", "mine", "fairface"]
+    assert list(trained) == ["utkface", "fairface", "mine"]
     assert trained["fairface"]["terms"] == "CC BY 4.0"
     assert trained["mine"] == {"title": "mine"}  # a set that nobody described is named all the same
     assert list(trained_on(HISTORY[:1])) == ["utkface"]
@@ -87,6 +87,6 @@ def test_the_terms_name_every_set_with_its_own(monkeypatch):
     monkeypatch.setattr("train.release.figures.read_history", lambda: HISTORY)
     first, second, third = trained({}).splitlines()
     assert first.startswith("- **UTKFace**, for non-commercial research only (https://")
-    assert second == "- **mine**."
-    assert third.startswith("- **FairFace**, CC BY 4.0 (https://")
-    assert "Kärkkäinen" in third
+    assert second.startswith("- **FairFace**, CC BY 4.0 (https://")
+    assert "Kärkkäinen" in second
+    assert third == "- **mine**."
