@@ -39,7 +39,7 @@ def fit(
     recipe = model.recipe
     stages = recipe.stages
     if recipe.validation_chips:
-        chips = {**chips, "validation": _some_of_each(chips["validation"], recipe.validation_chips)}
+        chips = {**chips, "validation": some_of_each(chips["validation"], recipe.validation_chips)}
     progress = run.progress()
     average = WeightAverage(model.network, recipe.weight_average) if recipe.weight_average else None
     faces = len(rows_of_pass(chips["train"], recipe))
@@ -68,7 +68,7 @@ def fit(
     return True
 
 
-def _some_of_each(chips: Chips, n: int) -> Chips:
+def some_of_each(chips: Chips, n: int) -> Chips:
     """``n`` faces of each set, chosen at random, the same in every run: rows lie in the order of the files, by age."""
     chosen = []
     for source in dict.fromkeys(chips.source.tolist()):

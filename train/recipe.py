@@ -123,11 +123,14 @@ class Stage:
 class FurtherSet:
     """What a recipe takes of a set beside UTKFace.
 
-    ``times``: how often a pass shows each face; ``hold_out``: how many faces do not train and choose instead.
+    ``times``: how often a pass shows each face; ``hold_out``: how many faces do not train and choose instead;
+    ``gender_weights``: by race as the set names it, how much its faces' loss of the gender weighs beside the others', 1
+    where it is not named; the set's mean stays 1.
     """
 
     times: int = 1
     hold_out: int = 0
+    gender_weights: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

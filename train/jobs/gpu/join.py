@@ -1,0 +1,72 @@
+"""Makes a run folder of what came back from a GPU, which ``python -m train --init-from`` begins from, history and all.
+
+    python -m train.jobs.gpu.join RETURNED --packs PACKS --before RUN --out runs/gpu
+"""
+
+import argparse
+import json
+import pathlib
+import shutil
+
+import safetensors.numpy
+
+import hf_model
+from hf_model.console import expanded_path
+from hf_model.download import file_sha256, read_config
+from train.data import AGES
+from train.recipe import load_recipe
+from train.run import BEFORE, FILES, keep_history
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m train.jobs.gpu.join", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("returned", type=expanded_path, help="what the GPU's --out held")
+    parser.add_argument("--packs", type=expanded_path, required=True, help="what it was trained on")
+    parser.add_argument("--before", type=expanded_path, help="run folder of the weights that it began from")
+    parser.add_argument("--out", type=expanded_path, required=True, help="run folder to write")
+    args = parser.parse_args(argv)
+    if not (args.returned / "done").is_file():
+        parser.error(f"{args.returned} is not of a training that came to its end: there is no file done")
+    args.out.mkdir(parents=True)
+    tensors: dict = {}
+    for piece in sorted(args.returned.glob("weights*.safetensors")):
+        tensors |= safetensors.numpy.load_file(piece)
+    safetensors.numpy.save_file(tensors, args.out / "model.safetensors")
+    shutil.copyfile(args.returned / "log.csv", args.out / "log.csv")
+    description = describe(
+        json.loads((args.returned / "facts.json").read_text(encoding="utf-8")),
+        json.loads((args.packs / "facts.json").read_text(encoding="utf-8")),
+        file_sha256(args.packs / "start.safetensors"),
+    )
+    (args.out / "run.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+    if args.before:
+        if not all((args.before / name).is_file() for name in FILES):
+            parser.error(f"--before {args.before} holds no run: {' and '.join(FILES)} are wanted")
+        keep_history(args.before, args.out / BEFORE)
+    print(f"Wrote {args.out / 'model.safetensors'}")
+
+
+def describe(trained: dict, packed: dict, start: str) -> dict:
+    """``run.json`` as ``python -m train`` writes it, from the GPU's facts, the packs', and the sha256 of the weights before."""
+    recipe = load_recipe(trained["recipe"])
+    heads = read_config(pathlib.Path(hf_model.__file__).parent)["heads"] | {"age_bins": len(AGES)}
+    return {
+        "recipe": recipe.name,
+        "recipe_text": trained["recipe_text"],
+        "seconds": trained["seconds"],
+        "seed": recipe.seed,
+        "heads": heads,
+        "data_fingerprint": packed["data_fingerprint"],
+        "n": packed["n"],
+        "init_from": f"start.safetensors, sha256 {start}",
+        "first_stage": None,
+        "backbone_weights": "none",
+        "git_commit": packed["git_commit"],
+        "backend": "torch",
+        "versions": trained["versions"],
+        "machine": trained["machine"],
+    }
+
+
+if __name__ == "__main__":
+    main()
