@@ -8,7 +8,7 @@ import pytest
 
 from hf_model.pictures.resize import resize
 from train.augment import Augmentation, augment
-from train.batches import Batches, age_rarity, network_input, rows_of_pass, zoomed
+from train.batches import Batches, Weights, age_rarity, network_input, rows_of_pass, zoomed
 from train.data import Chips, join
 from train.recipe import FurtherSet, Stage, load_recipe
 from train.smoke import smoke_chips
@@ -159,6 +159,23 @@ def test_a_pass_shows_a_set_as_often_as_the_recipe_says():
     chips = join([faces([1, 2], [1, 2], "utkface"), faces([3], [3], "appareal")])
     recipe = dataclasses.replace(load_recipe("best"), sets={"appareal": FurtherSet(times=3)})
     assert rows_of_pass(chips, recipe).tolist() == [0, 1, 2, 2, 2]
+
+
+def test_races_weigh_in_the_gender_as_the_recipe_says_and_the_mean_stays_one():
+    chips = join([faces([1, 2], [1, 2], "utkface"), faces([3] * 4, [3] * 4, "fairface")])
+    chips = dataclasses.replace(chips, race=np.array(["", "", "Black", "Black", "White", "Indian"]))
+    chips.gender[3] = -1
+    known = dataclasses.replace(
+        load_recipe("best"), sets={"fairface": FurtherSet(gender_weights={"Black": 2.0, "White": 0.5})}
+    )
+    of = Weights.of(chips, known)
+    assert of.gender[:2].tolist() == [1, 1]
+    assert of.gender[3] == 0
+    np.testing.assert_allclose(of.gender[[2, 4, 5]], np.array([2.0, 0.5, 1.0]) / np.mean([2.0, 0.5, 1.0]))
+    assert of.by_output(np.array([3, 0]))["gender"].tolist() == [0, 1]
+    wrong = dataclasses.replace(known, sets={"fairface": FurtherSet(gender_weights={"Blak": 2.0})})
+    with pytest.raises(ValueError, match="no race Blak"):
+        Weights.of(chips, wrong)
 
 
 def test_training_batches_weigh_ages_and_leave_unknown_genders_out():

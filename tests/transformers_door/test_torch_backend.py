@@ -1,6 +1,10 @@
 """Training on PyTorch runs the backbone channels first; the activations must be those of Keras's own layers."""
 
+import csv
 import os
+
+import numpy as np
+import safetensors.numpy
 
 from tests.support import last_json, run_script
 
@@ -75,3 +79,97 @@ def test_live_normalization_on_torch_is_what_keras_layers_compute_and_is_average
     differences = [last_json(line) for line in output.splitlines() if line.strip()]
     assert len(differences) == 3
     assert max(differences) < 2e-3
+
+
+PLAIN = """
+import dataclasses, json, keras, numpy as np, torch
+from hf_model.network.preprocessing import preprocess
+from train.batches import Weights, targets
+from train.jobs.gpu.fit import Labels, Trainer
+from train.jobs.gpu.network import Network
+from train.model import new_model, prepare_stage
+from train.recipe import load_recipe
+from train.smoke import smoke_chips
+recipe = dataclasses.replace(load_recipe("gpu"), compute_dtype="float32", dropout=0.0, weight_average=0.5)
+model = new_model(recipe, {"conv_filters": 8, "conv_kernel": 3, "dense_units": 8, "age_bins": 117}, None)
+prepare_stage(model, dataclasses.replace(recipe.stages[0], size=64, warmup_steps=0, schedule="constant"), 1)
+def values():
+    return {v.path: np.array(keras.ops.convert_to_numpy(v.value)) for v in model.network.variables}
+network = Network(values(), recipe, "cpu")
+chips = smoke_chips(16)[0]["train"].take(np.arange(8))
+chips.gender[0] = -1
+chips.age_high[1] = chips.age_low[1] + 9
+weights, rows, pictures = Weights.of(chips, recipe), np.arange(8), chips.images[:8, :64, :64]
+labels = Labels.of(vars(chips) | {"age_weight": weights.age, "gender_weight": weights.gender}, "cpu")
+trainer = Trainer(network, recipe)
+told = {}
+with torch.no_grad():
+    held, plain = model.network(preprocess(pictures), training=False), network(torch.from_numpy(pictures), False)
+    told["answers"] = max(float(abs(held[name] - plain[name]).max()) for name in plain)
+loss, _ = trainer.step(torch.from_numpy(pictures), labels, torch.arange(8), recipe.stages[0].learning_rate, recipe.stages[0].weight_decay)
+before = values()
+kept = model.train_on_batch(preprocess(pictures), targets(chips, rows), weights.by_output(rows), return_dict=True)
+told["loss"] = abs(float(loss) - kept["loss"]) / kept["loss"]
+now, mine, average = values(), network.arrays(), network.arrays(trainer.average)
+moved = {path: np.linalg.norm(now[path] - before[path]) for path in now}
+told["steps"] = max(np.linalg.norm(mine[path] - now[path]) / moved[path] for path in now if moved[path] > 1e-6)
+told["moved"] = sum(value > 1e-6 for value in moved.values()) / len(moved)
+told["average"] = max(float(abs(average[path] - (before[path] + now[path]) / 2).max()) for path in now)
+print(json.dumps({name: float(value) for name, value in told.items()}))
+"""
+
+
+def test_the_network_of_the_gpu_answers_and_learns_as_the_trained_one(root):
+    output = run_script(PLAIN, folder=root, environment={**os.environ, "KERAS_BACKEND": "torch"})
+    told = last_json(output)
+    assert told["answers"] < 1e-3
+    assert told["loss"] < 1e-5
+    assert told["moved"] > 0.7
+    assert told["steps"] < 1e-2
+    assert told["average"] < 1e-4
+
+
+WHOLE = """
+import io, pathlib, re, sys
+import numpy as np, PIL.Image
+from hf_model.network.weights import save_weights
+from train.batches import Weights, rows_of_pass
+from train.jobs.gpu import __main__ as gpu, packs
+from train.model import new_model
+from train.recipe import RECIPES, load_recipe
+from train.smoke import smoke_chips
+folder = pathlib.Path(sys.argv[1])
+text = (RECIPES / "gpu.toml").read_text().replace("size = 160", "size = 32").replace("size = 224", "size = 64")
+(folder / "small.toml").write_text(re.sub(r"batch_size = \\d+", "batch_size = 4", text).replace("bfloat16", "float32"))
+recipe = load_recipe(str(folder / "small.toml"))
+model = new_model(recipe, {"conv_filters": 8, "conv_kernel": 1, "dense_units": 8, "age_bins": 117}, None)
+save_weights(model.network, folder / "start.safetensors")
+parts = smoke_chips(16)[0]
+packs.write_labels(parts["train"], Weights.of(parts["train"], recipe), rows_of_pass(parts["train"], recipe), folder / "train.npz")
+packs.write_labels(parts["validation"], None, None, folder / "validation.npz")
+def png(image):
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(image).save(buffer, "PNG")
+    return buffer.getvalue()
+packs.write_packs([png(image) for name in ("validation", "train") for image in parts[name].images], folder, 100_000)
+gpu.main(["--packs", str(folder), "--recipe", str(folder / "small.toml"), "--seconds", "4", "--judged", "3", "--processes", "2",
+          "--device", "cpu", "--out", str(folder / "out")])
+"""
+
+
+def test_a_training_for_the_gpu_runs_through_and_gives_back_what_ships(root, tmp_path):
+    run_script(WHOLE, tmp_path, folder=root, environment={**os.environ, "KERAS_BACKEND": "torch"})
+    out = tmp_path / "out"
+    rows = list(csv.DictReader((out / "log.csv").open()))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert rows[-1]["stage"] == "whole on a GPU"
+    assert float(rows[-1]["val_age_mae"]) >= 0
+    back = {}
+    for piece in out.glob("weights*.safetensors"):
+        back |= safetensors.numpy.load_file(piece)
+    start = safetensors.numpy.load_file(tmp_path / "start.safetensors")
+    assert {path: values.shape for path, values in back.items()} == {
+        path: values.shape for path, values in start.items()
+    }
+    assert not np.array_equal(back["conv1_conv/kernel"], start["conv1_conv/kernel"])
+    assert (out / "done").exists()

@@ -32,17 +32,21 @@ from train.run import describe_machine
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m train.jobs.gpu", description="Trains on a GPU for so many seconds.")
-    parser.add_argument("--packs", type=pathlib.Path, required=True)
-    parser.add_argument("--recipe", default="gpu")
-    parser.add_argument("--seconds", type=float, required=True)
-    parser.add_argument("--rows", type=int, default=10, help="how often it is judged")
-    parser.add_argument("--workers", type=int, default=max((os.cpu_count() or 2) - 1, 1))
-    parser.add_argument("--batch", type=int, help="instead of the recipe's")
-    parser.add_argument("--few", type=int, help="train on so many pictures: a trial")
+    parser = argparse.ArgumentParser(
+        prog="python -m train.jobs.gpu", description="Trains on a GPU for so many seconds."
+    )
+    parser.add_argument("--packs", type=pathlib.Path, required=True, help="what python -m train.jobs.gpu.packs wrote")
+    parser.add_argument("--recipe", default="gpu", help="a recipe whose stages train all layers (default: gpu)")
+    parser.add_argument("--seconds", type=float, required=True, help="of training, without a minute of preparation")
+    parser.add_argument("--judged", type=int, default=10, metavar="TIMES", help="how often (default: 10)")
+    parser.add_argument("--processes", type=int, default=max((os.cpu_count() or 2) - 1, 1), help="that change pictures")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument(
+        "--out", type=pathlib.Path, required=True, help="folder for the log, the weights, and at the end: done"
+    )
     args = parser.parse_args(argv)
+    if not any(args.packs.glob("pictures*.bin")):
+        parser.error(f"--packs {args.packs} holds no pictures*.bin: write them with python -m train.jobs.gpu.packs")
     torch.backends.cudnn.benchmark = True
     torch.set_float32_matmul_precision("high")
     recipe, begin = load_recipe(args.recipe), time.monotonic()
@@ -50,43 +54,51 @@ def main(argv: list[str] | None = None) -> None:
     arrays = {name: dict(np.load(args.packs / f"{name}.npz")) for name in ("train", "validation")}
     n = len(arrays["validation"]["gender"])
     chips = decode(read_packs(args.packs))
-    here = len(chips) - n  # fewer than all where only some packs have come yet: a trial
     rows = arrays["train"]["rows"]
-    rows = rows[rows < min(args.few or here, here)]
-    print(f"{len(chips)} pictures decoded in {time.monotonic() - begin:.1f} s; {len(rows)} a pass", flush=True)
-    feed = Feed(chips[n:], rows, recipe.augmentation, args.batch or recipe.batch_size, recipe.stages[0].size, args.workers, recipe.seed)
-    variables = safetensors.numpy.load_file(args.packs / "start.safetensors")
-    network = Network(variables, args.device, recipe.statistics_rate, recipe.dropout)
+    rows = rows[rows < len(chips) - n]  # where only some of the packs have come: a trial
+    # Before anything is on the GPU, which forked processes must not know of.
+    feed = Feed(chips[n:], rows, recipe, args.processes)
+    network = Network(safetensors.numpy.load_file(args.packs / "start.safetensors"), recipe, args.device)
     trainer = Trainer(network, recipe)
     validation = {
-        size: torch.from_numpy(np.stack([resize(PIL.Image.fromarray(chip), size) for chip in chips[:n]])).to(args.device)
+        size: torch.from_numpy(np.stack([resize(PIL.Image.fromarray(chip), size) for chip in chips[:n]])).to(
+            args.device
+        )
         for size in {stage.size for stage in recipe.stages}
     }
     labels, validated = (Labels.of(arrays[name], args.device) for name in ("train", "validation"))
-    print(f"ready after {time.monotonic() - begin:.1f} s, {args.workers} processes", flush=True)
+    print(f"{len(rows)} faces a pass; ready after {time.monotonic() - begin:.1f} s", flush=True)
 
     def keep(row: dict, is_last: bool) -> None:
-        print(" ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()), flush=True)
-        log = args.out / "log.csv"
-        is_new = not log.exists()
-        with log.open("a", newline="") as file:
-            table = csv.DictWriter(file, list(row), lineterminator="\n")
-            if is_new:
-                table.writeheader()
-            table.writerow({k: round(v, 5) if isinstance(v, float) else v for k, v in row.items()})
-        if is_last or row["epoch"] % 3 == 0:
+        log(row, args.out / "log.csv")
+        if is_last or row["epoch"] % 3 == 0:  # should the machine go before the end
             write_pieces(network.arrays(trainer.average), args.out)
 
-    fit(trainer, feed, labels, validation, validated, args.seconds, args.rows, keep)
+    fit(trainer, feed, labels, validation, validated, args.seconds, args.judged, keep)
     feed.close()
-    machine = describe_machine()
-    if args.device == "cuda":
-        machine["processor"] = torch.cuda.get_device_name()
-    versions = {"torch": torch.__version__, "keras": keras.__version__, "numpy": np.__version__, "pillow": PIL.__version__}
     facts = {"recipe": args.recipe, "recipe_text": str(recipe), "seconds": args.seconds, "faces": len(rows)}
-    facts |= {"batch_size": feed.batch_size, "machine": machine, "versions": versions}
-    (args.out / "facts.json").write_text(json.dumps(facts, indent=2))
+    (args.out / "facts.json").write_text(json.dumps(facts | machine(args.device), indent=2))
     (args.out / "done").touch()
+
+
+def log(row: dict, path: pathlib.Path) -> None:
+    """Prints a row and appends it to ``path``, a CSV file."""
+    print(" ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()), flush=True)
+    is_new = not path.exists()
+    with path.open("a", newline="") as file:
+        table = csv.DictWriter(file, list(row), lineterminator="\n")
+        if is_new:
+            table.writeheader()
+        table.writerow({k: round(v, 5) if isinstance(v, float) else v for k, v in row.items()})
+
+
+def machine(device: str) -> dict:
+    """What it ran on, and with which versions."""
+    facts = describe_machine()
+    if device == "cuda":
+        facts["processor"] = torch.cuda.get_device_name()
+    versions = {"torch": torch, "keras": keras, "numpy": np, "pillow": PIL}
+    return {"machine": facts, "versions": {name: module.__version__ for name, module in versions.items()}}
 
 
 if __name__ == "__main__":

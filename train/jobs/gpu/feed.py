@@ -5,6 +5,8 @@ Everything passes :func:`train.augment.augment` and :func:`hf_model.pictures.res
 
 import multiprocessing
 import os
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 import PIL.Image
@@ -12,10 +14,10 @@ import PIL.Image
 from hf_model.pictures.resize import resize
 from train.augment import augment
 from train.jobs.gpu.packs import shared_array
-from train.recipe import Augmentation
+from train.recipe import Recipe
 
+T = TypeVar("T")
 SLOTS = 2  # batches that each process may be ahead
-LARGEST = 224
 
 
 class Feed:
@@ -24,17 +26,20 @@ class Feed:
     Args:
         chips: (N, 200, 200, 3) uint8, in shared memory.
         rows: those that one pass shows, as often as it shows them.
-        size: side of the pictures at first; :attr:`size` may be changed and counts for what is begun later.
+        recipe: its changes, batch size, seed, and the size of its first stage; :attr:`size` may be changed and counts for
+            what is begun later.
+        workers: how many processes.
     """
 
-    def __init__(
-        self, chips: np.ndarray, rows: np.ndarray, ranges: Augmentation, batch_size: int, size: int, workers: int, seed: int
-    ):
-        self.chips, self.rows, self.ranges, self.batch_size, self.seed = chips, rows, ranges, batch_size, seed
-        self.steps = len(rows) // batch_size
+    def __init__(self, chips: np.ndarray, rows: np.ndarray, recipe: Recipe, workers: int):
+        self.chips, self.rows, self.ranges, self.seed = chips, rows, recipe.augmentation, recipe.seed
+        self.batch_size, self.steps = recipe.batch_size, len(rows) // recipe.batch_size
+        if not self.steps:
+            raise ValueError(f"{len(rows)} faces are fewer than a batch of {recipe.batch_size}.")
         context = multiprocessing.get_context("fork")
-        self._size = context.Value("i", size)
-        self._pixels = shared_array((workers * SLOTS, batch_size * LARGEST * LARGEST * 3))
+        self._size = context.Value("i", recipe.stages[0].size)
+        largest = max(stage.size for stage in recipe.stages)
+        self._pixels = shared_array((workers * SLOTS, self.batch_size * largest * largest * 3))
         self._sizes = shared_array((workers * SLOTS,), np.int32)
         self._free = [context.Semaphore(SLOTS) for _ in range(workers)]
         self._full = [context.Semaphore(0) for _ in range(workers)]
@@ -44,6 +49,7 @@ class Feed:
 
     @property
     def size(self) -> int:
+        """Side of the pictures that are made from now on."""
         return self._size.value
 
     @size.setter
@@ -57,7 +63,7 @@ class Feed:
         return order[step * self.batch_size : (step + 1) * self.batch_size]
 
     def _work(self, worker: int) -> None:
-        os.nice(1)
+        os.nice(1)  # below the process that feeds the GPU
         turn, batch = 0, worker
         while True:
             self._free[worker].acquire()
@@ -71,8 +77,12 @@ class Feed:
             self._full[worker].release()
             turn, batch = turn + 1, batch + len(self.workers)
 
-    def take(self, batch: int, use) -> tuple[np.ndarray, object]:
-        """The rows of the next batch and what ``use`` makes of its pictures (N, S, S, 3); they are overwritten afterwards."""
+    def take(self, batch: int, use: Callable[[np.ndarray], T]) -> tuple[np.ndarray, T]:
+        """The rows of the next batch and what ``use`` makes of its pictures (N, S, S, 3); they are overwritten afterwards.
+
+        Args:
+            batch: counts up by one from call to call.
+        """
         worker, turn = batch % len(self.workers), batch // len(self.workers)
         self._full[worker].acquire()
         slot = worker * SLOTS + turn % SLOTS
@@ -83,5 +93,6 @@ class Feed:
         return rows, used
 
     def close(self) -> None:
+        """Ends the processes."""
         for process in self.workers:
             process.terminate()

@@ -1,6 +1,6 @@
 """Makes a run folder of what came back from a GPU, which ``python -m train --init-from`` begins from, history and all.
 
-    python -m train.jobs.gpu.join RETURNED --packs PACKS --before RUN --out runs/gpu
+python -m train.jobs.gpu.join RETURNED --packs PACKS --before RUN --out runs/gpu
 """
 
 import argparse

@@ -84,7 +84,7 @@ def write_labels(chips, weights, rows: np.ndarray | None, path: pathlib.Path) ->
     """Writes what faces are labelled, how they weigh, and which rows a pass shows."""
     columns = {name: getattr(chips, name) for name in ("age_low", "age_high", "gender", "source")}
     if rows is not None:
-        columns |= {"rarity": weights.age.astype(np.float32), "gender_weight": weights.gender.astype(np.float32)}
+        columns |= {"age_weight": weights.age.astype(np.float32), "gender_weight": weights.gender.astype(np.float32)}
         columns |= {"rows": rows.astype(np.int32)}
     np.savez_compressed(path, **columns)
 
@@ -112,7 +112,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--data", required=True, help="UTKFace, as for python -m train")
     parser.add_argument("--also", action="append", default=[], help="a further set, as for python -m train")
     parser.add_argument("--init-from", type=expanded_path, required=True, help="weights (.safetensors) to begin from")
-    parser.add_argument("--most", type=int, default=57_900_000, help="bytes of a pack (default: what one call may carry)")
+    parser.add_argument(
+        "--most", type=int, default=57_900_000, help="bytes of a pack (default: what one call may carry)"
+    )
     parser.add_argument("--cache", type=expanded_path, default=pathlib.Path("cache"))
     parser.add_argument("--out", type=expanded_path, required=True)
     args = parser.parse_args(argv)
