@@ -53,12 +53,12 @@ def test_every_engine_and_precision_tells_the_same(root, predictor, astronaut):
 def test_what_is_no_face_is_unfamiliar(predictor, astronaut):
     ((_, crop),) = predictor.crops(astronaut)
     (face,) = predictor(crop, faces="none")
-    assert face.quality["familiarity"] > 0.01
+    assert face.quality["familiarity"] > 0.2
     random = np.random.default_rng(0)
     coarse = PIL.Image.fromarray(random.integers(0, 256, (6, 6, 3), dtype=np.uint8)).resize((224, 224))
     for image in (astronaut, crop.filter(PIL.ImageFilter.FIND_EDGES), coarse, crop.rotate(180)):
         (other,) = predictor(image, faces="none")
-        assert other.quality["familiarity"] < 0.01
+        assert other.quality["familiarity"] < 0.1
 
 
 def test_without_its_file_a_model_answers_and_does_not_know(root, tmp_path, astronaut):

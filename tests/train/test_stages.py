@@ -146,7 +146,7 @@ def test_every_recipe_loads(name):
 
 
 def test_bad_recipes_are_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="Known: best, finish, seed"):
+    with pytest.raises(FileNotFoundError, match="Known: best, even, finish, gpu, seed"):
         load_recipe("nothing")
     text = (RECIPES / "seed.toml").read_text()
     for old, new, message in (
