@@ -14,6 +14,7 @@ import numpy as np
 import safetensors.numpy
 import torch
 
+from train.data import HOME
 from train.jobs.gpu.network import Network
 from train.losses import AgeLikelihood, OutsideHuber, inside, outside
 from train.recipe import Recipe, Stage
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from train.jobs.gpu.feed import Feed
 
 JUDGED_AT_ONCE = 200
-HOME = "utkface"  # as in train/data.py, which loads more than is there
 
 
 @dataclasses.dataclass

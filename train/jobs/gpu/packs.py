@@ -17,16 +17,16 @@ import subprocess
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+import datasets
 import numpy as np
 import PIL.Image
 
 from hf_model.console import expanded_path
 from hf_model.pictures.resize import resize
+from train.data import CHIP_SIZE, read_splits
 
 if TYPE_CHECKING:
     from train.recipe import Recipe
-
-CHIP_SIZE = 200
 
 
 def write_packs(blobs: Iterable[bytes], folder: pathlib.Path, most: int) -> list[pathlib.Path]:
@@ -41,10 +41,13 @@ def write_packs(blobs: Iterable[bytes], folder: pathlib.Path, most: int) -> list
         paths.append(path)
         part.clear()
 
+    size = 0
     for blob in blobs:
-        if part and sum(map(len, part)) + len(blob) > most:
+        if part and size + len(blob) > most:
             flush()
+            size = 0
         part.append(blob)
+        size += len(blob)
     if part:
         flush()
     return paths
@@ -91,9 +94,6 @@ def write_labels(chips, weights, rows: np.ndarray | None, path: pathlib.Path) ->
 
 def files_by_sha256(data: str, also: Iterable[str], recipe: "Recipe") -> dict[str, bytes]:
     """The pictures' files as they are, by their sha256, of all that may train or choose."""
-    import datasets
-
-    from train.data import read_splits
     from train.sets import split_name, training_split
 
     splits = [split for name, split in read_splits(data, recipe.label_conflicts).items() if name != "test"]
@@ -118,7 +118,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--cache", type=expanded_path, default=pathlib.Path("cache"))
     parser.add_argument("--out", type=expanded_path, required=True)
     args = parser.parse_args(argv)
-    # Here: on the GPU's machine this file is imported without what reads the sets.
+    # Here: the training on the GPU's machine, which reads packs alone, needs none of it.
     from train.batches import Weights, rows_of_pass
     from train.data import load_chips
     from train.fit import some_of_each
