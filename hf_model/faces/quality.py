@@ -10,11 +10,16 @@ from .face import Face, roll, yaw
 
 MEASURES = (
     "face_size", "sharpness", "roll", "yaw", "brightness", "contrast", "outside", "faces", "level", "cast", "evenness",
-    "familiarity",
+    "covered", "cut_out", "familiarity",
 )  # fmt: skip
 SEEN_AT = 112  # pixels, the side at which sharpness is measured: finer detail says more of the camera than of the face
 # The face's middle in its square: left, top, right and bottom as fractions of the side; without hair and background.
 MIDDLE = (0.27, 0.25, 0.73, 0.85)
+# An ellipse about the face with its hair: the middle and half axes as fractions of the side; what surrounds the face lies outside.
+AROUND = (0.5, 0.55, 0.36, 0.5)
+# A block of so many pixels has no texture whose brightness spans so small a part of the crop's standard deviation: skin, hair
+# and cloth span more, also through a camera's compression; paint, lenses, a cut-out's background span less.
+BLOCK, TEXTURE = 4, 0.05
 # Where skin in daylight lies: logarithms of red by green and of blue by green, medians over 1,500 of UTKFace's chips.
 DAYLIGHT_SKIN = (0.31, -0.16)
 # How a warning begins; the value in it, and in what it is told.
@@ -27,6 +32,8 @@ BEGINNINGS = {
     "contrast": ("The picture has little contrast ({value:.2f})", "{threshold:.2f}"),
     "outside": ("{value:.0%} of the face's square lie outside the photo", "{threshold:.0%}"),
     "cast": ("The light is coloured (cast {value:.2f})", "{threshold:.2f}"),
+    "covered": ("Parts of the face seem covered ({value:.0%} of its middle are without texture)", "{threshold:.0%}"),
+    "cut_out": ("The face seems cut out ({value:.0%} of its surroundings are without texture)", "{threshold:.0%}"),
     "familiarity": (
         "The picture is unlike those that were learnt from ({value:.1%} of usual faces are less like them)",
         "{threshold:.1%}",
@@ -56,6 +63,8 @@ def measure_quality(
     ``outside``: share of the square beyond the photo; ``faces``: how many the photo has; ``level``: how sure the detector's
     last network is that it is a face, 0 to 1; ``cast``: how far the colour of the face's middle is from skin in daylight,
     as a distance of two logarithms; ``evenness``: the darker half of the middle by the brighter one, left and right, 0 to 1;
+    ``covered`` and ``cut_out``: the shares of the face's middle, and of what surrounds the face, that have no texture, as under
+    paint or a plain mask, behind dark lenses, before a plain background, where the light is too bright;
     ``familiarity``: the share of validation faces that are less like the training's, which the network's features say
     (:mod:`hf_model.network.familiarity`), so that it is not known here. None: not known, as the place of a chip.
 
@@ -80,11 +89,24 @@ def measure_quality(
         "cast": _cast(pixels),
         "evenness": (min(halves) + 0.02) / (max(halves) + 0.02),
     }
+    values |= dict(zip(("covered", "cut_out"), _without_texture(light), strict=True))
     if face is not None and square is not None:
         values |= {"face_size": square.side, "roll": roll(face), "yaw": yaw(face), "outside": square.outside(*photo)}
         values["level"] = face.level
         values["faces"] = None if faces is None else float(faces)
     return {name: None if value is None else round(value, 4) for name, value in values.items()}
+
+
+def _without_texture(light: np.ndarray) -> tuple[float, float]:
+    """The shares of the face's middle and of its surroundings whose blocks have no texture, of the crop's (S, S) brightness."""
+    count = len(light) // BLOCK
+    blocks = light.reshape(count, BLOCK, count, BLOCK)
+    plain = blocks.max((1, 3)) - blocks.min((1, 3)) <= TEXTURE * max(float(light.std()), 1 / 255)
+    left, top, right, bottom = (round(edge * count) for edge in MIDDLE)
+    x, y, half_width, half_height = AROUND
+    at = (np.arange(count) + 0.5) / count
+    surroundings = ((at - x) / half_width) ** 2 + ((at[:, None] - y) / half_height) ** 2 > 1
+    return float(plain[top:bottom, left:right].mean()), float(plain[surroundings].mean())
 
 
 def _cast(pixels: np.ndarray) -> float:

@@ -42,6 +42,8 @@ FEATURES: list[dict] = [
     {"measure": "contrast", "from": 0.15, "to": 0.0},
     {"measure": "cast", "from": 0.3, "to": 1.2},
     {"measure": "evenness", "from": 0.8, "to": 0.2},
+    {"measure": "covered", "from": 0.05, "to": 0.25},
+    {"measure": "cut_out", "from": 0.35, "to": 0.8},
     {
         "both": [
             {"measure": "sharpness", "from": 0.12, "to": 0.06},

@@ -27,7 +27,7 @@ CALIBRATIONS = ("doubt", "quality")  # sections of config.json that are made fro
 # Sections that a part depends on, beside the weights: a chip, and a photo that goes through the detector.
 OF_CHIPS = ("input", "heads")
 OF_PHOTOS = (*OF_CHIPS, "detection", "crop")
-FORMAT = 5  # of a kept part
+FORMAT = 6  # of a kept part
 BATCH = 32
 
 
@@ -36,7 +36,7 @@ class Raw:
     """The first face of each of N pictures, uncalibrated; NaN where none was found.
 
     ``age`` (N,) years; ``female`` (N,) probabilities; ``distribution`` (N, 117), NaN where the model has none;
-    ``faces`` (N,): how many faces a photo has; ``central`` (N,): 1 where the first of them is the most central one, else 0; ``quality`` (N, 12): the measures of
+    ``faces`` (N,): how many faces a photo has; ``central`` (N,): 1 where the first of them is the most central one, else 0; ``quality`` (N, 14): the measures of
     :data:`hf_model.faces.quality.MEASURES`, NaN where there is none.
     """
 

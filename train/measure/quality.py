@@ -81,6 +81,8 @@ LADDERS = (
     Ladder("contrast", "below", "contrast", (0.7, 0.5, 0.35, 0.25, 0.15, 0.1, 0.05)),
     Ladder("outside", "above", "beyond_edge", (0.1, 0.2, 0.3, 0.4, 0.5), is_the_measure=True),
     Ladder("cast", "above", "coloured_light", (0.4, 0.7, 1.0), colours=tuple(LIGHTS)),
+    Ladder("covered", "above", "cover_eyes cover_mouth cover_lower", (0.2, 0.4)),
+    Ladder("cut_out", "above", "hide_surround", (0.8, 1.0, 1.2)),
     Ladder("familiarity", "below", "mask glasses cap back_light", (1.0,)),
 )
 

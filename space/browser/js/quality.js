@@ -15,7 +15,7 @@ export function measureQuality(
   square,
   [width, height],
   faces,
-  { seen_at, middle, daylight_skin, measures },
+  { seen_at, middle, around, block, texture, daylight_skin, measures },
 ) {
   const { data } = crop.grey().resized(seen_at, seen_at);
   const light = Array.from(data, (value) => value / 255);
@@ -35,7 +35,10 @@ export function measureQuality(
     }
   }
   const sides = halves.map(mean);
+  const { covered, cut_out } = withoutTexture(light, seen_at, middle, around, block, texture);
   const values = {
+    covered,
+    cut_out,
     face_size: square.side,
     sharpness: deviation(edges) / Math.max(deviation(light), 1 / 255),
     brightness: mean(inner),
@@ -49,6 +52,26 @@ export function measureQuality(
     faces,
   };
   return Object.fromEntries(measures.map((name) => [name, name in values ? rounded(values[name], 4) : null]));
+}
+
+/** The shares of the face's middle and of its surroundings whose blocks have no texture. */
+function withoutTexture(light, side, middle, [x, y, halfWidth, halfHeight], block, texture) {
+  const count = side / block;
+  const most = texture * Math.max(deviation(light), 1 / 255);
+  const [left, top, right, bottom] = middle.map((edge) => roundEven(edge * count));
+  const [inner, outer] = [[], []];
+  for (let row = 0; row < count; row++) {
+    for (let column = 0; column < count; column++) {
+      const values = Array.from({ length: block ** 2 }, (_, k) => {
+        return light[(row * block + Math.floor(k / block)) * side + column * block + (k % block)];
+      });
+      const plain = Number(Math.max(...values) - Math.min(...values) <= most);
+      if (row >= top && row < bottom && column >= left && column < right) inner.push(plain);
+      const [across, down] = [((column + 0.5) / count - x) / halfWidth, ((row + 0.5) / count - y) / halfHeight];
+      if (across ** 2 + down ** 2 > 1) outer.push(plain);
+    }
+  }
+  return { covered: mean(inner), cut_out: mean(outer) };
 }
 
 /** How far the mean colour of the face's middle is from skin in daylight. */
