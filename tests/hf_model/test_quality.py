@@ -6,7 +6,19 @@ import PIL.Image
 import pytest
 
 from hf_model.faces.quality import MEASURES, measure_quality, warnings_of
-from hf_model.pictures.changes import blur, brightness, coloured_light, contrast, margin, side_light
+from hf_model.pictures.changes import (
+    blur,
+    brightness,
+    coloured_light,
+    contrast,
+    cover_left,
+    glasses,
+    hide_surround,
+    jpeg,
+    margin,
+    mask,
+    side_light,
+)  # fmt: skip
 from hf_model.predictor import AgeGenderPredictor
 
 SMALL = {"measure": "face_size", "beyond": "below", "threshold": 48, "age_mae": 6.12, "age_mae_usual": 4.7,
@@ -50,6 +62,29 @@ def test_measures_follow_what_they_measure(predictor, astronaut):
     assert tilted.quality["roll"] == pytest.approx(whole.quality["roll"] + 20, abs=4)
 
 
+@pytest.mark.parametrize("compressed", [100, 75])
+def test_what_hides_a_face_has_no_texture(astronaut, compressed):
+    chip = astronaut.crop((150, 40, 290, 180)).resize((200, 200))
+    plain = of_chip(chip)
+    assert plain["covered"] < 0.02
+    assert plain["cut_out"] < 0.3
+    for change, covered, cut_out in (
+        (mask, (0.3, 0.5), (0, 0.35)),
+        (glasses, (0.1, 0.3), (0, 0.3)),
+        (lambda picture: cover_left(picture, 0.5), (0.35, 0.5), (0.4, 0.7)),
+        (lambda picture: hide_surround(picture, 1.0, (0, 128, 128)), (0, 0.02), (0.9, 1)),
+    ):
+        seen = of_chip(jpeg(change(chip), compressed))
+        assert covered[0] <= seen["covered"] <= covered[1]
+        assert cut_out[0] <= seen["cut_out"] <= cut_out[1]
+    for change in (
+        blur,
+        lambda picture, by: brightness(picture, by / 10),
+        lambda picture, by: contrast(picture, by / 10),
+    ):
+        assert of_chip(change(chip, 3))["covered"] < 0.05  # not what light and sharpness are measured by already
+
+
 def test_a_warning_says_by_how_much_and_since_when(predictor):
     quality = dict.fromkeys(MEASURES) | {"face_size": 24.0}
     (sentence,) = warnings_of(quality, [SMALL])
@@ -68,6 +103,8 @@ def test_a_warning_says_by_how_much_and_since_when(predictor):
         ("brightness", "above"),
         ("contrast", "below"),
         ("outside", "above"),
+        ("covered", "above"),
+        ("cut_out", "above"),
     ):
         value = 0.01 if beyond == "below" else 0.99
         limit = SMALL | {"measure": measure, "beyond": beyond, "threshold": 0.5}

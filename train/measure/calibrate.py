@@ -7,8 +7,8 @@ logarithm of the signed error (a tenth of the labels lie further out) on the fac
 and picture. **Groups:** a conformal predictive system (Boström et al., ``crepes``) over groups of predicted age and familiarity
 makes what is likely hold; groups of fewer than ``LEAST_IN_GROUP`` faces are pooled with their neighbours. A row of changed copies
 whose ranges hold too little counts for more in the next of a few rounds (as in Sagawa et al., Distributionally Robust Neural
-Networks, 2020), and of how much all of them count in the groups beside the faces as they are, the least is taken at which every
-row holds what it is to hold.
+Networks, 2020), and so do people of about one labelled age; of how much all copies count in the groups beside the faces as they
+are, the least is taken at which every row holds what it is to hold.
 **Gender:** the logarithm of a temperature, linear in the same numbers, of least log loss.
 """
 
@@ -32,7 +32,10 @@ SIDES = ("younger", "older")
 FEATURES: list[dict] = [
     {"measure": "age", "from": 20, "to": 0},
     {"measure": "age", "from": 6, "to": 2},
+    {"measure": "age", "from": 9, "to": 12},
     {"measure": "age", "from": 30, "to": 20},
+    {"measure": "age", "from": 19, "to": 21},
+    {"measure": "age", "from": 22, "to": 25},
     {"measure": "age", "from": 45, "to": 90},
     {"measure": "age", "from": 62, "to": 74},
     {"measure": "unfamiliarity", "from": 0.3, "to": 4},
@@ -42,7 +45,7 @@ FEATURES: list[dict] = [
     {"measure": "contrast", "from": 0.15, "to": 0.0},
     {"measure": "cast", "from": 0.3, "to": 1.2},
     {"measure": "evenness", "from": 0.8, "to": 0.2},
-    {"measure": "covered", "from": 0.05, "to": 0.25},
+    {"measure": "covered", "from": 0.05, "to": 0.13},
     {"measure": "cut_out", "from": 0.35, "to": 0.8},
     {
         "both": [
@@ -53,13 +56,13 @@ FEATURES: list[dict] = [
 ]
 AGE_EDGES = [3, 6, 13, 20, 30, 40, 50, 60, 70]
 FAMILIARITY_EDGES = [0.02]
+LABEL_EDGES = [6, 13, 20, 30, 40, 50, 60, 70]
 LEAST_ERROR = 0.5  # years: logarithms want something
 MIXTURES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)  # share of the changed copies that takes part in the groups' factors
 TOLERANCE = 0.005  # of the faces as they are, beside COVERAGE
 LEAST_CHANGED = 0.775  # of each changed row, on the choosing faces
 CHANGED_CHIPS = 600
-RARITY = 0.5
-ROUNDS, STEP = 8, 8.0  # of the rows' weights
+ROUNDS, STEP, LABEL_STEP = 8, 12.0, 6.0  # of the weights of rows and of labelled ages
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,12 +123,6 @@ def fit_spreads(faces: Faces, weight: np.ndarray) -> dict[str, dict]:
             "features": [round(float(one), 4) for one in fitted.coef_[1:]],
         }
     return made
-
-
-def rarity(label: np.ndarray) -> np.ndarray:
-    """(N,) weights that let ages of few labels count for more: a range is to hold for them too, where it can."""
-    bins = np.searchsorted(AGE_EDGES, label, side="right")
-    return (np.bincount(bins)[bins] / len(label)) ** -RARITY
 
 
 def fit_gender(faces: Faces, weight: np.ndarray) -> dict:
@@ -190,6 +187,32 @@ def weights_of(clean: Faces, changed: list[Faces], shares: np.ndarray) -> np.nda
     return np.concatenate([np.ones(n), *parts])
 
 
+def fit_evenly(clean: Faces, changed: list[Faces], everyone: Faces, rounds: int) -> tuple[dict, np.ndarray]:
+    """The section but for factors and gender, and the share of each changed row (their sum is 1) by which it was fitted last.
+
+    In every round rows and labelled ages that held too little in the one before count for more.
+    """
+    shares = np.full(len(changed), 1 / max(len(changed), 1))
+    clean_bin = np.searchsorted(LABEL_EDGES, clean.label, side="right")
+    counts = np.bincount(clean_bin, minlength=len(LABEL_EDGES) + 1)
+    of_label, section, used = np.ones(len(counts)), {}, shares
+    for _ in range(rounds if changed else 1):
+        weight = weights_of(clean, changed, shares)
+        weight[: len(clean_bin)] *= of_label[clean_bin]
+        section = {"coverage": COVERAGE, "features": FEATURES, **fit_spreads(everyone, weight)}
+        section |= {"age_edges": AGE_EDGES, "familiarity_edges": FAMILIARITY_EDGES}
+        made = section | {"factors": fit_factors(clean, section)}
+        held, used = covered(clean, made), shares
+        short = np.array([COVERAGE - float(covered(faces, made).mean()) for faces in changed])
+        if changed:
+            shares = shares * np.exp(STEP * short)
+            shares /= shares.sum()
+        short_of_label = COVERAGE - np.bincount(clean_bin, held, len(counts)) / np.maximum(counts, 1)
+        of_label *= np.exp(LABEL_STEP * np.where(counts > 0, short_of_label, 0))
+        of_label /= np.average(of_label, weights=counts)
+    return section, used
+
+
 def fit_doubt(clean: Faces, changed: list[Faces], rounds: int = ROUNDS) -> dict:
     """The section from faces as they are and from each changed row.
 
@@ -197,16 +220,7 @@ def fit_doubt(clean: Faces, changed: list[Faces], rounds: int = ROUNDS) -> dict:
     holds ``LEAST_CHANGED``; where there is none, that whose weakest row falls least short.
     """
     everyone = Faces.join([clean, *changed])
-    shares = np.full(len(changed), 1 / max(len(changed), 1))
-    section: dict = {}
-    for _ in range(rounds if changed else 1):
-        weight = weights_of(clean, changed, shares)
-        section = {"coverage": COVERAGE, "features": FEATURES, **fit_spreads(everyone, weight * rarity(everyone.label))}
-        section |= {"age_edges": AGE_EDGES, "familiarity_edges": FAMILIARITY_EDGES}
-        plain = section | {"factors": np.ones((len(FAMILIARITY_EDGES) + 1, len(AGE_EDGES) + 1))}
-        used, short = shares, np.array([COVERAGE - float(covered(faces, plain).mean()) for faces in changed])
-        shares = shares * np.exp(STEP * short) if changed else shares
-        shares = shares / max(shares.sum(), 1e-9)
+    section, used = fit_evenly(clean, changed, everyone, rounds)
     section["gender"] = fit_gender(everyone, weights_of(clean, changed, np.ones(len(changed)) / max(len(changed), 1)))
     random = np.random.default_rng(0)
     order = [random.permutation(len(faces.age)) for faces in changed]

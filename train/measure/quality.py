@@ -13,7 +13,7 @@ import dataclasses
 import functools
 import json
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 
 import numpy as np
 import PIL.Image
@@ -191,8 +191,10 @@ def is_beyond(value: np.ndarray, beyond: str, threshold: float) -> np.ndarray:
     return value <= threshold if beyond == "below" else value >= threshold
 
 
-def measure_limits(outputs: RawOutputs, splits: dict[str, Chips], count: int) -> list[dict]:
-    """The ``quality`` section of ``config.json``, see :func:`hf_model.faces.quality.warnings_of`."""
+def measure_limits(
+    outputs: RawOutputs, splits: dict[str, Chips], count: int, measures: Container[str] = MEASURES
+) -> list[dict]:
+    """The ``quality`` section of ``config.json``, see :func:`hf_model.faces.quality.warnings_of`, of these measures."""
     some = {
         name: splits[name].take(np.sort(np.random.default_rng(1).permutation(len(splits[name]))[:count]))
         for name in ("validation", "test")
@@ -219,15 +221,15 @@ def measure_limits(outputs: RawOutputs, splits: dict[str, Chips], count: int) ->
         limit |= {f"{name}_usual": round(value, 4) for name, value in usual["test"].items()}
         limits.append(limit | {"n": len(faces.value)})
 
-    for ladder in LADDERS:
+    for ladder in (ladder for ladder in LADDERS if ladder.measure in measures):
         steps = climb(outputs, "validation", some["validation"], ladder)
         steps = steps if ladder.is_the_measure else in_bins(joined(steps), ladder.beyond)
         add(
             ladder.measure, ladder.beyond, steps,
             lambda ladder=ladder: joined(climb(outputs, "test", some["test"], ladder)),
         )  # fmt: skip
-    lying = as_they_lie(outputs, "validation", some["validation"])
-    for name in UNSIGNED:
+    for name in (name for name in UNSIGNED if name in measures):
+        lying = as_they_lie(outputs, "validation", some["validation"])
         add(
             name, "above", in_bins(lying[name], "above"),
             lambda name=name: as_they_lie(outputs, "test", some["test"])[name],
@@ -259,6 +261,9 @@ def main(argv: list[str] | None = None) -> None:
         default=CHIPS,
         help=f"at most so many of each split are changed (default and most: {CHIPS})",
     )
+    parser.add_argument(
+        "--only", action="append", choices=MEASURES, help="measure this one's limits; others stay as they are"
+    )
     args = parser.parse_args(argv)
     outputs = RawOutputs(args.model, args.cache)
     splits = load_chips(args.data, args.cache)[0]
@@ -268,8 +273,13 @@ def main(argv: list[str] | None = None) -> None:
         }
         splits = {name: splits[name].take(np.sort(rows)) for name, rows in chosen.items()}
     count = min(args.limit_changed, CHIPS)
-    limits = measure_limits(outputs, splits, count)
-    limits.append(measure_doubted_faces(outputs, splits, min(count, no_faces.PICTURES)))
+    measures = args.only or MEASURES
+    limits = [limit for limit in outputs.config.get("quality", ()) if limit["measure"] not in measures]
+    limits += measure_limits(outputs, splits, count, measures)
+    if "level" in measures:
+        limits.append(measure_doubted_faces(outputs, splits, min(count, no_faces.PICTURES)))
+    order = [*dict.fromkeys(ladder.measure for ladder in LADDERS), *UNSIGNED, "level"]
+    limits.sort(key=lambda limit: order.index(limit["measure"]))
     update_config(args.model, "quality", limits)
     path = args.model / "metrics.json"
     if path.is_file():

@@ -3,47 +3,37 @@
 import { roll, yaw } from "./face.js";
 import { filled, mean, roundEven, rounded } from "./numbers.js";
 
+const WHOLE = [0, 0, 1, 1];
 const deviation = (values) => {
   const middle = mean(values);
   return Math.sqrt(mean(values.map((value) => (value - middle) ** 2)));
 };
 
+/** Every place (x, y), row by row, of an area whose edges are fractions of a side, in steps. */
+function* places(area, side, step = 1) {
+  const [left, top, right, bottom] = area.map((edge) => roundEven(edge * side));
+  for (let y = top; y < bottom; y += step) for (let x = left; x < right; x += step) yield [x, y];
+}
+
 /** The measures of one face, but its familiarity; `crop`: what the network is shown; `size`: of the photo. */
-export function measureQuality(
-  crop,
-  face,
-  square,
-  [width, height],
-  faces,
-  { seen_at, middle, around, block, texture, daylight_skin, measures },
-) {
-  const { data } = crop.grey().resized(seen_at, seen_at);
-  const light = Array.from(data, (value) => value / 255);
+export function measureQuality(crop, face, square, [width, height], faces, constants) {
+  const { seen_at, middle, measures } = constants;
+  const light = Array.from(crop.grey().resized(seen_at, seen_at).data, (value) => value / 255);
   const at = (x, y) => light[y * seen_at + x];
-  const edges = [];
-  for (let y = 1; y < seen_at - 1; y++) {
-    for (let x = 1; x < seen_at - 1; x++)
-      edges.push(4 * at(x, y) - at(x, y - 1) - at(x, y + 1) - at(x - 1, y) - at(x + 1, y));
-  }
-  const [left, top, right, bottom] = middle.map((edge) => roundEven(edge * seen_at));
-  const inner = [];
-  const halves = [[], []];
-  for (let y = top; y < bottom; y++) {
-    for (let x = left; x < right; x++) {
-      inner.push(at(x, y));
-      halves[x - left < Math.ceil((right - left) / 2) ? 0 : 1].push(at(x, y));
-    }
-  }
-  const sides = halves.map(mean);
-  const { covered, cut_out } = withoutTexture(light, seen_at, middle, around, block, texture);
+  const edges = Array.from(places(WHOLE, seen_at - 2), ([x, y]) => {
+    return 4 * at(x + 1, y + 1) - at(x + 1, y) - at(x + 1, y + 2) - at(x, y + 1) - at(x + 2, y + 1);
+  });
+  const seen = [...places(middle, seen_at)];
+  const inner = seen.map(([x, y]) => at(x, y));
+  const half = Math.ceil((seen[0][0] + seen.at(-1)[0] + 1) / 2);
+  const sides = [true, false].map((isLeft) => mean(inner.filter((_, k) => seen[k][0] < half === isLeft)));
   const values = {
-    covered,
-    cut_out,
+    ...withoutTexture(light, constants),
     face_size: square.side,
     sharpness: deviation(edges) / Math.max(deviation(light), 1 / 255),
     brightness: mean(inner),
     contrast: deviation(inner),
-    cast: cast(crop, middle, daylight_skin),
+    cast: cast(crop, constants),
     evenness: (Math.min(...sides) + 0.02) / (Math.max(...sides) + 0.02),
     roll: roll(face),
     yaw: yaw(face),
@@ -55,36 +45,24 @@ export function measureQuality(
 }
 
 /** The shares of the face's middle and of its surroundings whose blocks have no texture. */
-function withoutTexture(light, side, middle, [x, y, halfWidth, halfHeight], block, texture) {
-  const count = side / block;
-  const most = texture * Math.max(deviation(light), 1 / 255);
-  const [left, top, right, bottom] = middle.map((edge) => roundEven(edge * count));
-  const [inner, outer] = [[], []];
-  for (let row = 0; row < count; row++) {
-    for (let column = 0; column < count; column++) {
-      const values = Array.from({ length: block ** 2 }, (_, k) => {
-        return light[(row * block + Math.floor(k / block)) * side + column * block + (k % block)];
-      });
-      const plain = Number(Math.max(...values) - Math.min(...values) <= most);
-      if (row >= top && row < bottom && column >= left && column < right) inner.push(plain);
-      const [across, down] = [((column + 0.5) / count - x) / halfWidth, ((row + 0.5) / count - y) / halfHeight];
-      if (across ** 2 + down ** 2 > 1) outer.push(plain);
-    }
-  }
-  return { covered: mean(inner), cut_out: mean(outer) };
+function withoutTexture(light, { seen_at, middle, around: [x, y, halfWidth, halfHeight], block, texture }) {
+  const [count, most] = [seen_at / block, texture * Math.max(deviation(light), 1 / 255)];
+  const isPlain = ([column, row]) => {
+    const rows = Array.from({ length: block }, (_, k) => (row * block + k) * seen_at + column * block);
+    const values = rows.flatMap((start) => light.slice(start, start + block));
+    return Number(Math.max(...values) - Math.min(...values) <= most);
+  };
+  const outer = [...places(WHOLE, count)].filter(([column, row]) => {
+    return (((column + 0.5) / count - x) / halfWidth) ** 2 + (((row + 0.5) / count - y) / halfHeight) ** 2 > 1;
+  });
+  return { covered: mean([...places(middle, count)].map(isPlain)), cut_out: mean(outer.map(isPlain)) };
 }
 
 /** How far the mean colour of the face's middle is from skin in daylight. */
-function cast(crop, middle, daylight) {
-  const [left, top, right, bottom] = middle.map((edge) => roundEven(edge * crop.width));
-  const sums = [0, 0, 0];
-  let count = 0;
-  for (let y = top; y < bottom; y += 4) {
-    for (let x = left; x < right; x += 4, count++)
-      for (let c = 0; c < 3; c++) sums[c] += crop.data[(y * crop.width + x) * 3 + c];
-  }
-  const [red, green, blue] = sums.map((sum) => sum / count + 1);
-  return Math.hypot(Math.log(red / green) - daylight[0], Math.log(blue / green) - daylight[1]);
+function cast(crop, { middle, daylight_skin }) {
+  const seen = [...places(middle, crop.width, 4)].map(([x, y]) => (y * crop.width + x) * 3);
+  const [red, green, blue] = [0, 1, 2].map((channel) => 1 + mean(seen.map((at) => crop.data[at + channel])));
+  return Math.hypot(Math.log(red / green) - daylight_skin[0], Math.log(blue / green) - daylight_skin[1]);
 }
 
 /** A sentence for each limit that a face's picture is beyond. */
