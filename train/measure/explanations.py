@@ -3,12 +3,12 @@
 import numpy as np
 import PIL.Image
 
+from hf_model.doubt import logit
 from hf_model.network.heat_maps import TARGETS
 from hf_model.pictures.changes import GREY
 from hf_model.predictor import AgeGenderPredictor
 from train.data import Chips
 from train.measure.answers import bootstrap
-from train.measure.calibrate import logit
 
 CHIPS = 200
 SHARE = 5  # one of so many pixels is covered

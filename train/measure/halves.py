@@ -15,7 +15,8 @@ import numpy as np
 from hf_model.console import expanded_path
 from hf_model.download import write_whole
 from train.data import load_chips
-from train.measure.calibrate import Faces, covered, fit_doubt, spread_rows
+from train.measure.calibrate import fit_doubt, spread_rows
+from train.measure.error_model import Faces, covered
 from train.measure.outputs import RawOutputs
 from train.measure.robustness import changed_rows, load_rows
 from train.measure.trust import predicted_levels
