@@ -41,11 +41,11 @@ from train.measure.robustness import load_rows
 LABEL_EDGES = [6, 13, 20, 30, 40, 50, 60, 70]
 MIXTURES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)  # share of the changed copies that takes part in the groups' factors
 TOLERANCE = 0.005  # of the faces as they are, beside COVERAGE
-LEAST_CHANGED = 0.785  # of each changed row, on the choosing faces
-LEAST_LABELLED, LEAST_OF_LABEL = 0.79, 60  # of each labelled age that so many of the choosing faces have
+LEAST_CHANGED = 0.78  # of each changed row, on the choosing faces
+LEAST_LABELLED, LEAST_OF_LABEL = 0.8, 60  # of each labelled age that so many of the choosing faces have
 CHANGED_CHIPS = 600
 ROUNDS, STEP, LABEL_STEP = 12, 10.0, 8.0  # of the weights of rows and of labelled ages
-LARGEST_WEIGHT = 8.0  # of a labelled age
+LARGEST_WEIGHT = 10.0  # of a labelled age
 
 
 def rounds_of(clean: Faces, changed: list[Faces], everyone: Faces, rounds: int) -> Iterator[tuple[dict, np.ndarray]]:

@@ -155,8 +155,8 @@ def plain_scale(clean: Faces, section: dict) -> float:
 
 
 def covered(faces: Faces, section: dict) -> np.ndarray:
-    """(N,) whether the label is in the range of its face."""
-    low, high = age_ranges(faces.age, faces.distribution, faces.measures, section)
+    """(N,) whether the label is in the range of its face, to a tenth of a year as it is told."""
+    low, high = np.round(age_ranges(faces.age, faces.distribution, faces.measures, section), 1)
     return (low <= faces.label) & (faces.label <= high)
 
 
