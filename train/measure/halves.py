@@ -15,7 +15,7 @@ import numpy as np
 from hf_model.console import expanded_path
 from hf_model.download import write_whole
 from train.data import load_chips
-from train.measure.calibrate import fit_doubt, spread_rows
+from train.measure.calibrate import CHANGED_CHIPS, fit_doubt, spread_rows
 from train.measure.error_model import Faces, covered
 from train.measure.outputs import RawOutputs
 from train.measure.robustness import changed_rows, load_rows
@@ -67,7 +67,7 @@ def main(argv: list[str] | None = None) -> None:
         if args.limit:
             seed = 1 if split == "validation" else 0
             chips = chips.take(np.sort(np.random.default_rng(seed).permutation(len(chips))[: args.limit]))
-        some = spread_rows(len(chips))
+        some = spread_rows(len(chips), args.limit_changed or CHANGED_CHIPS)
         if split == "test":
             some = changed_rows(len(chips), args.limit_changed)
         parts.append(Faces.of(outputs.chips(split, chips.images), chips))
