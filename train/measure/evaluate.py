@@ -171,10 +171,12 @@ def main(argv: list[str] | None = None) -> None:
         metrics["quality"] = {"limits": limits, "no_faces": measure_no_faces(outputs, chips, limits)}
         clean = changed.pop("unchanged")
         metrics["warned"] = earned_warnings(changed, clean, limits)
-    metrics["engines"] = measure_precisions(args.model, args.cache, chips, args.split, answers)
+    out = args.out or args.model / "metrics.json"
+    metrics["engines"] = engines_of(out, metrics["weights_sha256"]) | measure_precisions(
+        args.model, args.cache, chips, args.split, answers
+    )
     metrics["explanation"] = measure_explanations(outputs.predictor, chips, args.limit_changed)
     metrics["external"] = dict(measure_external(outputs, folder) for folder in args.external)
-    out = args.out or args.model / "metrics.json"
     write_whole(out, json.dumps(metrics, indent=1, ensure_ascii=False) + "\n")
     print(f"Wrote {out}")
     plot_all(answers, metrics, args.plots or out.parent / "plots")
@@ -204,6 +206,14 @@ def measure_no_faces(outputs: RawOutputs, chips: Chips, limits: list[dict]) -> d
     none = no_faces.candidates(outputs.predictor, no_faces.faceless(chips, count), False)
     real = no_faces.candidates(outputs.predictor, no_faces.real_scenes(chips, count), True)
     return no_faces.figures(none, real, thresholds.get("level", 0.0), thresholds.get("familiarity", 0.0))
+
+
+def engines_of(path: pathlib.Path, weights_sha256: str) -> dict:
+    """The section ``engines`` of a ``metrics.json`` of the same weights: this processor may lack what they were measured with."""
+    if not path.is_file():
+        return {}
+    earlier = json.loads(path.read_text(encoding="utf-8"))
+    return earlier.get("engines", {}) if earlier["weights_sha256"] == weights_sha256 else {}
 
 
 def recipe_of(weights: pathlib.Path) -> str:

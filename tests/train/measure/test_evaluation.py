@@ -6,7 +6,7 @@ import pytest
 
 from train.measure.adulthood import measure_adulthood
 from train.measure.answers import Answers, answers_of, with_intervals
-from train.measure.evaluate import confusion, measure_end_to_end
+from train.measure.evaluate import confusion, engines_of, measure_end_to_end
 from train.measure.groups import age_levels, pooled
 from train.measure.metrics.age_error.age_error import age_error
 from train.measure.metrics.gender_report.gender_report import auc, expected_calibration_error, gender_report
@@ -167,6 +167,14 @@ def test_parts_are_computed_once_and_kept_for_these_weights(root, tmp_path, monk
     for name, other in (("another part", images), ("a part", images[::-1])):
         with pytest.raises(pytest.fail.Exception, match="computed again"):
             outputs.chips(name, other)
+
+
+def test_what_engines_did_that_are_not_here_is_kept_for_the_same_weights_alone(tmp_path):
+    path = tmp_path / "metrics.json"
+    assert engines_of(path, "abc") == {}
+    path.write_text(json.dumps({"weights_sha256": "abc", "engines": {"openvino/bfloat16": {"n": 3}}}), encoding="utf-8")
+    assert engines_of(path, "abc") == {"openvino/bfloat16": {"n": 3}}
+    assert engines_of(path, "def") == {}
 
 
 @pytest.fixture(scope="module")

@@ -97,3 +97,5 @@ def test_limits_are_measured_end_to_end_and_make_warnings(root, predictor, astro
     assert not any(limit["measure"] == "level" for limit in limits)
     values = dict.fromkeys(MEASURES) | {"face_size": 10.0}
     assert warnings_of(values, limits)[0].startswith("The face is 10 pixels across; below")
+    asked = {"validation": chips, "test": chips}
+    assert measure_limits(RawOutputs(root / "hf_model", None), asked, n, ("contrast",)) == []  # none of its ladders
