@@ -11,6 +11,7 @@ from train.measure.groups import age_levels, pooled
 from train.measure.metrics.age_error.age_error import age_error
 from train.measure.metrics.gender_report.gender_report import auc, expected_calibration_error, gender_report
 from train.measure.outputs import RawOutputs
+from train.measure.precisions import row_of
 from train.measure.robustness import compare_with_unchanged, load_rows
 from train.release.card import plots_in, render_card
 from train.release.figures import render_figures
@@ -167,6 +168,15 @@ def test_parts_are_computed_once_and_kept_for_these_weights(root, tmp_path, monk
     for name, other in (("another part", images), ("a part", images[::-1])):
         with pytest.raises(pytest.fail.Exception, match="computed again"):
             outputs.chips(name, other)
+
+
+def test_int8_has_a_row_of_its_own_where_sums_may_overflow(tmp_path):
+    old, new, other = (tmp_path / name for name in ("old", "new", "other"))
+    old.write_text("flags: sse4_1 avx2 fma", encoding="utf-8")
+    new.write_text("flags: avx2 avx512f avx512_vnni", encoding="utf-8")
+    assert row_of("onnx/int8", old) == "onnx/int8, no VNNI"
+    assert row_of("onnx/float32", old) == "onnx/float32"
+    assert row_of("onnx/int8", new) == row_of("onnx/int8", other) == "onnx/int8"
 
 
 def test_what_engines_did_that_are_not_here_is_kept_for_the_same_weights_alone(tmp_path):
