@@ -3,6 +3,9 @@ import shutil
 import threading
 
 import pytest
+from playwright.sync_api import expect
+
+expect.set_options(timeout=20_000)  # machines differ five-fold
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,12 @@
 import os
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.e2e.acts import visit
 from tests.support import running_space
+
+expect.set_options(timeout=20_000)  # machines differ five-fold
 
 
 @pytest.fixture(scope="session")

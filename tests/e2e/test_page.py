@@ -128,7 +128,7 @@ def test_of_two_faces_the_clearest_is_shown_and_the_switch_shows_both(page, phot
 def test_forty_faces_are_answered(page, photos, screenshot):
     page.get_by_label("Show all faces").check()
     upload(page, photos / "crowd.png")
-    expect(page.locator("#answer section.face")).to_have_count(40)
+    expect(page.locator("#answer section.face")).to_have_count(40, timeout=WAIT)
     screenshot(page, "forty_faces")
 
 
