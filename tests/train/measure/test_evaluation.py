@@ -233,7 +233,15 @@ def test_the_age_interval_holds_for_every_answered_age(metrics):
             assert coverage["low"] <= 0.86, level
             assert coverage["high"] >= 0.76, level
     for row, figures in metrics["robustness"].items():
-        assert figures["age_interval_coverage"]["high"] >= 0.76, row  # of 500 faces, a share is known to 4 points
+        assert figures["age_interval_coverage"]["value"] >= 0.76, row
+        assert figures["gender_ece"]["value"] <= 0.04, row
+
+
+def test_spoiled_faces_are_warned_of_and_clean_ones_hardly(metrics):
+    warned = metrics["warned"]
+    assert warned["hit"] >= 0.5
+    assert warned["clean"]["all"] <= 0.04
+    assert max(share for measure, share in warned["clean"].items() if measure != "all") <= 0.01
 
 
 def test_the_card_is_generated_from_the_metrics_and_accepted(root, metrics):
