@@ -42,7 +42,7 @@ FEATURES: list[dict] = [
 ]
 AGE_EDGES = [3, 6, 13, 20, 30, 40, 50, 60, 70]
 FAMILIARITY_EDGES = [0.02]
-RIDGE = 1e-2  # of the gender's weights: by five-fold cross-validation, where 1e-3 was worse and 1e-1 hardly better
+RIDGE = 1e-2  # of the gender's weights; five-fold cross-validation: 1e-3 is worse, 1e-1 a little better
 LEAST_ERROR = 0.5  # years: logarithms want something
 
 
