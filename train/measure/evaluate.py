@@ -119,7 +119,7 @@ def misses(found: np.ndarray, chips: Chips) -> dict[str, dict]:
     return missed
 
 
-def main(argv: list[str] | None = None) -> None:
+def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m train.measure.evaluate", description=__doc__.splitlines()[0])
     parser.add_argument(
         "--model", type=expanded_path, default=pathlib.Path("hf_model"), help="model folder (default: hf_model)"
@@ -137,7 +137,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--plots", type=expanded_path, help="folder for PNG plots (default: plots/ beside what is written)"
     )
-    args = parser.parse_args(argv)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parse(argv)
 
     from train.measure.plots import plot_all
 
