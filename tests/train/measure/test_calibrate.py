@@ -35,7 +35,7 @@ def faces(n, seed, spoiled=0.0):
 
 @pytest.fixture(scope="module")
 def section():
-    return fit_doubt(faces(2500, 0), [faces(600, 1, spoiled=1.0), faces(600, 2, spoiled=0.5)])
+    return fit_doubt(faces(2500, 0), [faces(600, 1, spoiled=1.0), faces(600, 2, spoiled=0.5)], rounds=4)
 
 
 def test_the_range_holds_four_in_five_of_new_faces_of_every_predicted_age(section):

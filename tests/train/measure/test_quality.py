@@ -82,7 +82,7 @@ def test_limits_are_measured_end_to_end_and_make_warnings(root, predictor, astro
     ((_, crop),) = predictor.crops(astronaut)
     crop = crop.resize((200, 200))
     (plain,) = predictor(crop, faces="none")
-    n = 20
+    n = 8
     text = np.array([str(i) for i in range(n)])
     labels = *[np.full(n, plain.age)] * 2, np.full(n, int(plain.female_probability >= 0.5))
     chips = Chips(np.stack([np.asarray(crop)] * n), *labels, *[np.full(n, "white")] * 2, text, text)
