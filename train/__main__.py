@@ -4,7 +4,6 @@ import argparse
 import importlib.metadata
 import json
 import pathlib
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -109,7 +108,7 @@ def write_description(args: argparse.Namespace, recipe: "Recipe", run: "Run", fa
     """
     import keras
 
-    from train.run import describe_machine
+    from train.run import describe_machine, git_commit
 
     description = {
         "recipe": recipe.name,
@@ -121,7 +120,7 @@ def write_description(args: argparse.Namespace, recipe: "Recipe", run: "Run", fa
         "init_from": _named(args.init_from),
         "first_stage": args.first_stage,
         "backbone_weights": _named(args.backbone_weights),
-        "git_commit": _git_commit(),
+        "git_commit": git_commit(),
         "backend": keras.backend.backend(),
         "versions": {
             name: importlib.metadata.version(name)
@@ -150,11 +149,6 @@ def _named(weights: str | None) -> str | None:
     if path is None or not path.is_file():
         return weights
     return f"{path.name}, sha256 {file_sha256(path)}"
-
-
-def _git_commit() -> str | None:
-    result = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
-    return result.stdout.strip() or None
 
 
 if __name__ == "__main__":

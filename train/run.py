@@ -14,6 +14,7 @@ import pathlib
 import platform
 import re
 import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -221,6 +222,15 @@ def recipe_values(run: dict, names: tuple[str, ...]) -> dict[str, float]:
     """Numbers of the recipe of a run as it was then, from its ``run.json``: the recipe's file may have changed since."""
     found = {name: re.search(rf"\b{name}=([\d.e-]+)", run["recipe_text"]) for name in names}
     return {name: float(match[1]) for name, match in found.items() if match}
+
+
+def git_commit() -> str | None:
+    """The commit of the code that runs, as ``git describe`` names it; None where there is no git."""
+    try:
+        told = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return told.stdout.strip() or None
 
 
 def describe_machine() -> dict:

@@ -28,6 +28,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     if not any(args.packs.glob("pictures*.bin")):
         parser.error(f"--packs {args.packs} holds no pictures*.bin: write them with python -m train.jobs.gpu.packs")
+    if args.out.is_dir() and any(args.out.iterdir()):
+        parser.error(f"--out {args.out} is not empty: a log of another training would go on in it")
     # After the arguments, so that --help and mistakes answer at once, and without PyTorch.
     os.environ.setdefault("KERAS_BACKEND", "torch")
     from train.jobs.gpu.work import work

@@ -27,6 +27,10 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     if not (args.returned / "done").is_file():
         parser.error(f"{args.returned} is not of a training that came to its end: there is no file done")
+    if args.before and not all((args.before / name).is_file() for name in FILES):
+        parser.error(f"--before {args.before} holds no run: {' and '.join(FILES)} are wanted")
+    if args.out.exists():
+        parser.error(f"--out {args.out} is there already: name a new folder")
     args.out.mkdir(parents=True)
     tensors: dict = {}
     for piece in sorted(args.returned.glob("weights*.safetensors")):
@@ -40,8 +44,6 @@ def main(argv: list[str] | None = None) -> None:
     )
     (args.out / "run.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
     if args.before:
-        if not all((args.before / name).is_file() for name in FILES):
-            parser.error(f"--before {args.before} holds no run: {' and '.join(FILES)} are wanted")
         keep_history(args.before, args.out / BEFORE)
     print(f"Wrote {args.out / 'model.safetensors'}")
 

@@ -13,7 +13,6 @@ import json
 import mmap
 import pathlib
 import shutil
-import subprocess
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -56,7 +55,7 @@ def write_packs(blobs: Iterable[bytes], folder: pathlib.Path, most: int) -> list
 def read_packs(folder: pathlib.Path) -> list[bytes]:
     """The pictures' files of all packs, in order."""
     blobs = []
-    for path in sorted(folder.glob("pictures*.bin")):
+    for path in sorted(folder.glob("pictures*.bin"), key=lambda path: int(path.stem.removeprefix("pictures"))):
         data = memoryview(path.read_bytes())
         n = int(np.frombuffer(data[:8], np.int64)[0])
         sizes = np.frombuffer(data[8 : 8 + 4 * n], np.int32)
@@ -118,11 +117,14 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--cache", type=expanded_path, default=pathlib.Path("cache"))
     parser.add_argument("--out", type=expanded_path, required=True)
     args = parser.parse_args(argv)
+    if args.out.exists():
+        parser.error(f"--out {args.out} is there already: name a new folder")
     # Here: the training on the GPU's machine, which reads packs alone, needs none of it.
     from train.batches import Weights, rows_of_pass
     from train.data import load_chips
     from train.fit import some_of_each
     from train.recipe import load_recipe
+    from train.run import git_commit
     from train.sets import add_sets
 
     recipe = load_recipe(args.recipe)
@@ -136,9 +138,8 @@ def main(argv: list[str] | None = None) -> None:
     blobs = [files[sha] for part in (validation, training) for sha in part.sha256.tolist()]
     paths = write_packs(blobs, args.out, args.most)
     shutil.copyfile(args.init_from, args.out / "start.safetensors")
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
     n = {name: len(split) for name, split in chips.items()}
-    facts = {"data_fingerprint": fingerprints, "n": n, "git_commit": commit.stdout.strip() or None}
+    facts = {"data_fingerprint": fingerprints, "n": n, "git_commit": git_commit()}
     (args.out / "facts.json").write_text(json.dumps(facts, indent=2))
     print(f"Wrote {len(paths)} packs, {sum(path.stat().st_size for path in paths):,} bytes.")
 
