@@ -10,6 +10,7 @@
   let waiting = null; // a photo, or an act, that waits for the tick
   let agreed = false;
   let stream = null; // of the camera
+  let wish = 0; // counts what is wanted of the camera: a stream that comes for an earlier wish is let go
   let live = false;
 
   function tell(text, wrong = false) {
@@ -105,18 +106,29 @@
   // ---- camera ----
   const words = window.cameraWords; // of words.json, by the error's name
 
+  // Shows the camera; the number of this wish, or 0 where another came while the browser asked for leave.
   async function camera(video) {
+    const mine = ++wish;
+    let given = null;
     if (!navigator.mediaDevices?.getUserMedia) throw new Error(words.SecurityError);
     try {
-      stream = await navigator.mediaDevices.getUserMedia({ video: { width: FRAME_SIDE, facingMode: "user" } });
+      given = await navigator.mediaDevices.getUserMedia({ video: { width: FRAME_SIDE, facingMode: "user" } });
     } catch (error) {
+      if (mine !== wish) return 0;
       throw new Error(words[error.name] ?? words.other.replace("{name}", error.name));
     }
+    if (mine !== wish) {
+      for (const track of given.getTracks()) track.stop();
+      return 0;
+    }
+    stream = given;
     video.srcObject = stream;
     await video.play();
+    return mine;
   }
 
   function dark() {
+    wish += 1;
     for (const track of stream?.getTracks() ?? []) track.stop();
     stream = null;
   }
@@ -137,7 +149,7 @@
     find("#camera-told").textContent = "Starting the camera …";
     find("#camera-take").disabled = true;
     try {
-      await camera(box.querySelector("video"));
+      if (!(await camera(box.querySelector("video")))) return;
       find("#camera-told").textContent = "";
       find("#camera-take").disabled = false;
       find("#camera-take").focus();
@@ -162,21 +174,24 @@
   // ---- live ----
   async function start() {
     const video = find("#live-video");
+    let mine = 0;
+    live = true;
     find("#live-told").textContent = "Starting the camera …";
     try {
-      await camera(video);
+      mine = await camera(video);
     } catch (error) {
+      live = false;
       find("#live-told").textContent = error.message;
-      return;
     }
-    live = true;
+    if (!mine) return;
     find("#live-told").textContent = "";
     shown();
-    while (live) {
+    while (mine === wish) {
       const began = performance.now();
       const answered = change(find("#live"));
       window.sendFrame?.(drawn(video, FRAME_SIDE).toDataURL("image/jpeg", 0.85));
       await Promise.race([answered, pause(PATIENCE)]);
+      if (mine !== wish) return;
       const boxes = find("#live svg.boxes");
       find("#live-boxes").replaceChildren(...(boxes ? [boxes.cloneNode(true)] : []));
       if (find("#live [data-stop]")) stop();
@@ -187,6 +202,7 @@
   function stop() {
     live = false;
     dark();
+    find("#live-told").textContent = "";
     shown();
   }
 

@@ -13,7 +13,7 @@ import PIL.Image
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.acts import WAIT, violations
+from tests.e2e.acts import ALL_DARK, LATE_CAMERA, WAIT, violations
 
 HERE = pathlib.Path(__file__).parent
 MOST_LINES = 1500
@@ -221,6 +221,29 @@ def test_the_camera_is_followed_and_a_refusal_is_a_sentence(launch, served, came
     page.get_by_role("tab", name="Live").click()
     page.get_by_role("button", name="Start camera").click()
     expect(page.locator("#live-told")).to_contain_text("Allow it beside the address bar", timeout=WAIT)
+    running.close()
+
+
+def test_a_camera_that_is_allowed_too_late_and_one_of_a_forgotten_model_are_switched_off(launch, served):
+    running = launch("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
+    page = running.new_context(permissions=["camera"]).new_page()
+    page.add_init_script(LATE_CAMERA)
+    page.goto(served)
+    page.get_by_role("tab", name="Live").click()
+    page.get_by_role("button", name="Start camera").click()
+    page.get_by_role("tab", name="Measured limits").click()
+    page.evaluate("allow()")
+    page.wait_for_function(ALL_DARK)
+    page.get_by_role("tab", name="Live").click()
+    expect(page.locator("#start")).to_be_visible()
+    expect(page.locator("#live-told")).to_have_text("")
+    page.get_by_role("button", name="Start camera").click()
+    page.evaluate("allow()")
+    expect(page.locator("#stop")).to_be_visible(timeout=WAIT)
+    page.evaluate("document.querySelector('#forget').click()")
+    page.wait_for_function(f"tracks.length === 2 && {ALL_DARK}")
+    page.wait_for_timeout(2000)  # what was being loaded is not kept after all
+    assert page.evaluate("caches.keys()") == []
     running.close()
 
 

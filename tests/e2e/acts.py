@@ -7,6 +7,21 @@ WCAG = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "w
 TABS = ("Photo", "Poke it", "Live", "About")
 
 
+# The camera comes when the test says so, as where a visitor takes a while to allow it; `tracks` are all that came.
+LATE_CAMERA = """
+const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+window.tracks = [];
+navigator.mediaDevices.getUserMedia = (...wanted) => new Promise((done) => {
+  window.allow = async () => {
+    const given = await real(...wanted);
+    window.tracks.push(...given.getTracks());
+    done(given);
+  };
+});
+"""
+ALL_DARK = "tracks.length > 0 && tracks.every(({ readyState }) => readyState === 'ended')"
+
+
 def visit(page, url: str, scheme: str = "light") -> None:
     """Opens the page and waits for the answer that it opens on."""
     page.goto(f"{url}?__theme={scheme}")

@@ -6,7 +6,7 @@ import time
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.acts import WAIT, answered_after, in_view, open_tab, visit
+from tests.e2e.acts import ALL_DARK, LATE_CAMERA, WAIT, answered_after, in_view, open_tab, visit
 
 LOOKS = 10  # seconds before the camera
 
@@ -126,6 +126,30 @@ def test_a_photo_taken_with_the_camera_is_answered(filmed, space, screenshot):
     screenshot(page, "camera", settled=False)
     answered_after(page, taken.click)
     expect(page.locator("#answer .age")).to_be_visible()
+
+
+def test_a_camera_that_is_allowed_too_late_is_switched_off_again(filmed, space):
+    page = filmed.new_context(permissions=["camera"]).new_page()
+    page.add_init_script(LATE_CAMERA)
+    visit(page, space[0])
+    page.locator("#own .consent input").check()
+    page.locator("#own-camera").click()
+    page.locator("#camera-cancel").click()
+    page.evaluate("allow()")
+    page.wait_for_function(ALL_DARK)
+    open_tab(page, "Live")
+    page.get_by_role("button", name="Start camera").click()
+    open_tab(page, "About")
+    page.evaluate("allow()")
+    page.wait_for_function(f"tracks.length === 2 && {ALL_DARK}")
+    open_tab(page, "Live")
+    expect(page.locator("#live-start")).to_be_visible()
+    expect(page.locator("#live-told")).to_have_text("")
+    page.get_by_role("button", name="Start camera").click()
+    page.evaluate("allow()")
+    expect(page.locator("#live .age")).to_be_visible(timeout=WAIT)
+    page.get_by_role("button", name="Stop camera").click()
+    page.wait_for_function(f"tracks.length === 3 && {ALL_DARK}")
 
 
 def test_a_refused_camera_is_a_sentence_with_what_to_do(launch, space, screenshot):

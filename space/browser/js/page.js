@@ -13,7 +13,7 @@ const level = constants.config.quality.find(({ measure }) => measure === "level"
 const asked = new Map(); // questions to the worker that wait for their answers
 let worker = null;
 let last = null; // the photo that is shown
-let stream = null;
+let wish = 0; // counts what is wanted of the camera: a stream that comes for an earlier wish is let go
 
 function ask(source, all = true, transfer = []) {
   worker ??= started();
@@ -32,12 +32,15 @@ function started() {
     asked.delete(id);
     return error ? reject(new Error(error)) : resolve(answer);
   };
-  made.onerror = () => {
-    for (const { reject } of asked.values()) reject(new Error(words.no_worker));
-    asked.clear();
-    worker = null;
-  };
+  made.onerror = () => ended(words.no_worker);
   return made;
+}
+
+function ended(why) {
+  worker?.terminate();
+  worker = null;
+  for (const { reject } of asked.values()) reject(new Error(why));
+  asked.clear();
 }
 
 function progressed({ done, all }) {
@@ -96,27 +99,27 @@ function open(tab) {
 
 async function start() {
   const video = find("#video");
+  const mine = ++wish;
   find("#live-told").textContent = words.starting;
   try {
     if (!navigator.mediaDevices) throw Object.assign(new Error(), { name: "SecurityError" });
-    stream = await navigator.mediaDevices.getUserMedia({ video: { width: camera.width, facingMode: "user" } });
-    video.srcObject = stream;
+    const given = await navigator.mediaDevices.getUserMedia({ video: { width: camera.width, facingMode: "user" } });
+    if (mine !== wish) return given.getTracks().forEach((track) => track.stop());
+    video.srcObject = given;
     await video.play();
     find("#live-told").textContent = "";
   } catch (error) {
-    stop();
-    find("#live-told").textContent = words.camera[error.name] ?? filled(words.camera.other, { name: error.name });
-    return;
+    return mine === wish && stop(words.camera[error.name] ?? filled(words.camera.other, { name: error.name }));
   }
   find("#stage").hidden = find("#stop").hidden = false;
   find("#start").hidden = true;
   const tracker = new Tracker(constants);
-  while (stream) {
+  while (mine === wish) {
     try {
       const frame = await createImageBitmap(video);
       const { faces, width, height } = await ask(frame, true, [frame]);
       const followed = tracker.update(faces.map(({ prediction }) => prediction));
-      if (!stream) break;
+      if (mine !== wish) return;
       const numbers = followed.map(({ number }) => number);
       find("#stage svg")?.remove();
       find("#stage").append(boxes(followed, width, height, numbers));
@@ -125,25 +128,28 @@ async function start() {
         ...(cards.length ? cards : [made("p", { class: "card note", text: words.no_face_here })]),
       );
     } catch (error) {
-      find("#live-told").textContent = error.message;
-      stop();
+      if (mine === wish) stop(error.message);
     }
     await new Promise((done) => setTimeout(done, camera.pause));
   }
 }
 
-function stop() {
-  for (const track of stream?.getTracks() ?? []) track.stop();
-  stream = null;
+function stop(told = "") {
+  const video = find("#video");
+  wish += 1;
+  for (const track of video.srcObject?.getTracks() ?? []) track.stop();
+  video.srcObject = null;
+  find("#live-told").textContent = told;
   find("#stage").hidden = find("#stop").hidden = true;
   find("#start").hidden = false;
 }
 
 async function forget() {
+  stop();
+  ended(words.forgotten); // or it would go on to keep what it loads
   await forgetAll();
   for (const one of (await navigator.serviceWorker?.getRegistrations()) ?? []) await one.unregister();
-  worker?.terminate();
-  worker = null;
+  find("#loading").hidden = true;
   tell(words.forgotten);
 }
 
@@ -160,7 +166,7 @@ find("#choose").addEventListener("click", () => find("#file").click());
 offer(find("#file").files[0]); // chosen before this script was there
 find("#all").addEventListener("change", () => last && answer(last));
 find("#start").addEventListener("click", start);
-find("#stop").addEventListener("click", stop);
+find("#stop").addEventListener("click", () => stop());
 find("#forget").addEventListener("click", forget);
 const tabs = [...document.querySelectorAll('[role="tab"]')];
 for (const [n, button] of tabs.entries()) {
