@@ -17,6 +17,8 @@ import datasets
 import numpy as np
 import PIL.Image
 
+from hf_model.download import write_whole
+
 SIDE = 96  # of a grey chip
 THUMBNAIL = 16
 MIDDLE = slice(20, 76)
@@ -148,9 +150,14 @@ def update_list(path: pathlib.Path, name: str, found: dict[str, tuple[str, str]]
             rows = {row["sha256"]: tuple(row[column] for column in COLUMNS) for row in csv.DictReader(file)}
     for sha, (file_name, why) in found.items():
         rows.setdefault(sha, (sha, name, file_name, why))
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        ordered: list[tuple[str, ...]] = sorted(rows.values(), key=lambda row: (row[1], row[0]))
-        writer.writerows(ordered)
+    write_table(path, COLUMNS, sorted(rows.values(), key=lambda row: (row[1], row[0])))
     return len(rows)
+
+
+def write_table(path: pathlib.Path, columns: Iterable[str], rows: Iterable[tuple]) -> None:
+    """Writes a CSV file, whole or not at all."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    write_whole(path, text.getvalue())

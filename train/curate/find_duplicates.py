@@ -11,7 +11,6 @@ them; they stand in the manifest only where their labels disagree, so that a lon
 import argparse
 import collections
 import concurrent.futures
-import csv
 import dataclasses
 import io
 import itertools
@@ -110,10 +109,7 @@ def main(argv: list[str] | None = None) -> None:
     pairs = find_pairs(described.codes, described.thumbnails)
     groups = group(described.shas, pairs)
     rows = manifest_rows(groups, by_sha)
-    with open(args.out, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["sha256", "duplicate_group", "label_conflict"])
-        writer.writerows(rows)
+    across.write_table(args.out, ("sha256", "duplicate_group", "label_conflict"), rows)
     print_counts(records, by_sha, groups, rows)
     print(f"recall of pairs at 16×16 cosine > 0.99: {recall(described.thumbnails[16], groups, described.shas):.4f}")
     print(f"wrote {args.out}: {len(rows)} rows")
