@@ -51,7 +51,7 @@ STYLES = string.Template("""
        background: linear-gradient(to right, var(--male), var(--line), var(--female)); }
 .band { position: absolute; top: 0; bottom: 0; background: var(--quiet); opacity: 0.4; }
 .mark { position: absolute; top: -5px; width: 5px; margin-left: -2px; height: 24px; border-radius: 3px; background: var(--ink); outline: 2px solid var(--card); }
-.ends { display: flex; justify-content: space-between; font-size: var(--small); color: var(--quiet); }
+.ends { display: flex; justify-content: space-between; margin-top: 6px; font-size: var(--small); color: var(--quiet); }
 .notes { margin: 0; padding-left: 1.1rem; } .notes li { margin: 0.3rem 0; font-size: var(--small); color: var(--quiet); }
 .note { font-size: var(--large); margin: 0; }
 
