@@ -179,6 +179,7 @@ evaluate: setup
 	$(BIN)/python -m train.measure.quality --model $(MODEL) --data $(DATA_DIR) $(ARGS)
 	$(BIN)/python -m train.measure.quantize --model $(MODEL) --data $(DATA_DIR) $(ARGS)
 	$(BIN)/python -m train.measure.evaluate --model $(MODEL) --data $(DATA_DIR) $(EXTERNAL:%=--external %) $(ARGS)
+	$(BIN)/python -m train.measure.seen --model $(MODEL) --data $(DATA_DIR) $(EXTERNAL:%=--external %) $(ARGS)
 	$(BIN)/python -m train.measure.halves --model $(MODEL) --data $(DATA_DIR) $(ARGS)
 	$(BIN)/python -m train.release.card
 

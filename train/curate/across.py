@@ -49,9 +49,14 @@ def read_parquet_set(place: str) -> Set:
     else:
         repo, _, config = place.partition("@")
         split = datasets.load_dataset(repo, config or None, split="train")
+    return of_split(split, folder.name)
+
+
+def of_split(split: datasets.Dataset, title: str) -> Set:
+    """The pictures of a split, in its order."""
     files = split.cast_column("image", datasets.Image(decode=False))["image"]
     shas, names, grey = [], [], []
-    for file in datasets.utils.tqdm(files, desc=f"Reading {folder.name}", unit=" pictures"):
+    for file in datasets.utils.tqdm(files, desc=f"Reading {title}", unit=" pictures"):
         data = file["bytes"] or pathlib.Path(file["path"]).read_bytes()
         shas.append(hashlib.sha256(data).hexdigest())
         names.append(pathlib.PurePath(file["path"] or "").name)
@@ -87,9 +92,9 @@ def to_leave_out(further: Set, others: dict[str, Set], measured: dict[str, Set])
     found: dict[str, tuple[str, str]] = {}
     for reason, sets in (("measured face", measured), ("repeat", others)):
         for other in sets.values():
-            for row, _ in find_shared(further.grey, other.grey):
+            for row, *_ in find_shared(further.grey, other.grey):
                 found.setdefault(further.sha256[row], (further.names[row], reason))
-    for row, _ in find_shared(further.grey, further.grey, within=True):
+    for row, *_ in find_shared(further.grey, further.grey, within=True):
         found.setdefault(further.sha256[row], (further.names[row], "repeat"))
     return found
 
@@ -119,22 +124,27 @@ def correlation(chip: np.ndarray, other: np.ndarray) -> float:
     return best
 
 
-def find_shared(chips: np.ndarray, others: np.ndarray, within: bool = False) -> list[tuple[int, int]]:
-    """Pairs (row, row of the others) that show one picture.
+def find_shared(
+    chips: np.ndarray, others: np.ndarray, within: bool = False, least: float = MIN_CORRELATION
+) -> list[tuple[int, int, float]]:
+    """Pairs (row, row of the others, correlation) that show one picture.
 
     Args:
         chips, others: (N, 96, 96) and (M, 96, 96) from :func:`grey_chips`.
         within: the two are the same array; each pair is then given once, the later row first.
+        least: their correlation at least.
     """
     mine, theirs = thumbnails(chips), thumbnails(others)
-    pairs: list[tuple[int, int]] = []
+    pairs: list[tuple[int, int, float]] = []
     blocks = datasets.utils.tqdm(range(0, len(mine), 512), desc="Comparing across sets", unit=" blocks")
     for start in blocks:
         left, right = np.nonzero(mine[start : start + 512] @ theirs.T >= MIN_COSINE)
         left += start
         for row, other in zip(left.tolist(), right.tolist(), strict=True):
-            if (not within or other < row) and correlation(chips[row], others[other]) >= MIN_CORRELATION:
-                pairs.append((row, other))
+            if not within or other < row:
+                found = correlation(chips[row], others[other])
+                if found >= least:
+                    pairs.append((row, other, found))
     return pairs
 
 

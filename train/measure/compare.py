@@ -34,6 +34,13 @@ def values_of(raw: Raw, labels: Labels, config: dict) -> dict[str, np.ndarray]:
     }
 
 
+def figures_of_set(raw: Raw, labels: Labels, config: dict) -> dict[str, float]:
+    """The mean of each measure, and the gaps between races."""
+    told = {key: round(float(np.nanmean(column)), 4) for key, column in values_of(raw, labels, config).items()}
+    gaps = figures_by_group(raw, labels, config).get("gaps", {})
+    return told | {f"{key}_gap": round(figure["value"], 4) for key, figure in gaps.items()}
+
+
 def paired(before: dict[str, np.ndarray], after: dict[str, np.ndarray]) -> dict[str, dict]:
     """After minus before, over the faces that both have."""
     told: dict[str, dict] = {}
@@ -54,8 +61,9 @@ def utkface(outputs: RawOutputs, data: str, cache: pathlib.Path) -> tuple[Raw, L
     from train.data import load_chips
 
     chips = load_chips(data, cache)[0]["test"]
-    names = np.array([f"{row:06d}" for row in range(len(chips))])
-    labels = Labels(names, chips.age.astype(float), chips.age.astype(float), chips.gender, np.asarray(chips.race))
+    labels = Labels(
+        np.asarray(chips.sha256), chips.age.astype(float), chips.age.astype(float), chips.gender, np.asarray(chips.race)
+    )
     return outputs.chips("test", chips.images), labels
 
 
@@ -65,9 +73,7 @@ def compare(models: dict[str, RawOutputs], answered: Callable[[RawOutputs], tupl
     for name, outputs in models.items():
         raw, labels = answered(outputs)
         values[name] = values_of(raw, labels, outputs.config)
-        told[name] = {key: round(float(np.nanmean(column)), 4) for key, column in values[name].items()}
-        gaps = figures_by_group(raw, labels, outputs.config).get("gaps", {})
-        told[name] |= {f"{key}_gap": round(figure["value"], 4) for key, figure in gaps.items()}
+        told[name] = figures_of_set(raw, labels, outputs.config)
     *earlier, last = values
     return {"models": told, "gained_on": {name: paired(values[name], values[last]) for name in earlier}}
 

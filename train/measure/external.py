@@ -34,6 +34,10 @@ class Labels:
     gender: np.ndarray
     race: np.ndarray
 
+    def take(self, rows: np.ndarray) -> "Labels":
+        """The given rows."""
+        return Labels(*(getattr(self, field.name)[rows] for field in dataclasses.fields(self)))
+
     @property
     def are_exact(self) -> bool:
         """Whether ages are years and not bins."""

@@ -17,7 +17,7 @@ from hf_model.console import expanded_path
 from hf_model.download import read_config
 from train.release.bench_figures import BENCHMARKS, peers
 from train.release.figures import EXTERNAL_MEASURES, MEASURES, render_figures
-from train.release.sets import elsewhere, facts, gaps, side_by_side, title_of, trained_on
+from train.release.sets import elsewhere, facts, gaps, seen_after_all, side_by_side, title_of, trained_on
 from train.release.units import show
 from train.run import read_history, recipe_values
 
@@ -118,6 +118,7 @@ def render_card(metrics: dict, config: dict, plots: Collection[str] = ()) -> str
             passes=sum(stage["passes"] for part in history for stage in part["stages"]),
             trained=trained,
             side_by_side=side_by_side(metrics, history),
+            seen_after_all=seen_after_all(metrics),
             gaps=gaps(metrics),
             elsewhere=elsewhere(metrics),
             title_of=title_of,

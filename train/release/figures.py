@@ -74,8 +74,9 @@ def overall(metrics: dict) -> str:
     for name, figures in metrics["groups"]["range"].items():
         rows.append(_row(f"ages {name}: age MAE, years", figures["age_mae"], "years"))
         rows.append(_row(f"ages {name}: gender accuracy", figures["gender_accuracy"], "share"))
-    n = metrics["overall"]["age_mae"]["n"]
-    return "\n".join(rows) + f"\n\n{n} test faces of UTKFace that share no picture with the training faces.\n"
+    n, seen = metrics["overall"]["age_mae"]["n"], metrics.get("seen", {}).get("utkface", {}).get("seen", 0)
+    told = f"; {seen} of them may be other cuts of a photo that trained (the card's “Seen after all”)" if seen else ""
+    return "\n".join(rows) + f"\n\n{n} test faces of UTKFace, whose known copies stand in the same split{told}.\n"
 
 
 def headline(metrics: dict) -> str:

@@ -51,6 +51,30 @@ def side_by_side(metrics: dict, history: list[dict]) -> list[dict[str, str]]:
     return rows
 
 
+SEEN_MEASURES = (
+    ("age_mae", "years", "years off"),
+    ("bin_distance", "years", "years outside the bin"),
+    ("inside_bin", "share", "in the bin"),
+    ("gender_10plus", "share", "of genders right at 10 and older"),
+    ("gender_10plus_gap", "share", "between the races of most and least right genders"),
+)
+
+
+def seen_after_all(metrics: dict) -> list[dict]:
+    """Of every measured set, as text: ``title``, ``seen`` and ``of`` (faces), ``figures`` with and without those that were seen."""
+    rows = []
+    for name, part in metrics.get("seen", {}).items():
+        every, rest = part["all"], part["without"]
+        figures = [
+            f"{show(every[key], unit)} → {show(rest[key], unit)} {words}"
+            for key, unit, words in SEEN_MEASURES
+            if key in every
+        ]
+        title = f"UTKFace, {metrics['split']}" if name == "utkface" else title_of(name)
+        rows.append({"title": title, "seen": part["seen"], "of": part["of"], "figures": "; ".join(figures)})
+    return rows
+
+
 def _row(title: str, ground: str, figures: dict, gender: str) -> dict[str, str]:
     near = f"{_share(figures, 'age_cs5')} within 5 years"
     if "inside_bin" in figures:

@@ -17,6 +17,27 @@ def face_like(seed):
     return PIL.Image.fromarray(small).resize((200, 200), PIL.Image.Resampling.BICUBIC)
 
 
+def moved(image, scale, shift):
+    """The same photo, cut otherwise."""
+    side = round(200 * scale)
+    canvas = image.resize((side, side), PIL.Image.Resampling.BICUBIC)
+    left = (side - 200) // 2 + shift
+    return canvas.crop((left, left, left + 200, left + 200))
+
+
+def face(seed):
+    """Finer than face_like: another face, not another light."""
+    small = np.random.default_rng(seed).integers(0, 256, (9, 9, 3), dtype=np.uint8)
+    return PIL.Image.fromarray(small).resize((200, 200), PIL.Image.Resampling.BICUBIC)
+
+
+def write_parquet(pictures, path):
+    """A set as it is on the Hub."""
+    columns = {"image": [{"bytes": data, "path": f"{row}.jpg"} for row, data in enumerate(pictures)]}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    datasets.Dataset.from_dict(columns, features=datasets.Features({"image": datasets.Image()})).to_parquet(path)
+
+
 def jpeg(image, quality):
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=quality)
@@ -49,25 +70,11 @@ def test_recompressed_and_brightened_copies_are_found_and_others_are_not(make_ut
 
 
 def test_pictures_of_a_further_set_that_stand_elsewhere_are_listed_and_what_was_listed_stays(make_utkface, tmp_path):
-    def moved(image, scale, shift):
-        side = round(200 * scale)
-        canvas = image.resize((side, side), PIL.Image.Resampling.BICUBIC)
-        left = (side - 200) // 2 + shift
-        return canvas.crop((left, left, left + 200, left + 200))
-
-    def face(seed):  # finer than face_like: another face, not another light
-        small = np.random.default_rng(seed).integers(0, 256, (9, 9, 3), dtype=np.uint8)
-        return PIL.Image.fromarray(small).resize((200, 200), PIL.Image.Resampling.BICUBIC)
-
     folder = make_utkface({name(30, seed): jpeg(face(seed), 95) for seed in range(8)})
     further = [jpeg(face(100 + seed), 90) for seed in range(10)]
     further += [jpeg(moved(face(2), 1.05, 6), 60), jpeg(moved(face(5), 1.0, -5), 70)]  # UTKFace's, cut otherwise
     further += [jpeg(moved(face(103), 1.03, 2), 80)]  # a near repeat
-    columns = {"image": [{"bytes": data, "path": f"{row}.jpg"} for row, data in enumerate(further)]}
-    (tmp_path / "other" / "data").mkdir(parents=True)
-    features = datasets.Features({"image": datasets.Image()})
-    parquet = tmp_path / "other" / "data" / "train-0.parquet"
-    datasets.Dataset.from_dict(columns, features=features).to_parquet(parquet)
+    write_parquet(further, tmp_path / "other" / "data" / "train-0.parquet")
     (tmp_path / "left_out.csv").write_text("sha256,set,file,why\nabc,fairface,train/1.jpg,measured face\n")
     arguments = ["--out", str(tmp_path / "m.csv"), "--also", f"other={tmp_path / 'other'}"]
     for _ in range(2):  # once more changes nothing

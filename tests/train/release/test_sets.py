@@ -1,7 +1,7 @@
 """What the card and the READMEs tell of datasets."""
 
 from train.release.figures import models, trained
-from train.release.sets import elsewhere, gaps, side_by_side, title_of, trained_on
+from train.release.sets import elsewhere, gaps, seen_after_all, side_by_side, title_of, trained_on
 
 HISTORY = [
     {"run": {"data_fingerprint": "one string, as early runs kept it"}},
@@ -90,3 +90,19 @@ def test_the_terms_name_every_set_with_its_own(monkeypatch):
     assert second.startswith("- **FairFace**, CC BY 4.0 (https://")
     assert "Kärkkäinen" in second
     assert third == "- **mine**."
+
+
+def test_what_was_seen_after_all_is_told_with_and_without():
+    seen = {
+        "utkface": {
+            "seen": 13,
+            "of": 1980,
+            "all": {"age_mae": 4.43, "gender_10plus": 0.97, "age_mae_gap": 2.0},
+            "without": {"age_mae": 4.44, "gender_10plus": 0.969, "age_mae_gap": 2.0},
+        }
+    }
+    (row,) = seen_after_all(METRICS | {"seen": seen})
+    assert row["title"] == f"UTKFace, {METRICS['split']}"
+    assert (row["seen"], row["of"]) == (13, 1980)
+    assert row["figures"] == "4.43 → 4.44 years off; 97.0 % → 96.9 % of genders right at 10 and older"
+    assert seen_after_all(METRICS) == []
