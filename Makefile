@@ -141,9 +141,9 @@ bench: setup
 picture: $(VENV)/.ready-e2e
 	$(BIN)/python -m benchmarks.picture
 
-# make bench-peers DATA_DIR=... [EXTERNAL=FOLDER]: beside a package on PyPI, which has an environment of its own
+# make bench-peers DATA_DIR=... [EXTERNAL="FOLDER FOLDER"]: beside a package on PyPI, which has an environment of its own
 bench-peers: setup $(VENV_PEERS)/.ready
-	$(BIN)/python -m benchmarks.bench_peers --data $(DATA_DIR) $(if $(EXTERNAL),--external $(EXTERNAL)) $(ARGS)
+	$(BIN)/python -m benchmarks.bench_peers --data $(DATA_DIR) $(EXTERNAL:%=--external %) $(ARGS)
 	$(BIN)/python -m train.release.card
 
 $(VENV_PEERS)/.ready:

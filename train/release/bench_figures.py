@@ -3,7 +3,9 @@
 import json
 import pathlib
 
+from train.release.sets import facts, trained_on
 from train.release.units import show
+from train.run import read_history
 
 BENCHMARKS = pathlib.Path(__file__).parents[2] / "benchmarks"
 
@@ -116,9 +118,12 @@ def peers(metrics: dict) -> str:
         for name, side in sides.items():
             error, gender = show(side["age_error"]["value"], "years"), show(side["gender"]["value"], "share")
             rows.append(f"| {title} | {name} | {error} | {gender} | {side['missed']} | {side['per_second']:.1f} |")
+    trained, known = trained_on(read_history()), facts()["measured"]
+    away = [title for title in bench["sets"] if title in known and known[title].get("of") not in trained]
     return "\n".join(rows) + (
-        f"\n\nUTKFace is home ground of ours, which was trained on other faces of it; fairface_sample is not. {bench['peer']} was "
-        "trained on data that its authors do not tell. Of photos of another dataset the error is "
+        "\n\nOurs was trained on other faces of these sets"
+        + (f", but for {', '.join(away)}, of which it saw nothing" if away else "")
+        + f"; {bench['peer']} on data that its authors do not tell. Of photos of another dataset the error is "
         "the distance to the labelled bin. Paired differences with intervals: `benchmarks/peers.json`.\n"
     )
 
