@@ -13,6 +13,7 @@ import pytest
 from hf_model import AgeGenderPredictor, download
 from hf_model.download import file_sha256
 from hf_model.network import engines, graph_files
+from hf_model.network.onnx_engine import OnnxEngine
 
 ENGINES = ("onnx", "openvino")
 # Ages in years and probabilities that an engine may differ by from Keras in float32, on noise too.
@@ -230,6 +231,30 @@ def test_weights_that_do_not_fit_are_refused_as_by_keras(root, tmp_path, monkeyp
 def test_what_an_engine_cannot_do_is_refused_with_what_to_pass(root, options, words):
     with pytest.raises(ValueError, match=words):
         AgeGenderPredictor.from_pretrained(root / "hf_model", **options)
+
+
+@pytest.mark.parametrize(("lacks", "asked"), [(True, True), (None, True), (False, False)])
+def test_onnx_runtime_sums_int8_carefully_only_where_it_must(monkeypatch, tmp_path, lacks, asked):
+    """With VNNI it would halve the speed, and answers are right without."""
+    onnxruntime = pytest.importorskip("onnxruntime", reason="an extra that is not installed")
+    seen = []
+
+    class Session:
+        def __init__(self, path, options, providers):
+            seen.append(options)
+
+        def get_outputs(self):
+            return []
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
+    monkeypatch.setattr("hf_model.network.onnx_engine.lacks_vnni", lambda: lacks)
+    OnnxEngine("int8").open(tmp_path / "int8.onnx", "int8", 1)
+    (options,) = seen
+    if asked:
+        assert options.get_session_config_entry("session.x64quantprecision") == "1"
+    else:
+        with pytest.raises(RuntimeError):
+            options.get_session_config_entry("session.x64quantprecision")
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -6,6 +6,7 @@ import numpy as np
 
 from hf_model.network.engines import ENGINES, installed, make_engine
 from hf_model.network.graph_files import RANGES
+from hf_model.network.processor import CPUINFO, lacks_vnni
 from train.data import Chips
 from train.measure.answers import Answers, answers_of, bootstrap
 from train.measure.outputs import RawOutputs
@@ -47,10 +48,9 @@ def measure_precisions(
     return sections
 
 
-def row_of(engine: str, cpuinfo: pathlib.Path = pathlib.Path("/proc/cpuinfo")) -> str:
+def row_of(engine: str, cpuinfo: pathlib.Path = CPUINFO) -> str:
     """The row of an engine: in int8 one of its own on x86 processors without VNNI, where sums of products may overflow."""
-    flags = cpuinfo.read_text(encoding="utf-8") if cpuinfo.is_file() else ""
-    return f"{engine}, no VNNI" if engine.endswith("/int8") and "avx2" in flags and "vnni" not in flags else engine
+    return f"{engine}, no VNNI" if engine.endswith("/int8") and lacks_vnni(cpuinfo) else engine
 
 
 def beside_exact(answers: Answers, exact: Answers) -> dict[str, dict]:
