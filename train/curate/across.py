@@ -40,6 +40,11 @@ class Set:
     def __len__(self) -> int:
         return len(self.sha256)
 
+    def without(self, shas: Iterable[str]) -> "Set":
+        """All but the pictures of those sha256."""
+        rows = np.flatnonzero(~np.isin(self.sha256, list(shas)))
+        return Set([self.sha256[row] for row in rows], [self.names[row] for row in rows], self.grey[rows])
+
 
 def read_parquet_set(place: str) -> Set:
     """The training pictures of a folder of Parquet, or of a Hub repo, ``REPO@CONFIG`` where it has several."""
@@ -154,14 +159,19 @@ def update_list(path: pathlib.Path, name: str, found: dict[str, tuple[str, str]]
     Args:
         found: by sha256 what the file is called and why it is left out.
     """
-    rows: dict[str, tuple[str, ...]] = {}
-    if path.is_file():
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = {row["sha256"]: tuple(row[column] for column in COLUMNS) for row in csv.DictReader(file)}
+    rows = read_list(path)
     for sha, (file_name, why) in found.items():
         rows.setdefault(sha, (sha, name, file_name, why))
     write_table(path, COLUMNS, sorted(rows.values(), key=lambda row: (row[1], row[0])))
     return len(rows)
+
+
+def read_list(path: pathlib.Path) -> dict[str, tuple[str, ...]]:
+    """The rows of the list of pictures to leave out, by sha256; none where there is no list."""
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8", newline="") as file:
+        return {row["sha256"]: tuple(row[column] for column in COLUMNS) for row in csv.DictReader(file)}
 
 
 def write_table(path: pathlib.Path, columns: Iterable[str], rows: Iterable[tuple]) -> None:

@@ -21,6 +21,7 @@ from dataset_script import utkface
 from hf_model.console import expanded_path
 from hf_model.download import WEIGHTS_NAME, file_sha256, write_whole
 from train.curate import across
+from train.curate.find_duplicates import LEFT_OUT
 
 HERE = pathlib.Path(__file__).resolve()
 SEEN = HERE.parents[1] / "measure" / "seen.json"
@@ -83,13 +84,19 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--measured", action="append", type=expanded_path, default=[], help="a folder that is measured on"
     )
+    parser.add_argument(
+        "--left-out", type=expanded_path, default=LEFT_OUT, help="the list that the training kept to, as in its commit"
+    )
     parser.add_argument("--out", type=expanded_path, default=SEEN)
     args = parser.parse_args(argv)
     if any("=" not in also for also in args.also):
         parser.error("--also is given as NAME=SET: the name is what train/recipes call the set")
     home = read_utkface(args.data_dir)
     trained = {"utkface": home["train"]}
-    trained |= {name: across.read_parquet_set(place) for name, _, place in (also.partition("=") for also in args.also)}
+    left_out = across.read_list(args.left_out)
+    for also in args.also:
+        name, _, place = also.partition("=")
+        trained[name] = across.read_parquet_set(place).without(left_out)
     sets = {"utkface": home["test"]} | {folder.name: read_measured(folder) for folder in args.measured}
     seen = {name: find_seen(faces, trained) for name, faces in sets.items()}
     for name, found in seen.items():

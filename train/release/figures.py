@@ -115,8 +115,7 @@ def models(metrics: dict) -> str:
                     100 * found[end] if unit == "share" else found[end] for end in ("value", "low", "high")
                 ]
                 cells.append("{:+.2f} ({:+.2f} to {:+.2f})".format(*ends) if ends else "–")
-            name = "UTKFace, test" if set_ == "utkface" else title_of(set_)
-            rows.append(f"| {name} | {title} | {' | '.join(cells)} |")
+            rows.append(f"| {title_of(set_)} | {title} | {' | '.join(cells)} |")
     return "\n".join(rows) + "\n\nDifferences are paired, with 95 % intervals; of shares in points.\n"
 
 
