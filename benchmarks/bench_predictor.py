@@ -160,7 +160,7 @@ def main(argv: list[str] | None = None) -> None:
     # Why the predictor's batch shapes end at 8.
     inputs = {n: np.zeros((n, predictor.size, predictor.size, 3), np.float32) for n in (1, 4, 8, 32)}
     seconds = in_turns(
-        args.repeats, **{str(n): lambda batch=batch: predictor._answerer.forward(batch) for n, batch in inputs.items()}
+        args.repeats, **{str(n): lambda batch=batch: predictor.forward(batch) for n, batch in inputs.items()}
     )
     figures["forward_per_second_by_batch"] = {n: int(n) / value for n, value in seconds.items()}
     onnx = AgeGenderPredictor.from_pretrained(MODEL, engine="onnx")

@@ -47,7 +47,7 @@ def profile(options: dict, files: list[pathlib.Path]) -> dict:
     """Milliseconds a photo by part, on an engine."""
     from unittest import mock
 
-    from hf_model import AgeGenderPredictor
+    from hf_model import AgeGenderPredictor, answering
     from hf_model.faces import cropping
     from hf_model.network import cascade
 
@@ -58,10 +58,10 @@ def profile(options: dict, files: list[pathlib.Path]) -> dict:
     places += [(found, "refine", "MTCNN's networks"), (found, "output", "MTCNN's networks")]
     places += [(cascade, "patches", "its candidates"), (cascade, "suppressed", "its candidates")]
     places += [
-        (predictor._cropper, "_choose", "rest of the detector"),
-        (predictor._cropper, "prepare", "crop and measures"),
+        (cropping.FaceCropper, "_choose", "rest of the detector"),
+        (cropping.FaceCropper, "prepare", "crop and measures"),
+        (answering.Answerer, "run", "ResNet50"),
     ]
-    places += [(predictor._answerer, "forward", "ResNet50")]
     for file in files:
         predictor(file)
     for place, name, part in places:

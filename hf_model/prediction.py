@@ -13,6 +13,30 @@ from .portable import Portable
 
 
 @dataclasses.dataclass(frozen=True)
+class RawPrediction(Portable):
+    """One face as the network and the detector say it: nothing is calibrated, no warning is given, nothing is decided.
+
+    ``age`` in years; ``female_probability`` 0 to 1, the network's own; ``age_distribution`` (117,) probabilities of the ages 0 to
+    116, None where the model has none; ``features`` (D,) float32, the pooled features of both heads
+    (:func:`hf_model.network.familiarity.pooled_features`), None where the network gives no feature maps; ``quality``: the measures
+    of the picture, as in :class:`Prediction`; ``face``: box and landmarks, None for a chip; ``photo``: width and height in pixels.
+    """
+
+    age: float
+    female_probability: float
+    age_distribution: np.ndarray | None = dataclasses.field(compare=False, repr=False)
+    features: np.ndarray | None = dataclasses.field(compare=False, repr=False)
+    quality: dict[str, float | None]
+    face: Face | None
+    photo: tuple[int, int]
+
+    @property
+    def box(self) -> dict[str, int] | None:
+        """The detector's box in whole pixels of the upright image, None for a chip."""
+        return self.face.clipped(*self.photo) if self.face else None
+
+
+@dataclasses.dataclass(frozen=True)
 class Prediction(Portable):
     """One face.
 
@@ -92,36 +116,31 @@ def decide_gender(female_probability: float, male_below: float, female_above: fl
     return "uncertain"
 
 
-def make_predictions(
-    outputs: dict[str, np.ndarray],
-    config: dict,
-    faces: list[Face | None],
-    photos: list[tuple[int, int]],
-    qualities: list[dict[str, float | None]],
-) -> list[Prediction]:
-    """The answers in the network's outputs for N faces.
+def calibrate(raw: list[RawPrediction], config: dict) -> list[Prediction]:
+    """The answers for N faces: calibrated probabilities, intervals, warnings and the decision.
 
     Args:
-        outputs: by name, of N rows, see :data:`hf_model.network.engine.Forward`.
-        config: the content of ``config.json``.
-        faces: as they were found, each in a photo of a width and height in ``photos``; None for a chip.
-        qualities: the measures of their pictures.
+        raw: what the network said.
+        config: the content of ``config.json``; without its sections ``doubt`` and ``quality`` probabilities stay as they are, and
+            there are no intervals and no warnings.
     """
-    ages, distributions = outputs["age"].tolist(), outputs.get("age_distribution")
-    probabilities, intervals = trust(outputs["gender"], outputs["age"], distributions, qualities, config.get("doubt"))
-    rows = zip(ages, probabilities, intervals, faces, photos, qualities, strict=True)
+    if not raw:
+        return []
+    distributions = None if raw[0].age_distribution is None else np.stack([one.age_distribution for one in raw])  # type: ignore[misc]
+    female, ages = (np.array([getattr(one, name) for one in raw]) for name in ("female_probability", "age"))
+    probabilities, intervals = trust(female, ages, distributions, [one.quality for one in raw], config.get("doubt"))
     return [
         Prediction(
-            age=age,
+            age=one.age,
             age_interval=interval,
-            gender=decide_gender(female, **config["decision"]),
-            female_probability=female,
-            box=face.clipped(*photo) if face else None,
-            detection_score=face.score if face else None,
-            rotation=face.rotation if face else 0,
-            quality=quality,
-            warnings=warnings_of(quality, config.get("quality")),
-            age_distribution=None if distributions is None else distributions[row],
+            gender=decide_gender(probability, **config["decision"]),
+            female_probability=probability,
+            box=one.box,
+            detection_score=one.face.score if one.face else None,
+            rotation=one.face.rotation if one.face else 0,
+            quality=one.quality,
+            warnings=warnings_of(one.quality, config.get("quality")),
+            age_distribution=one.age_distribution,
         )
-        for row, (age, female, interval, face, photo, quality) in enumerate(rows)
+        for one, probability, interval in zip(raw, probabilities, intervals, strict=True)
     ]

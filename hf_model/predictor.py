@@ -1,14 +1,14 @@
 """The predictor: photos in, predictions out. Needs neither PyTorch nor transformers."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import PIL.Image
 
 from .answering import BATCH_SHAPES, Answerer
 from .download import find_model, read_config
-from .faces.cropping import FaceCropper
+from .faces.cropping import FaceCropper, FoundFaces
 from .faces.detector import DetectorSettings, FaceDetector
 from .faces.face import Face
 from .network.engine import Engine, Forward
@@ -22,7 +22,7 @@ from .pictures.inputs import is_many
 from .pictures.reading_ahead import calls_ahead
 from .pictures.self_contained import make_self_contained
 from .portable import Portable, portable_call
-from .prediction import Analysis, Explanation
+from .prediction import Analysis, Explanation, Prediction, RawPrediction, calibrate
 
 FACES = ("most_confident", "largest", "all", "none")
 MOST_READERS = 4  # photos that are read and searched beside each other; each is in memory
@@ -59,12 +59,13 @@ class AgeGenderPredictor(Portable):
         self.config = config
         self.engine = str(engine)
         self.folder = folder
+        self.forward = forward
         self._chosen = engine
         self._heads: dict[str, np.ndarray] = {}
         self._readers = min(engine.threads or os.cpu_count() or 1, MOST_READERS)
         self.detector = FaceDetector(DetectorSettings.from_config(config["detection"]), engine.detector)
         self._cropper = FaceCropper(config, self.detector)
-        self._answerer = Answerer(config, forward, familiarity)
+        self._answerer = Answerer(forward, familiarity)
 
     def __reduce_ex__(self, protocol):
         if self.folder is None:
@@ -159,7 +160,7 @@ class AgeGenderPredictor(Portable):
         if not shown:
             return Analysis([], [], found.count, {target: [] for target in explain})
         outputs = self._answerer.run(np.stack([one.pixels for one in shown]), 32)
-        predictions = self._answerer.predictions(outputs, shown)
+        predictions = self._calibrated(self._answerer.raw_predictions(outputs, shown))
         crops = [PIL.Image.fromarray(one.pixels) for one in shown]
         squares = [self._cropper.square(one.face) for one in shown]
         explanations = {}
@@ -170,6 +171,33 @@ class AgeGenderPredictor(Portable):
             )
             explanations[target] = list(map(Explanation, predictions, crops, heats, squares))
         return Analysis(predictions, crops, found.count, explanations)
+
+    def raw(self, images, *, faces: str = "most_confident", batch_size: int = 32, on_error: str = "raise"):
+        """What the network says for one photo, or for a list of photos, before any calibration: for measuring and calibrating.
+
+        Args:
+            images, faces, batch_size, on_error: as in a call.
+
+        Returns:
+            A list of :class:`hf_model.prediction.RawPrediction`, or for a list of photos a list of such lists.
+            :func:`hf_model.prediction.calibrate` makes predictions of them.
+
+        Raises:
+            InvalidImageError, ValueError: as in a call.
+        """
+        many = is_many(images)
+        answers = self._stream(images if many else [images], list, faces, batch_size, on_error)
+        return list(answers) if many else next(answers)
+
+    def raw_of(self, picture: PIL.Image.Image, faces: Sequence[Face]) -> list[RawPrediction]:
+        """What the network says of faces that were found elsewhere, one each.
+
+        Args:
+            picture: upright, RGB.
+            faces: in its pixels.
+        """
+        found = FoundFaces(picture, picture.size, faces, len(faces))
+        return self._answerer.answer([self._cropper.prepare(found, face) for face in faces], 32)
 
     def explain(self, image, *, target: str = "age", faces: str = "most_confident") -> list[Explanation]:
         """Predicts for one photo as a call does, and shows for each face where the network looked.
@@ -239,6 +267,20 @@ class AgeGenderPredictor(Portable):
             InvalidImageError: a photo that cannot be used, with ``on_error="raise"``.
             BaseException: whatever ``images`` itself raises, behind the answers before it.
         """
+        return self._stream(images, self._calibrated, faces, batch_size, on_error)
+
+    def _calibrated(self, raw: list[RawPrediction]) -> list[Prediction]:
+        return calibrate(raw, self.config)
+
+    def _stream(
+        self,
+        images: Iterable,
+        finish: Callable[[list[RawPrediction]], list],
+        faces: str,
+        batch_size: int,
+        on_error: str,
+    ) -> Iterator:
+        """As :meth:`stream`, each photo's raw predictions turned into answers by ``finish``."""
         _check_faces(faces)
         if on_error not in ("raise", "return"):
             raise ValueError(f"on_error={on_error!r}: pass 'raise' or 'return'.")
@@ -250,7 +292,7 @@ class AgeGenderPredictor(Portable):
             self._readers,
             lambda image: make_self_contained(image, may_change=not isinstance(images, (list, tuple))),
         )
-        return self._answerer.stream(finds, self._cropper.prepare, batch_size, on_error)
+        return self._answerer.stream(finds, self._cropper.prepare, finish, batch_size, on_error)
 
 
 def unpickled(

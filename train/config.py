@@ -7,6 +7,8 @@ import re
 
 from hf_model.download import CONFIG_NAME, read_config, write_whole
 
+CALIBRATIONS = ("doubt", "quality")  # sections that are fitted to one set of weights
+
 
 def write_config(folder: str | os.PathLike, config: dict) -> None:
     """Replaces a model folder's ``config.json``, whole; lists of numbers stand on one line."""

@@ -51,9 +51,9 @@ class Familiarity:
         except safetensors.SafetensorError as error:
             raise ValueError(f"{path} is not a readable safetensors file ({error}). Download it again.") from error
 
-    def __call__(self, outputs: dict[str, np.ndarray]) -> np.ndarray:
-        """(N,) shares of validation faces that are further out, 0 to 1, from the network's outputs by name."""
-        return self.share_of(self.distance(pooled_features(outputs)))
+    def __call__(self, features: np.ndarray) -> np.ndarray:
+        """(N,) shares of validation faces that are further out, 0 to 1, from (N, D) :func:`pooled_features`."""
+        return self.share_of(self.distance(features))
 
     def distance(self, features: np.ndarray) -> np.ndarray:
         """(N,) distances from the plane, of (N, D) features."""

@@ -8,6 +8,7 @@ import PIL.Image
 import pytest
 
 from hf_model import AgeGenderPredictor, InvalidImageError
+from hf_model.answering import Answerer
 from hf_model.network.preprocessing import preprocess
 from hf_model.pictures.images import read_image
 from hf_model.prediction import decide_gender
@@ -134,8 +135,8 @@ def test_a_crowd_is_answered_in_batches(predictor, astronaut, monkeypatch):
     for column in range(7):
         row.paste(astronaut.crop((124, 14, 324, 214)), (200 * column, 0))
     sizes = []
-    run = predictor._answerer.run
-    monkeypatch.setattr(predictor._answerer, "run", lambda pixels, n: sizes.append(len(pixels)) or run(pixels, n))
+    run = Answerer.run
+    monkeypatch.setattr(Answerer, "run", lambda self, pixels, n: sizes.append(len(pixels)) or run(self, pixels, n))
     faces = predictor(row, faces="all", batch_size=3)
     assert len(faces) == 7
     assert sizes == [3, 3, 1]

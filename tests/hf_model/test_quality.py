@@ -6,6 +6,7 @@ import PIL.Image
 import pytest
 
 from hf_model.faces.quality import MEASURES, measure_quality, warnings_of
+from hf_model.network.familiarity import Familiarity
 from hf_model.pictures.changes import (
     blur,
     brightness,
@@ -122,7 +123,7 @@ def test_what_is_perhaps_no_face_is_said():
 
 def test_warnings_reach_the_answer_and_its_json(predictor, astronaut):
     config = predictor.config | {"quality": [SMALL | {"threshold": 500}]}
-    warned = AgeGenderPredictor(config, predictor._answerer.forward, familiarity=predictor._answerer.familiarity)
+    warned = AgeGenderPredictor(config, predictor.forward, familiarity=Familiarity.load(predictor.folder))
     warned.detector = predictor.detector
     (face,) = warned(PIL.Image.fromarray(np.asarray(astronaut)))
     assert len(face.warnings) == 1

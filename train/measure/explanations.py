@@ -1,7 +1,6 @@
 """Whether heat maps are worth believing: what covering the hottest and the coldest fifth of a face does to the answer."""
 
 import numpy as np
-import PIL.Image
 
 from hf_model.doubt import logit
 from hf_model.network.heat_maps import TARGETS
@@ -39,7 +38,7 @@ def _moved(predictor: AgeGenderPredictor, images: np.ndarray, target: str) -> di
             hidden = pixels.copy()
             hidden.reshape(-1, 3)[chosen] = GREY
             covered.append(hidden)
-    answers = [faces[0] for faces in predictor([PIL.Image.fromarray(picture) for picture in covered], faces="none")]
+    answers = [faces[0] for faces in predictor.raw(covered, faces="none")]
     if target == "age":
         values = np.array([answer.age for answer in answers])
     else:

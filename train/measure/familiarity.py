@@ -11,12 +11,10 @@ import os
 import pathlib
 
 import numpy as np
-import PIL.Image
 import safetensors.numpy
 
 from hf_model.console import expanded_path
-from hf_model.network.familiarity import NAME, SMALLEST_SHARE, Familiarity, pooled_features
-from hf_model.pictures.resize import resize
+from hf_model.network.familiarity import NAME, SMALLEST_SHARE, Familiarity
 from hf_model.predictor import AgeGenderPredictor
 from train.data import Chips, load_chips
 from train.measure.outputs import fastest
@@ -33,11 +31,11 @@ def features_of_chips(predictor: AgeGenderPredictor, images: np.ndarray, what: s
     """(N, D) pooled features of (N, S, S, 3) uint8 chips."""
     import datasets
 
-    parts = []
+    features = []
     for start in datasets.utils.tqdm(range(0, len(images), 32), desc=what, unit=" batches"):
-        pixels = np.stack([resize(PIL.Image.fromarray(image), predictor.size) for image in images[start : start + 32]])
-        parts.append(pooled_features(predictor._answerer.run(pixels, 32)))
-    return np.concatenate(parts)
+        for (chip,) in predictor.raw(list(images[start : start + 32]), faces="none"):
+            features.append(chip.features)
+    return np.stack(features)
 
 
 def fit(training: np.ndarray, validation: np.ndarray, components: int = COMPONENTS) -> dict[str, np.ndarray]:

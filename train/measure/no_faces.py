@@ -7,7 +7,6 @@ import numpy as np
 import PIL.Image
 import PIL.ImageFilter
 
-from hf_model.faces.cropping import FoundFaces
 from hf_model.faces.face import Face, overlaps
 from hf_model.predictor import AgeGenderPredictor
 from train.data import Chips
@@ -70,8 +69,7 @@ def candidates(predictor: AgeGenderPredictor, images: list[PIL.Image.Image], is_
         if not faces:
             continue
         shipped = detector(image)
-        crops = [predictor._cropper.prepare(FoundFaces(image, image.size, [face], 1), face) for face in faces]
-        for face, answer in zip(faces, predictor._answerer.answer(crops, 32), strict=True):
+        for face, answer in zip(faces, predictor.raw_of(image, faces), strict=True):
             given = any(abs(face.left - one.left) + abs(face.top - one.top) < face.size for one in shipped)
             familiarity = answer.quality["familiarity"]
             found.append((face.level, np.nan if familiarity is None else familiarity, given))

@@ -1,4 +1,4 @@
-"""What the predictor says, before any calibration, kept on disk: measuring can be broken off and gone on with.
+"""What the predictor says before any calibration, kept on disk: measuring can be broken off and gone on with.
 
 A part (a split, a change, photos through the detector) is computed once for given weights and kept whole in
 ``cache/outputs/``; calibrations and figures follow from it without the network.
@@ -17,17 +17,17 @@ import datasets
 import numpy as np
 
 from dataset_script.utkface import MAX_AGE
-from hf_model.download import WEIGHTS_NAME, file_sha256
+from hf_model.download import WEIGHTS_NAME, file_sha256, read_config
 from hf_model.faces.quality import MEASURES
 from hf_model.network.engines import installed
 from hf_model.network.familiarity import NAME as FAMILIARITY
+from hf_model.prediction import RawPrediction
 from hf_model.predictor import AgeGenderPredictor
 
-CALIBRATIONS = ("doubt", "quality")  # sections of config.json that are made from raw answers
 # Sections that a part depends on, beside the weights: a chip, and a photo that goes through the detector.
 OF_CHIPS = ("input", "heads")
 OF_PHOTOS = (*OF_CHIPS, "detection", "crop")
-FORMAT = 6  # of a kept part
+FORMAT = 7  # of a kept part
 BATCH = 32
 
 
@@ -54,7 +54,7 @@ class Raw:
         distribution = np.full((count, MAX_AGE + 1), np.nan, np.float32)
         return cls(**columns, distribution=distribution, quality=np.full((count, len(MEASURES)), np.nan, np.float32))
 
-    def record(self, row: int, found: list, is_central: bool) -> None:
+    def record(self, row: int, found: list[RawPrediction], is_central: bool) -> None:
         """Puts the answer for one picture into a row."""
         self.faces[row] = len(found)
         if not found:
@@ -97,8 +97,7 @@ class RawOutputs:
     ):
         engine = engine or fastest(precision)
         self.predictor = AgeGenderPredictor.from_pretrained(folder, engine=engine, precision=precision)
-        self.config = self.predictor.config
-        self.predictor.config = {key: value for key, value in self.config.items() if key not in CALIBRATIONS}
+        self.config = read_config(folder)
         self.key = file_sha256(folder / WEIGHTS_NAME)[:16]
         self.known = file_sha256(folder / FAMILIARITY) if (folder / FAMILIARITY).is_file() else None
         self.cache = cache / "outputs" if cache else None
@@ -141,18 +140,18 @@ class RawOutputs:
         pictures = iter(pictures)
         with datasets.utils.tqdm(total=count, desc=part, unit=" pictures") as bar:
             while batch := list(itertools.islice(pictures, BATCH)):
-                for picture, found in zip(batch, self.predictor(batch, faces=faces), strict=True):
+                for picture, found in zip(batch, self.predictor.raw(batch, faces=faces), strict=True):
                     raw.record(row, found, len(found) > 0 and self._is_central(picture, found))
                     row += 1
                 bar.update(len(batch))
         print(f"{part}: {count} pictures in {time.monotonic() - start:.0f} s", flush=True)
         return raw
 
-    def _is_central(self, photo, found: list) -> bool:
+    def _is_central(self, photo, found: list[RawPrediction]) -> bool:
         """Whether the first face is the one nearest to the middle of a photo."""
         if len(found) == 1:
             return True
         width, height = self.predictor.read(photo).size
-        boxes = np.array([list(face.box.values()) for face in found], float)
+        boxes = np.array([list((face.box or {}).values()) for face in found], float)
         middles = (boxes[:, :2] + boxes[:, 2:]) / 2
         return int(np.hypot(*(middles - (width / 2, height / 2)).T).argmin()) == 0
