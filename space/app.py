@@ -10,7 +10,7 @@ import sys
 import gradio as gr
 from about import build_about
 from answer import WORDS, message
-from components import Page
+from callers import Page, RefuseAddresses
 from demo import CONCURRENCY, Demo
 from live import build_live
 from look import styles, theme
@@ -74,6 +74,8 @@ def main() -> int:
         server_port=port,
         max_file_size="20mb",
         show_error=False,
+        run_history=False,  # else Gradio keeps each call in the visitor's browser
+        app_kwargs={"middleware": [(RefuseAddresses, (), {})]},  # as starlette's Middleware unpacks
         theme=theme(),
         css=styles(),
         head=f"<script>window.cameraWords = {json.dumps(WORDS['browser']['camera'])};\n{script}</script>",

@@ -50,14 +50,3 @@ class ShownPhoto(gr.Image):
 
     def postprocess(self, value):
         return super().postprocess(None if value is None else own_file(self, value))
-
-
-class Page(gr.Blocks):
-    """A page whose endpoints may be called without their last parameters: these are then as their components begin.
-
-    Gradio's clients know the defaults of documented endpoints alone.
-    """
-
-    def validate_inputs(self, block_fn, inputs):
-        inputs.extend(component.value for component in block_fn.inputs[len(inputs) :])
-        super().validate_inputs(block_fn, inputs)

@@ -4,6 +4,7 @@ import io
 import os
 import pathlib
 import shutil
+import subprocess
 
 import PIL.Image
 import pytest
@@ -116,6 +117,31 @@ def screenshot(root):
         page.screenshot(path=folder / f"{name}.png", full_page=True)
 
     return take
+
+
+@pytest.fixture(scope="session")
+def recorder(root, tmp_path_factory):
+    """A library that records what a process and its children look up and connect to outside of this machine."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler is installed, which the recorder of connections wants: apt-get install gcc")
+    library = tmp_path_factory.mktemp("recorder") / "recorder.so"
+    source = root / "tests" / "network" / "recorder.c"
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
+    return library
+
+
+@pytest.fixture
+def recorded(recorder, tmp_path):
+    """A plain user's environment for a process that is recorded, and the lines that the record holds."""
+    record = tmp_path / "network.txt"
+    hidden = ("CI", "HF_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "MODEL_ID", "PYTHONPATH")
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    # Nothing said that telemetry is not wanted, and no earlier run left a file that says so.
+    environment |= {"HOME": str(tmp_path / "home"), "HF_HOME": str(tmp_path / "hf")}
+    environment |= {"NETWORK_RECORD": str(record), "LD_PRELOAD": str(recorder), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    (tmp_path / "home").mkdir()
+    return environment, lambda: record.read_text().splitlines() if record.exists() else []
 
 
 @pytest.fixture

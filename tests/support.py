@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import os
 import pathlib
 import socket
 import subprocess
@@ -32,6 +33,17 @@ def published_files(root: pathlib.Path) -> dict[str, bytes]:
     return files | {PACKAGE_LIST: package_list(files)}
 
 
+def hub_environment(hub, folder: pathlib.Path) -> dict[str, str]:
+    """Of a process that knows the local Hub as the user who may write, and keeps what it pulls in ``folder``."""
+    return os.environ | {
+        "HF_ENDPOINT": hub.url,
+        "HF_TOKEN": "hf_writer",
+        "HF_HOME": str(folder / "home"),
+        "HF_HUB_DISABLE_XET": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+
+
 def run_script(code: str, *arguments, folder: pathlib.Path, environment: dict[str, str]) -> str:
     """What Python code prints in a fresh process started in ``folder``; a failure shows what it said."""
     command = [sys.executable, "-c", code, *map(str, arguments)]
@@ -46,18 +58,21 @@ def last_json(output: str):
 
 
 @contextlib.contextmanager
-def running_space(folder: pathlib.Path, environment: dict[str, str], wait_s: float = 180):
+def running_space(
+    folder: pathlib.Path, environment: dict[str, str], wait_s: float = 180, log: pathlib.Path | None = None
+):
     """``space/app.py`` under ``folder``, started on a free port; gives its URL.
 
     Args:
         folder: where ``space/`` lies; also the working directory.
-        environment: of the process; port and analytics are set here.
+        environment: of the process; the port is set here.
         wait_s: seconds to wait for the first answer.
+        log: where all that it prints is written when it has ended.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = {**environment, "GRADIO_SERVER_PORT": str(port), "GRADIO_ANALYTICS_ENABLED": "False"}
+    environment = {**environment, "GRADIO_SERVER_PORT": str(port)}
     process = subprocess.Popen(
         [sys.executable, "space/app.py"],
         cwd=folder,
@@ -80,7 +95,9 @@ def running_space(folder: pathlib.Path, environment: dict[str, str], wait_s: flo
         yield url
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        printed, _ = process.communicate(timeout=30)
+        if log is not None:
+            log.write_text(printed, encoding="utf-8")
 
 
 def settle(page):

@@ -13,6 +13,7 @@ from ..download import WEIGHTS_NAME, file_sha256, find_model, read_config
 from ..network.engine import GraphEngine
 from ..network.engines import choose_engine, make_engine
 from ..network.graph_files import detector_files, network_file
+from .cluster import start_ray
 from .labelling import Labeller
 from .shards import Shards, finished, schema
 from .sources import Source, SourceError, list_source, same_file
@@ -24,7 +25,6 @@ try:
 except ImportError as error:  # optional: said by start_ray
     ray, MISSING = None, error.name
 
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 BLOCK = 32  # rows that a worker is handed at once
 AHEAD = 4  # blocks that wait before each worker
 
@@ -61,39 +61,6 @@ def label_rows(source: Source, first: int, labeller: dict, constants: dict, work
         max_task_retries=-1,
     )
     yield from data.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1)
-
-
-def start_ray(address: str, workers: int) -> None:
-    """Connects to a cluster, or starts Ray on this machine; nothing is reported to anyone.
-
-    Raises:
-        SourceError: the cluster cannot be reached.
-    """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    try:
-        import ray
-    except ImportError as error:
-        raise SourceError(
-            f"Bulk labelling needs Ray ({error.name} is missing): pip install 'ray[data]' pyarrow"
-        ) from None
-    if ray.is_initialized():
-        return
-    package = pathlib.Path(__file__).resolve().parents[1]
-    try:
-        if address == "local":
-            # "local" and not nothing: a cluster that once was on this machine, or still is, is none of ours.
-            ray.init("local", num_cpus=max(workers, 1), include_dashboard=False, log_to_driver=False, configure_logging=False,
-                     runtime_env={"env_vars": {"PYTHONPATH": str(package.parent)}})  # fmt: skip
-        else:
-            ray.init(address=address, log_to_driver=False, runtime_env={"py_modules": [str(package)]})
-    except (ConnectionError, RuntimeError, OSError, ValueError) as error:
-        if "AF_UNIX" in str(error):
-            folder = os.environ.get("TMPDIR") or "its folder for temporary files"
-            raise SourceError(
-                f"Ray cannot start: {folder} is too long a path for its sockets. Set TMPDIR=/tmp."
-            ) from None
-        raise SourceError(f"--address {address}: no Ray cluster could be reached there ({error}).") from None
 
 
 def run(

@@ -1,7 +1,10 @@
 """OpenVINO."""
 
+import contextlib
 import pathlib
+import sys
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -28,9 +31,10 @@ class OpenVinoEngine(GraphEngine):
         )
 
     def package(self):
-        """OpenVINO."""
+        """OpenVINO, which reports nothing to anyone."""
         try:
-            import openvino
+            with without_telemetry():
+                import openvino
         except ImportError as error:
             raise ImportError("engine='openvino' needs openvino: pip install openvino") from error
         return openvino
@@ -61,3 +65,21 @@ class OpenVinoEngine(GraphEngine):
             return {name: of_thread.request.get_output_tensor(index).data.copy() for index, name in enumerate(names)}
 
         return run
+
+
+@contextlib.contextmanager
+def without_telemetry() -> Iterator[None]:
+    """While it lasts, ``openvino_telemetry`` cannot be imported.
+
+    ``import openvino`` reports itself to an analytics server by that package, under a lasting client id, and offers no switch but a
+    file in the user's home. It does without where the package is missing (``openvino/tools/ovc/telemetry_stub.py``).
+    """
+    name = "openvino_telemetry"
+    if name in sys.modules:  # the caller's own choice
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        sys.modules.pop(name, None)

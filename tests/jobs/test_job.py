@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import PIL.Image
 import pytest
 
 from dataset_script.utkface import UTKFace
+from tests.support import hub_environment
 from train.curate.build_dataset import write_parquet
 from train.jobs import launch
 
@@ -39,10 +39,7 @@ def faces(make_utkface, astronaut):
 @pytest.fixture
 def environment(hub, tmp_path):
     """Of a process that knows the local Hub as its user."""
-    return os.environ | {
-        "HF_ENDPOINT": hub.url, "HF_TOKEN": "hf_writer", "HF_HOME": str(tmp_path / "home"), "HF_HUB_DISABLE_XET": "1",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-    }  # fmt: skip
+    return hub_environment(hub, tmp_path)
 
 
 @pytest.mark.timeout(1500)

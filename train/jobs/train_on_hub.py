@@ -21,7 +21,7 @@
 # ///
 """Trains on a rented GPU, as a job of the Hub; `python -m train.jobs.launch` starts it there.
 
-It runs alone (``hf jobs uv run``): the project's code comes from the branch of the model repo that ``launch`` pushed it
+It runs alone (``hf jobs uv run``), so that it imports nothing of the project; the project's code comes from the branch of the model repo that ``launch`` pushed it
 to, the faces from the private dataset repo. After every stage the run goes back to that branch, so that a job that dies
 is gone on with by the next one; weights and figures follow at the end.
 """
@@ -38,8 +38,6 @@ import tarfile
 
 import huggingface_hub
 from huggingface_hub.errors import EntryNotFoundError
-
-from hf_model.console import expanded_path
 
 CODE = "training/code.tar.gz"
 RUN = "training/run"
@@ -102,10 +100,10 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--recipe", default="best")
     parser.add_argument("--backbone-weights", default="imagenet")
-    parser.add_argument("--work", type=expanded_path, default=pathlib.Path("work"))
+    parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("work"))
     parser.add_argument("--smoke", action="store_true", help="every stage in minutes, on a few pictures")
     args = parser.parse_args(argv)
-    work = args.work.resolve()
+    work = args.work.expanduser().resolve()
     work.mkdir(parents=True, exist_ok=True)
     api = huggingface_hub.HfApi()
     fetch(api, args.repo, args.branch, work)

@@ -7,6 +7,7 @@ graphs, ONNX Runtime's WebAssembly from the npm registry, and the files of ``spa
 import argparse
 import contextlib
 import functools
+import hashlib
 import http.server
 import inspect
 import json
@@ -209,7 +210,7 @@ def write_page(
         shutil.copyfile(path, files / f"{name}.onnx")
     known = familiarity.Familiarity.load(folder)
     words = json.loads((page.parent / "words.json").read_text(encoding="utf-8"))
-    shutil.copyfile(folder / "LICENSE-WEIGHTS.md", out / "LICENSE-WEIGHTS.md")
+    shutil.copyfile(folder / "LICENSE.md", out / "LICENSE.md")
     constants = constants_of(folder, words) | {
         "model": {**(model or {}), "weights_sha256": weights_identity(folder, "int8")}
     }
@@ -223,7 +224,22 @@ def write_page(
     constants["first_bytes"] = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     text = json.dumps(constants, ensure_ascii=False)
     (out / "constants.json").write_text(text, encoding="utf-8")
+    _write_shell(out)
     return constants
+
+
+def _write_shell(out: pathlib.Path) -> None:
+    """``shell.js``: the files that the service worker keeps at the first visit, the model's own apart, and their version."""
+    apart = {"sw.js", "shell.js", "LICENSE.md", "README.md"}
+    paths = [path.relative_to(out).as_posix() for path in sorted(out.rglob("*")) if path.is_file()]
+    files = [
+        path
+        for path in paths
+        if path not in apart and not path.startswith("model/") and not path.endswith((".wasm", ".txt"))
+    ]
+    version = hashlib.sha256("".join(file_sha256(out / path) for path in files).encode()).hexdigest()[:16]
+    shell = {"version": version, "files": ["./", *files]}
+    (out / "shell.js").write_text(f"const shell = {json.dumps(shell)};\n", encoding="utf-8")
 
 
 def _write_look(path: pathlib.Path, table: pathlib.Path) -> None:

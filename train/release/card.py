@@ -93,7 +93,7 @@ def render_card(metrics: dict, config: dict, plots: Collection[str] = ()) -> str
         pipeline_tag="image-classification",
         license="other",
         license_name="utkface-non-commercial",
-        license_link="LICENSE-WEIGHTS.md",
+        license_link="LICENSE.md",
         datasets=[one["hub"] for one in trained.values() if "hub" in one],
         metrics=["mae", "accuracy", "roc_auc"],
         # Not "keras": for that tag the Hub prints keras.saving.load_model("hf://..."), which this repo does not serve.
@@ -143,7 +143,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     metrics = json.loads((args.model / "metrics.json").read_text(encoding="utf-8"))
     texts = {pathlib.Path("MODEL_CARD.md"): render_card(metrics, read_config(args.model), plots_in(args.model))}
-    readmes = ("README.md", "train/README.md", "benchmarks/README.md", "hf_model/LICENSE-WEIGHTS.md")
+    readmes = ("README.md", "train/README.md", "benchmarks/README.md", "hf_model/LICENSE.md")
     for readme in map(pathlib.Path, readmes):
         texts[readme] = render_figures(readme.read_text(encoding="utf-8"), metrics)
     stale = [path for path, text in texts.items() if not path.exists() or path.read_text(encoding="utf-8") != text]

@@ -6,6 +6,7 @@ Nothing here talks to the Hub; :mod:`train.release.publish` does.
 import dataclasses
 import fnmatch
 import hashlib
+import importlib.metadata
 import json
 import os
 import pathlib
@@ -27,11 +28,12 @@ from hf_model.network.weights import read_tensors
 from train.release.card import plots_in, render_card
 from train.release.terms import with_terms
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 METRICS_NAME = "metrics.json"
 CARD_NAME = "README.md"
 # What a published repo may hold. A file of another name in the folder stops the release.
 MODEL_FILES = (
-    CONFIG_NAME, WEIGHTS_NAME, METRICS_NAME, graph_files.RANGES, *SMALL_FILES, "LICENSE-WEIGHTS.md", "requirements.txt", "notebook.ipynb",
+    CONFIG_NAME, WEIGHTS_NAME, METRICS_NAME, graph_files.RANGES, *SMALL_FILES, "LICENSE.md", "requirements.txt", "notebook.ipynb",
     "*.py", "pictures/*.py", "faces/*.py", "network/*.py", "bulk/*.py", "plots/*.png",
 )  # fmt: skip
 # The files of the package, beside it: transformers' door fetches exactly these, where a repo is not a folder.
@@ -42,6 +44,9 @@ BROWSER_FILES = ("*.html", "*.css", "*.js", "*.svg", "*.webmanifest", "*.json", 
 DATASET_FILES = ("data/*.parquet", "skipped.csv", CARD_NAME)
 SCRIPT_FILES = ("utkface.py", "duplicate_groups.csv", CARD_NAME)
 PICTURE = "picture.png"
+SOURCE_NAME = "source.json"  # of every published repo: the commit that it was made from
+APACHE = ROOT / "LICENSE"
+APACHE_BESIDE = "LICENSE-APACHE-2.0.txt"  # where another licence is the repo's own
 CLOSED_AFTER = "Educational only."
 CLOSED_SPACE = (
     "\n\n**It needs a token:** the model {model_repo} is gated or private, so set the Space's secret `HF_TOKEN` to a read token of "
@@ -159,7 +164,43 @@ def model_release(
         files["notebook.ipynb"] = notebook.replace("user/repo", repo).encode()
     files[PACKAGE_LIST] = package_list(files)
     files |= graphs(folder)
+    files |= {APACHE_BESIDE: APACHE, SOURCE_NAME: source_of(version)}
     return Release("model", repo, version, files, tag=f"v{version}")
+
+
+def changed_files(root: pathlib.Path = ROOT) -> list[str]:
+    """What of the checkout is not committed; nothing where there is no git."""
+    return [line[3:] for line in (_git(root, "status", "--porcelain") or "").splitlines()]
+
+
+def source_of(version: str, root: pathlib.Path = ROOT) -> bytes:
+    """The content of ``source.json``: the version, the commit that it is made from, and what was not committed then."""
+    commit = (_git(root, "rev-parse", "HEAD") or "").strip() or None
+    return (
+        json.dumps({"version": version, "commit": commit, "uncommitted": changed_files(root)}, indent=1) + "\n"
+    ).encode()
+
+
+def _git(root: pathlib.Path, *arguments: str) -> str | None:
+    """What git says, None where there is no git or no repository."""
+    try:
+        return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def detector_licence() -> bytes:
+    """The licence of the ``mtcnn`` package, whose weights the detector's graphs are.
+
+    Raises:
+        ReleaseError: the package does not hold it.
+    """
+    files = importlib.metadata.files("mtcnn") or ()
+    found = next((file for file in files if file.name.startswith("LICENSE")), None)
+    if found is None:
+        raise ReleaseError("The installed package mtcnn lacks its licence, which its weights must go out with.")
+    head = "The detector's graphs hold the weights of the Python package mtcnn, under this licence:\n\n"
+    return head.encode() + found.read_binary()
 
 
 def package_list(files: Iterable[str]) -> bytes:
@@ -257,7 +298,7 @@ def space_release(
     if PICTURE in files:
         card.data["thumbnail"] = f"{endpoint}/spaces/{repo}/resolve/main/{PICTURE}"
     card.text = card.text.replace("user/space", repo)
-    files[CARD_NAME] = str(card).encode()
+    files |= {CARD_NAME: str(card).encode(), "LICENSE": APACHE, SOURCE_NAME: source_of(version)}
     return Release("space", repo, version, files, tag=f"v{version}", sdk="gradio")
 
 
@@ -270,7 +311,8 @@ def browser_release(
     card.data["models"] = [model_repo]
     card.data["model_revision"] = model_revision
     card.data["space_version"] = version
-    files[CARD_NAME] = str(card).encode()
+    files |= {CARD_NAME: str(card).encode(), APACHE_BESIDE: APACHE, SOURCE_NAME: source_of(version)}
+    files["model/LICENSE-MTCNN.txt"] = detector_licence()
     return Release("space", repo, version, files, tag=f"v{version}", sdk="static")
 
 
@@ -278,7 +320,8 @@ def dataset_release(repo: str, version: str, folder: pathlib.Path = pathlib.Path
     """The dataset's content as ``make data`` wrote it: Parquet that every version of datasets reads."""
     if not folder.is_dir():
         raise ReleaseError(f"{folder} does not exist: run `make data DATA_DIR=...` first, or pass --dataset-folder.")
-    return Release("dataset", repo, version, list_files(folder, DATASET_FILES), tag=f"v{version}")
+    files = list_files(folder, DATASET_FILES) | {SOURCE_NAME: source_of(version)}
+    return Release("dataset", repo, version, files, tag=f"v{version}")
 
 
 def script_release(repo: str, version: str, folder: pathlib.Path = pathlib.Path("dataset_script")) -> Release:
@@ -292,5 +335,5 @@ def script_release(repo: str, version: str, folder: pathlib.Path = pathlib.Path(
     card = huggingface_hub.DatasetCard((folder / CARD_NAME).read_text(encoding="utf-8"))
     for key in ("configs", "dataset_info"):
         card.data.__dict__.pop(key, None)
-    files[CARD_NAME] = str(card).encode()
+    files |= {CARD_NAME: str(card).encode(), APACHE_BESIDE: APACHE, SOURCE_NAME: source_of(version)}
     return Release("dataset", repo, version, files, branch="script")

@@ -18,15 +18,17 @@ from collections.abc import Iterator
 
 import huggingface_hub
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-from huggingface_hub.errors import HfHubHTTPError, RemoteEntryNotFoundError, RepositoryNotFoundError
+from huggingface_hub.errors import HfHubHTTPError, OIDCError, RemoteEntryNotFoundError, RepositoryNotFoundError
 
 from hf_model.console import expanded_path
 from train.release.browser import write_page
 from train.release.contents import (
     METRICS_NAME,
+    SOURCE_NAME,
     Release,
     ReleaseError,
     browser_release,
+    changed_files,
     check_version,
     dataset_release,
     model_release,
@@ -38,6 +40,10 @@ from train.release.gate import comparable, compare, table
 ADDED_BY_THE_HUB = {".gitattributes"}
 WHAT_TO_DO = {
     401: "the token was not accepted. Set HF_TOKEN to a valid token with the write role, or run `hf auth login`",
+    402: (
+        "the Hub wants a paid plan for this. A Gradio Space may want one: choose hardware that your account may have, or publish "
+        "the static page instead, which any account may host (WHAT=browser)"
+    ),
     403: "this token may not write there. Use a token with the write role, of a user who owns the repo",
     404: "the Hub does not know it, or this token may not see it. Check --repo and the token",
     409: "it exists already. Run the same command again; if it stays, choose another version",
@@ -46,41 +52,66 @@ WHAT_TO_DO = {
 }
 
 
+# Of a 403 when a repo, or a Space, is to be created.
+MAY_NOT_CREATE = (
+    "this token may not write there, or its user may not create repos under that name. Use a token with the write role, of a user "
+    "or a member who may.",
+    "this token may not write there, or its account may not create such a Space: a Gradio Space may want a paid plan, the static "
+    "page (WHAT=browser) does not.",
+)
+
+
 class PublishError(Exception):
     """A publish that stopped; the message names the step, the reason and what to do."""
 
 
 @contextlib.contextmanager
-def step(name: str, token: str | None = None) -> Iterator[None]:
-    """Turns whatever goes wrong inside into a :class:`PublishError` that names the step, without the token."""
+def step(name: str, token: str | None = None, creates: str | None = None) -> Iterator[None]:
+    """Turns whatever goes wrong inside into a :class:`PublishError` that names the step, without the token.
+
+    Args:
+        creates: the kind of repo that is created in it.
+    """
     print(f"- {name}", flush=True)
     try:
         yield
     except (PublishError, ReleaseError):
         raise
     except Exception as error:  # whatever the client raises: the step failed
-        message = f"{name}: {explain(error)}"
+        message = f"{name}: {explain(error, creates)}"
         if token:
             message = message.replace(token, "[token]")
         # The cause is left out on purpose: a traceback of the client may show request headers.
         raise PublishError(message) from None
 
 
-def explain(error: BaseException) -> str:
-    """What a failed call of the Hub means, and what to do, in one line."""
+def explain(error: BaseException, creates: str | None = None) -> str:
+    """What a failed call of the Hub means, and what to do, in one line.
+
+    Args:
+        creates: the kind of repo that the call was to create.
+    """
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, HfHubHTTPError):
         cause = cause.__cause__ or cause.__context__
     response = getattr(cause, "response", None)
     status = response.status_code if response is not None else None
+    if status == 403 and creates is not None:
+        return f"{MAY_NOT_CREATE[creates == 'space']} The Hub says: {_said(cause)} (HTTP 403)."
     if status in WHAT_TO_DO:
         return f"{WHAT_TO_DO[status]} (HTTP {status})."
     if status is not None and status >= 500:
         return f"the Hub had a problem (HTTP {status}). Run the same command again: it goes on from here."
-    if isinstance(error, ValueError):
+    if isinstance(error, (ValueError, OIDCError)):
         return " ".join(str(error).split())
     detail = " ".join(str(cause or error).split()) or type(error).__name__
     return f"the connection failed ({detail}). Run the same command again: it goes on from here."
+
+
+def _said(error: BaseException | None) -> str:
+    """The last line of what the Hub said."""
+    lines = str(error or "").strip().splitlines()
+    return lines[-1].strip().rstrip(".") if lines else "nothing"
 
 
 def local_files_changed(release: Release, remote: dict) -> dict[str, str]:
@@ -100,7 +131,8 @@ def local_files_changed(release: Release, remote: dict) -> dict[str, str]:
             if not same:
                 changes[path] = "changed"
     changes |= {path: "removed" for path in remote if path not in release.files}
-    return changes
+    # The same content made from a later commit is not published again.
+    return {} if set(changes) == {SOURCE_NAME} and SOURCE_NAME in remote else changes
 
 
 def remote_files(api: HfApi, release: Release, revision: str) -> dict:
@@ -187,7 +219,8 @@ def _find_refs(api: HfApi, release: Release, private: bool, dry_run: bool):
 def _create_repo(api: HfApi, release: Release, private: bool):
     """Creates the repo; its branches and tags."""
     kind = "private" if private else "public"
-    with step(f"Creating the {kind} {release.kind} {release.repo}", api.token if isinstance(api.token, str) else None):
+    token = api.token if isinstance(api.token, str) else None
+    with step(f"Creating the {kind} {release.kind} {release.repo}", token, creates=release.kind):
         api.create_repo(release.repo, repo_type=release.kind, private=private, space_sdk=release.sdk, exist_ok=True)
         return api.list_repo_refs(release.repo, repo_type=release.kind)
 
@@ -386,7 +419,9 @@ PUBLISHERS = {
     "dataset": publish_dataset,
     "browser": publish_browser,
 }
-ALL = ("model", "space", "dataset")  # the static page wants npm, and a model that is open
+# The Space last: it may want a paid plan, and what is refused must not hold the rest back. The static page wants npm, and a model
+# that is open.
+ALL = ("model", "dataset", "space")
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -426,18 +461,28 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     return args
 
 
+def say_uncommitted() -> None:
+    """Names what goes out, or makes what goes out, and stands in no commit; ``source.json`` will say so too."""
+    changed = changed_files()
+    if changed:
+        more = f" and {len(changed) - 10} more" if len(changed) > 10 else ""
+        print(f"Not committed, so that no commit holds what is published: {', '.join(changed[:10])}{more}.")
+
+
 def main(argv: list[str] | None = None) -> None:
     args = parse_arguments(argv)
     huggingface_hub.utils.disable_progress_bars() if not sys.stderr.isatty() else None
     try:
         check_version(args.version)
-        token = huggingface_hub.get_token()
+        with step("Looking for a token"):
+            token = huggingface_hub.get_token()
         if token is None and not args.dry_run:
             raise PublishError("No token: set HF_TOKEN to one with the write role, or run `hf auth login`.")
         api = HfApi(token=token)
         if token is not None:
             with step("Asking the Hub whose token this is", token):
                 print(f"  user {api.whoami()['name']}")
+        say_uncommitted()
         for what in ALL if args.what == "all" else [args.what]:
             PUBLISHERS[what](api, args)
     except (PublishError, ReleaseError) as error:

@@ -6,7 +6,7 @@ import huggingface_hub
 TERMS = {
     "extra_gated_heading": "The weights are for research and teaching only",
     "extra_gated_prompt": (
-        "They were trained on UTKFace, which is for non-commercial research only (LICENSE-WEIGHTS.md). Use them on photos of "
+        "They were trained on UTKFace, which is for non-commercial research only (LICENSE.md). Use them on photos of "
         "people who agree to it, and never to decide anything about anyone: not for age checks, hiring, policing or "
         "identification."
     ),

@@ -11,14 +11,16 @@ const { words, largest_bytes, camera } = constants.page;
 const page = { words, config: constants.config, metrics: constants.metrics };
 const level = constants.config.quality.find(({ measure }) => measure === "level")?.threshold ?? 0;
 const asked = new Map(); // questions to the worker that wait for their answers
+let questions = 0;
 let worker = null;
 let last = null; // the photo that is shown
 let wish = 0; // counts what is wanted of the camera: a stream that comes for an earlier wish is let go
 
-function ask(source, all = true, transfer = []) {
+async function ask(source, all = true, transfer = []) {
+  if (!isSecureContext) throw new Error(words.insecure); // browsers then lack what the model is checked and kept with
   worker ??= started();
   return new Promise((resolve, reject) => {
-    const id = crypto.randomUUID();
+    const id = ++questions;
     asked.set(id, { resolve, reject });
     worker.postMessage({ id, source, all }, transfer);
   });
@@ -179,7 +181,7 @@ for (const [n, button] of tabs.entries()) {
 find("#size").textContent = filled(words.size, { all: constants.first_bytes / 1e6 });
 find("#version").textContent = filled(words.version, constants);
 find("#limits").append(...limits(constants.metrics, words));
-navigator.serviceWorker?.register("sw.js").catch(() => {}); // without one the page still works, only not offline
+navigator.serviceWorker?.register("sw.js", { updateViaCache: "none" }).catch(() => {}); // without one the page still works, only not offline
 const simd = WebAssembly.validate(new Uint8Array(constants.page.simd_probe));
 if (simd) ask(null).catch((error) => tell(error.message, true));
 else tell(words.no_simd, true);

@@ -25,11 +25,14 @@ export async function forgetAll() {
 }
 
 async function openCache(wanted) {
-  if (!globalThis.caches) return null; // a private window, perhaps: then the model is fetched at each visit
-  for (const name of await caches.keys()) {
-    if (name.startsWith(PREFIX) && !name.includes("shell") && name !== wanted) await caches.delete(name);
+  try {
+    for (const name of await caches.keys()) {
+      if (name.startsWith(PREFIX) && !name.includes("shell") && name !== wanted) await caches.delete(name);
+    }
+    return await caches.open(wanted);
+  } catch {
+    return null; // a private window, or a full disk: then the model is fetched at each visit
   }
-  return caches.open(wanted);
 }
 
 async function kept(cache, address, sha256) {

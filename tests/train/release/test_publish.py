@@ -10,6 +10,7 @@ import pytest
 from huggingface_hub import HfApi
 
 from tests.hub.server import HubServer
+from train.release import publish
 from train.release.contents import Release, ReleaseError, check_version, list_files, space_release
 from train.release.gate import TEST_OF, comparable, compare, table
 from train.release.publish import PublishError, gate, main, push
@@ -260,13 +261,67 @@ def test_the_dataset_is_private_unless_told_otherwise_twice(hub, api, data_folde
     repo = hub.repos["dataset", "user/utkface"]
     assert repo.private
     assert set(hub.files("dataset", "user/utkface")) == {
-        "README.md", "skipped.csv", *(f"data/{split}-00000-of-00001.parquet" for split in ("train", "validation", "test"))
+        "README.md", "skipped.csv", "source.json", *(f"data/{split}-00000-of-00001.parquet" for split in ("train", "validation", "test"))
     }  # fmt: skip
     # A folder of Parquet beside utkface.py is refused by datasets 4: the script has a branch of its own.
-    assert set(hub.files("dataset", "user/utkface", "script")) == {"README.md", "duplicate_groups.csv", "utkface.py"}
+    assert set(hub.files("dataset", "user/utkface", "script")) == {
+        "README.md", "duplicate_groups.csv", "utkface.py", "source.json", "LICENSE-APACHE-2.0.txt"
+    }  # fmt: skip
     assert "hf_writer" not in done.stdout + done.stderr
     repo.private = False  # someone made it public by hand
     assert "is public, but it was to be private" in one_line(run_command(hub, *arguments, cwd=tmp_path))
+
+
+SPACE = Release("space", "user/page", "0.1.0", {"README.md": b"---\nsdk: gradio\n---\n"}, tag="v0.1.0", sdk="gradio")
+
+
+@pytest.mark.parametrize(
+    ("release", "status", "said"),
+    [
+        (SPACE, 402, "wants a paid plan for this. A Gradio Space may want one.*the static page instead.*HTTP 402"),
+        (SPACE, 403, "its account may not create such a Space: a Gradio Space may want a paid plan.*HTTP 403"),
+        (
+            Release("model", "user/m", "0.1.0", {"a": b"a"}),
+            403,
+            "its user may not create repos under that name.*HTTP 403",
+        ),
+    ],
+)
+def test_a_refusal_says_what_the_hub_said(hub, api, release, status, said):
+    hub.fail = lambda index, method, path: status if path.endswith("/repos/create") else None
+    with pytest.raises(PublishError, match=said) as stopped:
+        push(api, release, private=False)
+    assert "the connection failed" not in str(stopped.value)
+    assert hub.repos == {}
+
+
+def test_a_token_that_ci_cannot_mint_is_a_sentence(hub, data_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_OIDC_RESOURCE", "user/small")
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    arguments = ["dataset", "--repo", "user/small", "--version", "0.1.0", "--dataset-folder", str(data_folder)]
+    line = one_line(run_command(hub, *arguments, token=None, cwd=tmp_path))
+    assert "HF_OIDC_RESOURCE is set but no OIDC id token is available" in line
+    assert "connection failed" not in line
+
+
+def test_what_is_not_committed_is_named_before_anything_goes_out(hub, api, data_folder, monkeypatch, capsys):
+    monkeypatch.setattr(publish, "changed_files", lambda: ["odd.py", "train/other.py"])
+    monkeypatch.setattr(publish, "HfApi", lambda token: api)
+    monkeypatch.setenv("HF_TOKEN", "hf_writer")
+    publish.main(
+        ["dataset", "--repo", "user/small", "--version", "0.1.0", "--dataset-folder", str(data_folder), "--dry-run"]
+    )
+    told = capsys.readouterr().out
+    assert "Not committed, so that no commit holds what is published: odd.py, train/other.py." in told
+    assert told.index("Not committed") < told.index("Would")
+
+
+def test_the_same_content_from_a_later_commit_is_not_another_version(hub, api):
+    files = {**SMALL, "source.json": b'{"commit": "1"}'}
+    push(api, release(files), private=False)
+    later = {**SMALL, "source.json": b'{"commit": "2"}'}
+    push(api, release(later), private=False)
+    assert published(hub) == files
 
 
 def test_a_private_repo_is_created_private(hub, api):

@@ -64,6 +64,7 @@ def describe(trained: dict, packed: dict, start: str) -> dict:
         "first_stage": None,
         "backbone_weights": "none",
         "git_commit": packed["git_commit"],
+        "trainer": "a plain PyTorch loop (train/jobs/gpu)",
         "backend": "torch",
         "versions": trained["versions"],
         "machine": trained["machine"],
