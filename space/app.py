@@ -7,6 +7,9 @@ import pathlib
 import socket
 import sys
 
+# Before Gradio is imported: its client, which answers MCP's calls, reports itself by huggingface_hub else.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
 import gradio as gr
 from about import build_about
 from answer import WORDS, message

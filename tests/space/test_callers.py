@@ -1,6 +1,8 @@
 """Whoever calls the page: web addresses are refused before anything is fetched, and nothing of a call reaches the log."""
 
+import io
 import json
+import tomllib
 import urllib.error
 import urllib.request
 
@@ -63,20 +65,36 @@ def test_nothing_is_fetched_logged_or_reported_for_anyone(root, recorded, astron
         assert content not in printed, printed
 
 
-def test_an_uploaded_photo_is_answered_and_nobody_else_is_asked(root, recorded, astronaut, tmp_path):
+def upload(url: str, name: str, content: bytes) -> str:
+    """Where the page keeps an uploaded file."""
+    head = f'--edge\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'
+    headers = {"Content-Type": "multipart/form-data; boundary=edge"}
+    request = urllib.request.Request(
+        f"{url}/gradio_api/upload", head.encode() + content + b"\r\n--edge--\r\n", headers
+    )
+    (path,) = json.load(urllib.request.urlopen(request, timeout=30))
+    return path
+
+
+def test_uploaded_photos_are_answered_and_nobody_else_is_asked(root, recorded, astronaut):
+    """An iPhone's format among them, which the page promises."""
+    pillow_heif = pytest.importorskip("pillow_heif")
     environment, record = recorded
-    astronaut.save(tmp_path / "photo.png")
+    photos = {"a.png": io.BytesIO(), "a.heic": io.BytesIO()}
+    astronaut.save(photos["a.png"], "PNG")
+    pillow_heif.from_pillow(astronaut).save(photos["a.heic"], quality=90)
     with running_space(root, environment) as url:
-        boundary = "edge"
-        body = (
-            f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'.encode()
-            + (tmp_path / "photo.png").read_bytes()
-            + f"\r\n--{boundary}--\r\n".encode()
-        )
-        headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
-        request = urllib.request.Request(f"{url}/gradio_api/upload", body, headers)
-        (path,) = json.load(urllib.request.urlopen(request, timeout=30))
-        own = {"path": path, "url": f"{url}/gradio_api/file={path}", **FILE}
-        assert '"female_probability"' in ask(url, "predict", [own, False])
-        assert urllib.request.urlopen(f"{url}/gradio_api/file={path}", timeout=30).status == 200
+        for name, file in photos.items():
+            path = upload(url, name, file.getvalue())
+            own = {"path": path, "url": f"{url}/gradio_api/file={path}", **FILE}
+            assert '"female_probability"' in ask(url, "predict", [own, False]), name
+            assert urllib.request.urlopen(f"{url}/gradio_api/file={path}", timeout=30).status == 200
         assert record() == []
+
+
+def test_what_the_page_promises_to_read_is_installed_with_it(root):
+    """In the Space, and by `make demo`."""
+    assert "HEIC" in (root / "space" / "photo.py").read_text(encoding="utf-8")
+    assert "\npillow-heif==" in (root / "space" / "requirements.txt").read_text(encoding="utf-8")
+    extras = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert any(one.startswith("pillow-heif") for one in extras["demo"])
