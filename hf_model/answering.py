@@ -24,11 +24,12 @@ class Answerer:
 
     Args:
         forward: the network, as an engine loads it.
+        preprocessing: what the network wants, see :func:`hf_model.network.preprocessing.preprocess`.
         familiarity: says how unlike the training's faces a face is; None where the model does not know.
     """
 
-    def __init__(self, forward: Forward, familiarity: Familiarity | None = None):
-        self.forward, self.familiarity = forward, familiarity
+    def __init__(self, forward: Forward, preprocessing: str, familiarity: Familiarity | None = None):
+        self.forward, self.preprocessing, self.familiarity = forward, preprocessing, familiarity
 
     def answer(self, crops: list[FaceCrop], batch_size: int) -> list[RawPrediction]:
         """The raw predictions for faces, in their order."""
@@ -63,7 +64,7 @@ class Answerer:
         while start < len(pixels):
             most = min(batch_size, len(pixels) - start)
             shape = next(shape for shape in BATCH_SHAPES if shape <= most)
-            outputs.append(self.forward(preprocess(pixels[start : start + shape])))
+            outputs.append(self.forward(preprocess(pixels[start : start + shape], self.preprocessing)))
             start += shape
         return {name: np.concatenate([output[name] for output in outputs]) for name in outputs[0]}
 

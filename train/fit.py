@@ -17,6 +17,7 @@ from train.devices import Padded
 from train.model import TrainingModel, prepare_stage
 from train.recipe import Stage
 from train.run import Progress, Run, plot_log
+from train.teacher import TeachingModel
 
 
 def fit(
@@ -26,12 +27,14 @@ def fit(
     cache: pathlib.Path,
     devices: int = 1,
     last_stage: str | None = None,
+    teacher: TeachingModel | None = None,
 ) -> bool:
     """Trains through all stages of the model's recipe, from where the run folder stands.
 
     Args:
         devices: over how many :func:`train.devices.use_devices` spread the model.
         last_stage: stop after the stage of that name.
+        teacher: the other model that a recipe learns from.
 
     Returns:
         Whether the recipe is at its end, and the weights are written.
@@ -54,7 +57,7 @@ def fit(
             flush=True,
         )
         while progress.epoch < stage.epochs and progress.epoch - progress.best_epoch <= stage.patience:
-            _epoch(model, stage, chips, run, cache, progress, devices, average)
+            _epoch(model, stage, chips, run, cache, progress, devices, average, teacher)
         if stage.keep == "best" and run.checkpoint():
             run.restore(model, average, "best.npz")
         progress = Progress(stage=progress.stage + 1)
@@ -86,6 +89,7 @@ def _epoch(
     progress: Progress,
     devices: int,
     average: WeightAverage | None,
+    teacher: TeachingModel | None,
 ) -> None:
     recipe = model.recipe
     whole_passes, part = divmod(progress.epoch, stage.parts)
@@ -96,7 +100,11 @@ def _epoch(
         features = _cached(model, stage, chips["train"], cache, variant)
         training = Activations(features, chips["train"], recipe, stage, seed)
     else:
-        training = Batches(chips["train"], recipe, stage, seed, part)
+        taught = None
+        if teacher is not None and recipe.teacher is not None:
+            before = sum(one.epochs // one.parts for one in recipe.stages[: progress.stage])
+            taught = teacher.copy((before + whole_passes) % recipe.teacher.copies)
+        training = Batches(chips["train"], recipe, stage, seed, part, taught=taught)
     print(f"{stage.name} epoch {progress.epoch + 1}/{stage.epochs}", flush=True)
     start = time.monotonic()
     verbose = 2 if os.environ.get("CI") or not sys.stdout.isatty() else "auto"

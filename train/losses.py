@@ -74,5 +74,51 @@ class AgeLikelihood(keras.losses.Loss):
         return ops.where(low[:, 0] == high[:, 0], cross_entropy, -ops.log(mass + TINY))
 
 
+@keras.saving.register_keras_serializable(package="train")
+class TaughtLikelihood(AgeLikelihood):
+    """:class:`AgeLikelihood`, and the cross-entropy with another model's distribution, which stands behind the label's two columns.
+
+    Args:
+        share: of the other model; without its distribution, as in validation, the label counts alone.
+    """
+
+    def __init__(self, spread: tuple[float, float, float], share: float, **options):
+        super().__init__(spread, **options)
+        self.share = share
+
+    def call(self, y_true, y_pred):
+        of_label = super().call(y_true[:, :2], y_pred)
+        if y_true.shape[1] == 2:
+            return of_label
+        of_teacher = -ops.sum(y_true[:, 2:] * ops.log(y_pred + TINY), axis=1)
+        return (1 - self.share) * of_label + self.share * of_teacher
+
+
+@keras.saving.register_keras_serializable(package="train")
+class GenderLoss(keras.losses.Loss):
+    """Binary cross-entropy with the label (N, 1), 0 or 1, and with another model's probability in a second column, if any.
+
+    Args:
+        smoothing: the label is that far from 0 and 1, halved.
+        share: of the other model. Where the label is not known (-1) it counts alone.
+    """
+
+    def __init__(self, smoothing: float, share: float = 0.0, **options):
+        super().__init__(**options)
+        self.smoothing, self.share = smoothing, share
+
+    def call(self, y_true, y_pred):
+        label, female = y_true[:, 0], ops.clip(y_pred[:, 0], TINY, 1 - TINY)
+        of_label = _cross_entropy(label * (1 - self.smoothing) + self.smoothing / 2, female)
+        if y_true.shape[1] == 1:
+            return of_label
+        of_teacher = self.share * _cross_entropy(y_true[:, 1], female)
+        return of_teacher + ops.where(label >= 0, (1 - self.share) * of_label, 0.0)
+
+
+def _cross_entropy(wanted, probability):
+    return -(wanted * ops.log(probability) + (1 - wanted) * ops.log(1 - probability))
+
+
 def _normal_cdf(x):
     return 0.5 * (1 + ops.erf(x / 2**0.5))

@@ -7,11 +7,13 @@ from keras import ops
 
 from hf_model.network.architecture import DISTRIBUTION, HEADS, backbone_layers, build_model, head_layers
 from hf_model.network.folding import fold, run_backbone
-from train.losses import AgeLikelihood, OutsideHuber, inside, outside
+from hf_model.network.layout import DEFAULT, network_of
+from train.losses import GenderLoss, OutsideHuber, TaughtLikelihood, inside, outside
 from train.normalization import absorb_bias, normalize
 from train.recipe import Recipe, Stage
+from train.start import load_backbone
 
-# The first stage of ResNet50 that a stage of training computes anew, by what it trains.
+# The first stage of the backbone that a stage of training computes anew, by what it trains.
 FIRST_TRAINED = {"heads": 6, "conv5": 5, "conv4": 4, "all": 1}
 
 
@@ -28,6 +30,7 @@ class TrainingModel(keras.Model):
     def __init__(self, network: keras.Model, recipe: Recipe):
         super().__init__(name="training")
         self.network = network
+        self.layout = network_of(recipe.network)
         self.recipe = recipe
         self.from_activations = False
         self.first_stage = 1
@@ -50,8 +53,8 @@ class TrainingModel(keras.Model):
 
     def frozen(self, pictures):
         """The activations that the frozen part hands to the trained part, float32."""
-        dtype = self.recipe.compute_dtype
-        return ops.cast(run_backbone(self.folded, pictures, 1, self.first_stage - 1, dtype), "float32")
+        dtype = self.recipe.dtype
+        return ops.cast(run_backbone(self.layout, self.folded, pictures, 1, self.first_stage - 1, dtype), "float32")
 
     def call(self, inputs, training=None):
         first = self.first_stage if self.from_activations else 1
@@ -59,7 +62,7 @@ class TrainingModel(keras.Model):
         get, normalization = (self.plain, self.normalized) if live else (self.folded, None)
         x = inputs
         if first <= 5:
-            x = run_backbone(get, x, first, 5, self.recipe.compute_dtype, normalization)
+            x = run_backbone(self.layout, get, x, first, 5, self.recipe.dtype, normalization)
         outputs: dict = {}
         for head in HEADS:
             outputs |= self._head(head, x, training, live)
@@ -69,7 +72,7 @@ class TrainingModel(keras.Model):
         """One head's outputs, through its layers; what lies before its dense layers is dropped out in training."""
         layer = self.network.get_layer
         if live:
-            kernel = ops.cast(layer(f"{name}_conv").kernel, self.recipe.compute_dtype)
+            kernel = ops.cast(layer(f"{name}_conv").kernel, self.recipe.dtype)
             layout = "channels_first" if self.channels_first else "channels_last"
             x = ops.transpose(features, (0, 3, 1, 2)) if self.channels_first else features
             x = ops.relu(self.normalized(name, ops.conv(x, kernel, padding="same", data_format=layout)))
@@ -87,9 +90,13 @@ class TrainingModel(keras.Model):
         return {name: layer(name)(x)}
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        """Metrics over the rows that weigh anything, all alike: not over unknown genders, nor over a padded batch's rest."""
+        """Metrics over the rows that weigh anything, all alike: not over unknown genders, nor over a padded batch's rest; beside the
+        labels alone."""
         if sample_weight is not None:
             sample_weight = keras.tree.map_structure(lambda weight: ops.cast(weight > 0, "float32"), sample_weight)
+            known = ops.cast(y["gender"][:, 0] >= 0, "float32")
+            sample_weight = {**sample_weight, "gender": sample_weight["gender"] * known}
+        y = {**y, "gender": y["gender"][:, :1], **({DISTRIBUTION: y[DISTRIBUTION][:, :2]} if DISTRIBUTION in y else {})}
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
 
@@ -110,13 +117,14 @@ def prepare_stage(model: TrainingModel, stage: Stage, steps_per_epoch: int) -> N
     model.is_live = stage.train == "all"
     if model.is_live:
         for layer in trained:
-            if isinstance(layer, keras.layers.Conv2D):
+            if isinstance(layer, keras.layers.Conv2D) and layer.bias is not None:
                 absorb_bias(layer, model.network.get_layer(layer.name.removesuffix("conv") + "bn"))
                 layer.bias.trainable = False
+    share = recipe.teacher.share if recipe.teacher else 0.0
     losses = {
         "age": OutsideHuber(recipe.huber_delta),
-        DISTRIBUTION: AgeLikelihood(recipe.age_spread),
-        "gender": keras.losses.BinaryCrossentropy(label_smoothing=recipe.gender_smoothing),
+        DISTRIBUTION: TaughtLikelihood(recipe.age_spread, share),
+        "gender": GenderLoss(recipe.gender_smoothing, share),
     }
     model.compile(
         optimizer=make_optimizer(recipe, stage, steps_per_epoch),
@@ -198,6 +206,15 @@ def learning_rate(recipe: Recipe, stage: Stage, steps_per_epoch: int):
 
 
 def new_model(recipe: Recipe, heads: dict, backbone_weights: str | None) -> TrainingModel:
-    """A training model with fresh heads, seeded by the recipe, accepting pictures of any size."""
+    """A training model with fresh heads, seeded by the recipe, accepting pictures of any size.
+
+    Args:
+        backbone_weights: None, or ImageNet's: of ResNet50 as :func:`hf_model.network.architecture.build_model` takes them, of
+            another network a file as :func:`train.start.load_backbone` does.
+    """
     keras.utils.set_random_seed(recipe.seed)
-    return TrainingModel(build_model(heads, None, backbone_weights), recipe)
+    is_resnet = recipe.network == DEFAULT
+    network = build_model(heads, None, backbone_weights if is_resnet else None, recipe.network)
+    if backbone_weights and not is_resnet:
+        load_backbone(network, recipe.network, backbone_weights)
+    return TrainingModel(network, recipe)

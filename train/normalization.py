@@ -16,9 +16,8 @@ def absorb_bias(convolution: keras.Layer, normalization: keras.Layer) -> None:
 
     What a batch's own mean is taken from has no use for a bias, and computes nothing for it then.
     """
-    if convolution.bias is not None:
-        normalization.moving_mean.assign(normalization.moving_mean.value - convolution.bias.value)
-        convolution.bias.assign(ops.zeros_like(convolution.bias.value))
+    normalization.moving_mean.assign(normalization.moving_mean.value - convolution.bias.value)
+    convolution.bias.assign(ops.zeros_like(convolution.bias.value))
 
 
 def normalize(layer: keras.layers.BatchNormalization, x, channels_first: bool, rate: float):

@@ -4,6 +4,8 @@ import dataclasses
 import pathlib
 import tomllib
 
+from hf_model.network.processor import multiplies_bfloat16
+
 RECIPES = pathlib.Path(__file__).with_name("recipes")
 TRAINED_PARTS = ("heads", "conv5", "conv4", "all")
 
@@ -134,9 +136,27 @@ class FurtherSet:
 
 
 @dataclasses.dataclass(frozen=True)
-class Recipe:
-    """A whole training: loss, augmentation, the sets beside UTKFace by name, and the stages in order.
+class Teacher:
+    """Learning from another model's answers for the very pictures that are shown.
 
+    ``share``: of the losses of the age's distribution and of the gender, how much is the distance to the other model's answer; the
+    rest is to the label. ``copies``: into how many changed pictures each face is made, in turn one an epoch, mirrored or not: the
+    other model answers each once, before the training.
+
+    Source: Hinton et al., Distilling the Knowledge in a Neural Network, 2015; the same picture for both: Beyer et al., Knowledge
+    distillation: A good teacher is patient and consistent, CVPR 2022.
+    """
+
+    share: float
+    copies: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """A whole training: network, loss, augmentation, the sets beside UTKFace by name, and the stages in order.
+
+    ``compute_dtype``: of the backbone, or ``"auto"``: bfloat16 where the processor multiplies it, else float32; ``network``: a name of :data:`hf_model.network.layout.NETWORKS`; ``conv_filters`` and ``dense_units``: of its heads, 0 for those
+    of the shipped model; ``teacher``: another model whose answers are learnt from too, None for none.
     ``soft_age_weight``: of the loss of the age's distribution, :class:`train.losses.AgeLikelihood`, whose labels are
     soft by ``age_spread`` (base, per year, most); ``gender_smoothing``: the gender's labels are that far from 0 and 1,
     halved; ``dropout``: the share of the pooled features left out before the dense layers; ``label_conflicts``: as the
@@ -174,6 +194,10 @@ class Recipe:
     dropout: float = 0.0
     gender_smoothing: float = 0.0
     sets: dict[str, FurtherSet] = dataclasses.field(default_factory=dict)
+    network: str = "resnet50"
+    conv_filters: int = 0
+    dense_units: int = 0
+    teacher: Teacher | None = None
 
     def __post_init__(self):
         object.__setattr__(self, "age_spread", tuple(self.age_spread))
@@ -186,6 +210,13 @@ class Recipe:
         rates = {(s.learning_rate, s.final_learning_rate) for s in self.stages if s.schedule == "shared"}
         if len(rates) > 1:
             raise ValueError("the stages of a shared schedule have one learning_rate and one final_learning_rate.")
+
+    @property
+    def dtype(self) -> str:
+        """What ``compute_dtype`` means on this machine."""
+        if self.compute_dtype != "auto":
+            return self.compute_dtype
+        return "bfloat16" if multiplies_bfloat16() else "float32"
 
     def share_of_schedule(self, stage: Stage) -> tuple[float, float]:
         """Where a stage of this recipe begins and ends in the shared schedule, 0 to 1, by the pixels that its stages see."""
@@ -227,6 +258,7 @@ def load_recipe(name_or_path: str) -> Recipe:
         augmentation = Augmentation(**values.pop("augmentation", {}))
         stages = tuple(Stage(**stage) for stage in values.pop("stages"))
         sets = {name: FurtherSet(**of) for name, of in values.pop("sets", {}).items()}
-        return Recipe(name=path.stem, augmentation=augmentation, stages=stages, sets=sets, **values)
+        teacher = Teacher(**values.pop("teacher")) if "teacher" in values else None
+        return Recipe(name=path.stem, augmentation=augmentation, stages=stages, sets=sets, teacher=teacher, **values)
     except (TypeError, KeyError) as error:
         raise ValueError(f"{path}: {error}") from error

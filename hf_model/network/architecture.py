@@ -1,44 +1,79 @@
-"""The network: ResNet50 and two heads, every layer named so that weights can be keyed by path."""
+"""The Keras model: a backbone and two heads, every layer named so that weights can be keyed by path."""
 
 import keras
 from keras import layers
 
-from .layout import DISTRIBUTION, HEADS
+from .layout import DEFAULT, DISTRIBUTION, HEADS, Convolution, Network, network_of
 
 # Near the mean age of UTKFace: with a ReLU at the end, an age unit that starts below zero for every
 # face has no gradient and stays dead.
 INITIAL_AGE = 33.0
-BACKBONE_NAME = "resnet50"
 
 
-def build_model(heads: dict, input_size: int | None = None, backbone_weights: str | None = None) -> keras.Model:
+def build_model(
+    heads: dict, input_size: int | None = None, backbone_weights: str | None = None, network: str = DEFAULT
+) -> keras.Model:
     """Builds the untrained two-headed model.
 
-    ResNet50 without its top, then for each head Conv2D → BatchNorm → ReLU → global average pooling
-    → Dense → the head's last layers. Gender ends in a sigmoid (probability of "female"). Age goes through a
+    ResNet50 without its top, or the backbone of another description, then for each head Conv2D → BatchNorm → ReLU → global
+    average pooling → Dense → the head's last layers. Gender ends in a sigmoid (probability of "female"). Age goes through a
     softmax over whole years, its distribution, and ends in a ReLU unit whose kernel is fixed, the years
     themselves: the age is the distribution's mean, never negative. Without ``age_bins`` it is the plain
     unit of version 0.1.0.
 
     Args:
         heads: ``conv_filters``, ``conv_kernel``, ``dense_units`` and perhaps ``age_bins``, as in ``config.json``.
-        input_size: side of the square input in pixels; None accepts any side of at least 32.
-        backbone_weights: None (random), ``"imagenet"`` (downloaded by Keras) or a ``.h5`` path.
+        input_size: side of the square input in pixels; None accepts any multiple of 32.
+        backbone_weights: None (random), ``"imagenet"`` (downloaded by Keras) or a ``.h5`` path; of ResNet50 alone.
+        network: a name of :data:`hf_model.network.layout.NETWORKS`.
 
     Returns:
-        A model from (N, S, S, 3) float32, as ``preprocess_input`` makes it, to ``{"age": (N, 1),
+        A model from (N, S, S, 3) float32, as :func:`hf_model.network.preprocessing.preprocess` makes it, to ``{"age": (N, 1),
         "gender": (N, 1)}`` float32, and with ``age_bins`` ``"age_distribution"`` (N, age_bins).
 
     Source: He et al., Deep Residual Learning, CVPR 2016; ``keras.applications.ResNet50``. The age as a
     distribution's mean: Rothe et al., DEX, ICCV workshops 2015.
     """
-    backbone = keras.applications.ResNet50(
-        include_top=False, weights=backbone_weights, input_shape=(input_size, input_size, 3), name=BACKBONE_NAME
-    )
+    shape = (input_size, input_size, 3)
+    if network == DEFAULT:
+        backbone = keras.applications.ResNet50(
+            include_top=False, weights=backbone_weights, input_shape=shape, name=network
+        )
+    else:
+        backbone = _backbone(network_of(network), shape)
     outputs: dict = {}
     for name in HEADS:
         outputs |= _head(name, backbone.output, heads)
     return keras.Model(backbone.input, outputs, name="age_gender")
+
+
+def _backbone(network: Network, shape: tuple) -> keras.Model:
+    """A described backbone, with random weights."""
+    pixels = keras.Input(shape)
+    x = _convolution(network.stem, pixels, network.epsilon)
+    if network.pools:
+        raise NotImplementedError(f"{network.name}: its pooling is keras.applications' own.")
+    for block in network.blocks:
+        y = x
+        for one in block.path:
+            y = _convolution(one, y, network.epsilon)
+        if block.adds:
+            shortcut = _convolution(block.projection, x, network.epsilon) if block.projection else x
+            y = layers.Add(name=f"{block.name}_sum")([y, shortcut])
+        x = layers.Activation(block.activation, name=f"{block.name}_out")(y) if block.activation else y
+    x = _convolution(network.last, x, network.epsilon) if network.last else x
+    return keras.Model(pixels, x, name=network.name)
+
+
+def _convolution(one: Convolution, x, epsilon: float):
+    """A described convolution with its BatchNorm and activation; its pads are those of "same"."""
+    options = {"strides": one.stride, "padding": "same", "use_bias": False, "name": f"{one.name}_conv"}
+    if one.depthwise:
+        x = layers.DepthwiseConv2D(one.kernel, **options)(x)
+    else:
+        x = layers.Conv2D(one.filters, one.kernel, **options)(x)
+    x = layers.BatchNormalization(epsilon=epsilon, name=f"{one.name}_bn")(x)
+    return layers.Activation(one.activation, name=f"{one.name}_{one.activation}")(x) if one.activation else x
 
 
 def _head(name: str, features, heads: dict) -> dict:
@@ -77,6 +112,6 @@ def head_layers(model: keras.Model) -> list[keras.Layer]:
 
 
 def backbone_layers(model: keras.Model, prefix: str = "") -> list[keras.Layer]:
-    """The layers of ResNet50 whose names start with ``prefix``, such as ``"conv5"``."""
+    """The layers of the backbone whose names start with ``prefix``, such as ``"conv5"``."""
     heads = {layer.name for layer in head_layers(model)}
     return [layer for layer in model.layers if layer.name not in heads and layer.name.startswith(prefix)]

@@ -9,6 +9,7 @@ import pathlib
 
 from ..download import WEIGHTS_NAME, file_sha256, refuse_pointer
 from .kept_files import is_kept, keep, place_of
+from .layout import DEFAULT, network_of
 from .weights import read_tensors, refused
 
 GRAPHS = "onnx"  # the folder of a model repo that holds them
@@ -41,7 +42,7 @@ def find_graph(config: dict, folder: pathlib.Path, precision: str) -> tuple[path
     of_weights = file_sha256(weights)
     if has_graph(folder, name) and read_stamp(folder).get(name) == of_weights:
         return published, True
-    source = [FORMAT, of_weights, config["heads"], config["input"]["size"]]
+    source = [FORMAT, of_weights, config.get("network", DEFAULT), config["heads"], config["input"]["size"]]
     if precision == "int8":
         source.append(file_sha256(folder / RANGES) if (folder / RANGES).is_file() else None)
     path = place_of(hashlib.sha256(json.dumps(source).encode()).hexdigest()) / name
@@ -105,7 +106,8 @@ def build_network(config: dict, folder: pathlib.Path, precision: str) -> bytes:
         graph = QuantizedGraph(**json.loads(ranges.read_text(encoding="utf-8")))
     tensors = read_tensors(weights)
     try:
-        return network_graph(tensors, config["heads"], config["input"]["size"], graph)
+        network = network_of(config.get("network", DEFAULT))
+        return network_graph(tensors, network, config["heads"], config["input"]["size"], graph)
     except KeyError as error:
         raise refused(weights, [f"missing: {error.args[0]}"]) from None
     except ValueError as error:

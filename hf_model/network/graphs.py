@@ -15,7 +15,7 @@ try:
 except ImportError:  # optional: said by the engines that build graphs
     onnx = None  # type: ignore[assignment]
 
-from .layout import BACKBONE_EPSILON, DISTRIBUTION, HEAD_EPSILON, HEADS, blocks, head_layers
+from .layout import DISTRIBUTION, HEAD_EPSILON, HEADS, LARGEST_STRIDE, Convolution, Network, head_layers
 
 OPSET = 17
 
@@ -66,12 +66,19 @@ class Graph:
         bias: np.ndarray,
         scale: np.ndarray | None = None,
         stride: int = 1,
-        pad: int = 0,
+        pads: tuple[int, int] = (0, 0),
+        depthwise: bool = False,
     ) -> str:
-        """With a Keras kernel (h, w, in, out), of which each output channel is scaled."""
+        """With a Keras kernel (h, w, in, out), or (h, w, out, 1) of a depthwise one, of which each output channel is scaled."""
         factors = None if scale is None else scale.reshape(-1, 1, 1, 1)
-        inputs = self.operands(x, name, kernel.transpose(3, 2, 0, 1), factors, bias)
-        return self.node("Conv", inputs, name, strides=[stride] * 2, pads=[pad] * 4, kernel_shape=kernel.shape[:2])
+        out_first = kernel.transpose((2, 3, 0, 1) if depthwise else (3, 2, 0, 1))
+        options = {"group": len(out_first)} if depthwise else {}
+        inputs = self.operands(x, name, out_first, factors, bias)
+        before, after = pads
+        return self.node(
+            "Conv", inputs, name, strides=[stride] * 2, pads=[before, before, after, after],
+            kernel_shape=kernel.shape[:2], **options,
+        )  # fmt: skip
 
     def operands(self, x: str, name: str, kernel: np.ndarray, scale: np.ndarray | None, bias: np.ndarray) -> list[str]:
         """The three inputs of a convolution, its kernel (out, in, h, w)."""
@@ -80,6 +87,19 @@ class Graph:
             self.kernel(f"{name}_kernel", kernel, scale),
             self.constant(f"{name}_bias", bias),
         ]
+
+    def activation(self, kind: str | None, x: str) -> str:
+        """``"relu"``, ``"relu6"`` or nothing after a tensor."""
+        if kind is None:
+            return x
+        if kind == "relu":
+            return self.node("Relu", [x], f"{x}_relu")
+        ends = [self.shared(name, np.asarray(value, np.float32)) for name, value in (("zero", 0), ("six", 6))]
+        return self.node("Clip", [x, *ends], f"{x}_relu6")
+
+    def shared(self, name: str, values: np.ndarray) -> str:
+        """A constant that several nodes use."""
+        return name if any(one.name == name for one in self.constants) else self.constant(name, values)
 
     def dense(self, name: str, x: str, kernel: np.ndarray, bias: np.ndarray | None) -> str:
         """With a Keras kernel (in, out)."""
@@ -111,11 +131,14 @@ class Graph:
         return model.SerializeToString()
 
 
-def network_graph(tensors: dict[str, np.ndarray], heads: dict, size: int, graph: Graph | None = None) -> bytes:
+def network_graph(
+    tensors: dict[str, np.ndarray], network: Network, heads: dict, size: int, graph: Graph | None = None
+) -> bytes:
     """The age and gender network.
 
     Args:
         tensors: the content of ``model.safetensors``, by Keras variable path.
+        network: the backbone's description.
         heads, size: ``heads`` and ``input.size`` of ``config.json``.
         graph: an empty one to write it into; by default one of float16 kernels.
 
@@ -142,30 +165,36 @@ def network_graph(tensors: dict[str, np.ndarray], heads: dict, size: int, graph:
         bias = tensors.get(f"{name}/bias", np.zeros_like(mean)).astype(np.float32)
         return tensors[f"{name}/kernel"], (bias - mean) * scale + beta, scale
 
-    def convolve(name: str, x: str, stride: int = 1, pad: int = 0) -> str:
-        return graph.convolution(
-            name, x, *folded(f"{name}_conv", f"{name}_bn", BACKBONE_EPSILON), stride=stride, pad=pad
+    def convolve(one: Convolution, x: str, stride: int) -> str:
+        made = graph.convolution(
+            one.name, x, *folded(f"{one.name}_conv", f"{one.name}_bn", network.epsilon), stride, one.pads, one.depthwise
         )
-
-    def relu(x: str) -> str:
-        return graph.node("Relu", [x], f"{x}_relu")
+        return graph.activation(one.activation, made)
 
     x = graph.node("Transpose", ["pixels"], "pixels_first", perm=[0, 3, 1, 2])
-    x = relu(convolve("conv1", x, stride=2, pad=3))
-    x = graph.operand(x)
-    x = graph.node("MaxPool", [x], "pool1", kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4)  # above 0, so 0 may pad
-    for block in blocks():
-        name = block.name
-        if block.stride == 2:
-            # Every second pixel is all that its strided convolutions read; said so, OpenVINO keeps them in int8.
-            x = graph.node("MaxPool", [x], f"{name}_halved", kernel_shape=[1, 1], strides=[2, 2])
-        shortcut = convolve(f"{name}_0", x) if block.projects else x
-        y = relu(convolve(f"{name}_1", x))
-        y = relu(convolve(f"{name}_2", y, pad=1))
-        parts = [graph.operand(part) for part in (convolve(f"{name}_3", y), shortcut)]
-        x = relu(graph.node("Add", parts, f"{name}_sum"))
+    x = convolve(network.stem, x, network.stem.stride)
+    if network.pools:
+        x = graph.operand(x)
+        x = graph.node(
+            "MaxPool", [x], "pool1", kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4
+        )  # above 0, so 0 may pad
+    for block in network.blocks:
+        halved = block.reads_every_second
+        if halved:  # said so, OpenVINO keeps its strided convolutions in int8
+            x = graph.node("MaxPool", [x], f"{block.name}_halved", kernel_shape=[1, 1], strides=[2, 2])
+        y = shortcut = x
+        if block.projection:
+            shortcut = convolve(block.projection, x, 1 if halved else block.projection.stride)
+        for place, one in enumerate(block.path):
+            y = convolve(one, y, 1 if halved and place == 0 else one.stride)
+        if block.adds:
+            parts = [graph.operand(part) for part in (y, shortcut)]
+            y = graph.node("Add", parts, f"{block.name}_sum")
+        x = graph.activation(block.activation, y)
+    if network.last is not None:
+        x = convolve(network.last, x, network.last.stride)
     outputs: dict[str, list] = {}
-    side = size // 32
+    side = size // LARGEST_STRIDE
     for head in HEADS:
         outputs |= _head(graph, head, x, folded, tensors, heads, side)
     return graph.model({"pixels": ["N", size, size, 3]}, outputs)
@@ -178,7 +207,7 @@ def _head(graph: Graph, head: str, features: str, folded, tensors: dict, heads: 
         return graph.dense(name, x, tensors[f"{layer}/kernel"], tensors.get(f"{layer}/bias"))
 
     kernel, bias, scale = folded(f"{head}_conv", f"{head}_bn", HEAD_EPSILON)
-    x = graph.convolution(f"{head}_conv", features, kernel, bias, scale, pad=heads["conv_kernel"] // 2)
+    x = graph.convolution(f"{head}_conv", features, kernel, bias, scale, pads=(heads["conv_kernel"] // 2,) * 2)
     x = graph.node("Relu", [x], f"{head}_features")
     graph.node("Transpose", [x], f"{head}_map", perm=[0, 2, 3, 1])
     outputs: dict[str, list] = {f"{head}_map": ["N", side, side, heads["conv_filters"]]}

@@ -11,6 +11,7 @@ import numpy as np
 from ..download import WEIGHTS_NAME
 from .engine import Engine, Forward, flat
 from .graph_files import packaged_weights, read_detector_weights
+from .layout import DEFAULT, network_of
 
 _BUILDING = threading.Lock()  # Keras's settings are the process's
 
@@ -36,8 +37,9 @@ class KerasEngine(Engine):
 
         from .folding import fold_model, run_model
 
-        folded = {name: tuple(map(tensorflow.constant, values)) for name, values in fold_model(model).items()}
-        run = tensorflow.function(lambda batch: run_model(folded, batch))
+        network = network_of(config.get("network", DEFAULT))
+        folded = {name: tuple(map(tensorflow.constant, values)) for name, values in fold_model(model, network).items()}
+        run = tensorflow.function(lambda batch: run_model(network, folded, batch))
         process = os.getpid()
 
         def forward(batch: np.ndarray) -> dict[str, np.ndarray]:
@@ -113,7 +115,7 @@ def load_keras_model(config: dict, folder: pathlib.Path):
             "change it before starting Python, or pass engine='openvino' or 'onnx'."
         )
     with _BUILDING, own_settings():
-        model = build_model(config["heads"], config["input"]["size"])
+        model = build_model(config["heads"], config["input"]["size"], network=config.get("network", DEFAULT))
     load_weights(model, folder / WEIGHTS_NAME)
     return model
 

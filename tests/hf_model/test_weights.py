@@ -7,9 +7,11 @@ import safetensors.numpy
 
 from hf_model.network.architecture import backbone_layers, build_model, head_layers
 from hf_model.network.folding import fold_model, run_model
+from hf_model.network.layout import NETWORKS
 from hf_model.network.weights import WeightsError, load_weights, save_weights
 
 HEADS = {"conv_filters": 8, "conv_kernel": 1, "dense_units": 4}
+RESNET = NETWORKS["resnet50"]
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +99,7 @@ def test_values_beyond_float16_are_not_written(model, tmp_path):
 
 
 def test_folding_batchnorm_changes_no_answer(model, batch):
-    folded = run_model(fold_model(model), batch)
+    folded = run_model(RESNET, fold_model(model, RESNET), batch)
     answers = [value for name, value in folded.items() if not name.endswith("_map")]
     values = np.concatenate([keras.ops.convert_to_numpy(value) for value in answers], axis=1)
     assert np.allclose(values, outputs(model, batch), rtol=1e-4, atol=1e-4)

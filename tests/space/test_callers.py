@@ -69,9 +69,7 @@ def upload(url: str, name: str, content: bytes) -> str:
     """Where the page keeps an uploaded file."""
     head = f'--edge\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'
     headers = {"Content-Type": "multipart/form-data; boundary=edge"}
-    request = urllib.request.Request(
-        f"{url}/gradio_api/upload", head.encode() + content + b"\r\n--edge--\r\n", headers
-    )
+    request = urllib.request.Request(f"{url}/gradio_api/upload", head.encode() + content + b"\r\n--edge--\r\n", headers)
     (path,) = json.load(urllib.request.urlopen(request, timeout=30))
     return path
 

@@ -52,7 +52,7 @@ def test_validation_batches_are_in_order_and_never_changed():
     pixels = np.concatenate([batches[i][0] for i in range(3)])
     ages = np.concatenate([batches[i][1]["age"] for i in range(3)])[:, 0]
     assert np.array_equal(ages, chips.age)
-    assert np.array_equal(pixels, network_input(chips.images, 64))
+    assert np.array_equal(pixels, network_input(chips.images, 64, "imagenet_bgr"))
 
 
 def test_an_epoch_depends_on_seed_and_epoch_alone():

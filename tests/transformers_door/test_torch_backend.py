@@ -12,6 +12,7 @@ COMPARE = """
 import json, keras, numpy as np, torch
 from hf_model.network.architecture import build_model
 from hf_model.network.folding import fold_backbone, run_backbone
+from hf_model.network.layout import NETWORKS
 model = build_model({"conv_filters": 8, "conv_kernel": 1, "dense_units": 8})
 random = np.random.default_rng(0)
 for layer in model.layers:
@@ -20,9 +21,10 @@ for layer in model.layers:
         layer.moving_variance.assign(random.uniform(0.5, 2, layer.moving_variance.shape))
 pictures = random.uniform(-100, 100, (2, 65, 48, 3)).astype("float32")
 with torch.no_grad():
-    folded = fold_backbone(model)
-    whole, half = run_backbone(folded, pictures), run_backbone(folded, pictures, 1, 3)
-    rest = run_backbone(folded, half, 4, 5)
+    folded = fold_backbone(model, NETWORKS["resnet50"])
+    resnet = NETWORKS["resnet50"]
+    whole, half = run_backbone(resnet, folded, pictures), run_backbone(resnet, folded, pictures, 1, 3)
+    rest = run_backbone(resnet, folded, half, 4, 5)
     for name, found in (("conv5_block3_out", whole), ("conv3_block4_out", half)):
         expected = keras.Model(model.inputs, model.get_layer(name).output)(pictures)
         assert found.shape == expected.shape, (found.shape, expected.shape)

@@ -18,6 +18,7 @@ from hf_model.console import expanded_path
 from hf_model.download import WEIGHTS_NAME, read_config, write_whole
 from hf_model.network.graph_files import RANGES, network_file
 from hf_model.network.graphs import Graph, network_graph
+from hf_model.network.layout import DEFAULT, network_of
 from hf_model.network.quantized import QuantizedGraph
 from hf_model.network.weights import read_tensors
 from train.data import Chips, load_chips, network_input
@@ -52,7 +53,7 @@ class OperandNames(Graph):
         return x
 
 
-def calibration_batches(chips: Chips, count: int, size: int) -> list[np.ndarray]:
+def calibration_batches(chips: Chips, count: int, config: dict) -> list[np.ndarray]:
     """Network input of a random ``count`` of the chips, in batches; every third chip is changed."""
     random = np.random.default_rng(0)
     rows, changes = random.permutation(len(chips))[:count], list(load_rows().values())
@@ -61,7 +62,8 @@ def calibration_batches(chips: Chips, count: int, size: int) -> list[np.ndarray]
         image = chips.images[row]
         change = changes[place // CHANGED_SHARE % len(changes)] if place % CHANGED_SHARE == 0 else None
         pictures.append(image if change is None else np.asarray(change(image)))
-    inputs = network_input(np.stack(pictures), size)
+    preprocessing = network_of(config.get("network", DEFAULT)).preprocessing
+    inputs = network_input(np.stack(pictures), config["input"]["size"], preprocessing)
     return [inputs[start : start + BATCH] for start in range(0, len(inputs), BATCH)]
 
 
@@ -80,7 +82,9 @@ def measure_ranges(tensors: dict, config: dict, batches: list[np.ndarray], metho
     kinds = {"minmax": CalibrationMethod.MinMax, "percentile": CalibrationMethod.Percentile}
     options = {"percentile": {"percentile": 99.999, "num_bins": 4096}, "entropy": {"num_quantized_bins": 255}}
     graph = OperandNames()
-    content = network_graph(tensors, config["heads"], config["input"]["size"], graph)
+    content = network_graph(
+        tensors, network_of(config.get("network", DEFAULT)), config["heads"], config["input"]["size"], graph
+    )
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "model.onnx"
         path.write_bytes(content)
@@ -162,7 +166,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     config = read_config(args.model)
     chips = load_chips(args.data, args.cache)[0]["validation"]
-    batches = calibration_batches(chips, args.limit, config["input"]["size"])
+    batches = calibration_batches(chips, args.limit, config)
     ranges = measure_ranges(read_tensors(args.model / WEIGHTS_NAME), config, batches, args.method)
     content = {"ranges": ranges, "exact": args.exact}
     write_whole(args.model / RANGES, json.dumps(content, indent=1) + "\n")

@@ -29,6 +29,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     from hf_model.network.architecture import build_model
+    from hf_model.network.layout import DEFAULT
     from hf_model.network.weights import save_weights
 
     checkpoint = Run(args.run).checkpoint()
@@ -36,7 +37,7 @@ def main(argv: list[str] | None = None) -> None:
         parser.error(f"{args.run} holds no whole checkpoint")
     description = json.loads((args.run / "run.json").read_text(encoding="utf-8"))
     config = read_config(args.model)
-    network = build_model(description["heads"])
+    network = build_model(description["heads"], network=description.get("network", DEFAULT))
     with np.load(checkpoint / "variables.npz") as arrays:
         for variable in network.variables:
             averaged = f"average:{variable.path}"  # what is judged and ships, where a run averages its weights

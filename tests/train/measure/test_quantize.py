@@ -4,6 +4,7 @@ import pytest
 
 from hf_model.download import read_config
 from hf_model.network.graphs import network_graph
+from hf_model.network.layout import NETWORKS
 from hf_model.network.weights import read_tensors
 from train.measure.quantize import OperandNames, ties, without_ties
 
@@ -40,7 +41,11 @@ def test_every_sum_of_the_network_is_known_by_what_is_rounded_of_it(root):
     config = read_config(root / "hf_model")
     graph = OperandNames()
     network_graph(
-        read_tensors(root / "hf_model" / "model.safetensors"), config["heads"], config["input"]["size"], graph
+        read_tensors(root / "hf_model" / "model.safetensors"),
+        NETWORKS["resnet50"],
+        config["heads"],
+        config["input"]["size"],
+        graph,
     )
     assert len(graph.sums) == 16
     assert set(graph.sums) <= set(graph.names)

@@ -8,15 +8,16 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from hf_model.network.layout import BACKBONE_EPSILON, DISTRIBUTION, HEAD_EPSILON, HEADS, blocks, head_layers
-from hf_model.network.preprocessing import IMAGENET_MEANS
+from hf_model.network.layout import DISTRIBUTION, HEAD_EPSILON, HEADS, Convolution, head_layers, network_of
+from hf_model.network.preprocessing import CENTRE, IMAGENET_MEANS, SPREAD
 from train.recipe import Recipe
 
 STATISTICS = ("moving_mean", "moving_variance")
+ACTIVATIONS = {"relu": F.relu, "relu6": F.relu6, None: lambda x: x}
 
 
 class Network:
-    """The two-headed ResNet50, its variables as tensors by path.
+    """The two-headed network of a recipe, its variables as tensors by path.
 
     Args:
         variables: by Keras path, as a weights file has them. A convolution's bias goes into the mean of its BatchNorm, as in
@@ -26,8 +27,9 @@ class Network:
     """
 
     def __init__(self, variables: dict[str, np.ndarray], recipe: Recipe, device: str):
-        self.recipe, self.device = recipe, device
-        self.dtype = getattr(torch, recipe.compute_dtype)
+        self.recipe, self.device, self.layout = recipe, device, network_of(recipe.network)
+        self.depthwise = {f"{one.name}_conv/kernel" for one in self.layout.convolutions() if one.depthwise}
+        self.dtype = getattr(torch, "bfloat16" if recipe.compute_dtype == "auto" else recipe.compute_dtype)
         self.values: dict[str, torch.Tensor] = {}
         self.biases: dict[str, tuple[int, ...]] = {}
         variables = {path: values.astype(np.float32) for path, values in variables.items()}
@@ -40,7 +42,8 @@ class Network:
                 values = values - variables.get(f"{name.removesuffix('bn')}conv/bias", np.float32(0))
             tensor = torch.from_numpy(np.array(values)).to(device)
             if tensor.ndim == 4:
-                tensor = tensor.permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
+                order = (2, 3, 0, 1) if path in self.depthwise else (3, 2, 0, 1)
+                tensor = tensor.permute(*order).contiguous(memory_format=torch.channels_last)
             self.values[path] = tensor.requires_grad_(self.is_trained(path))
         self.means = torch.from_numpy(IMAGENET_MEANS).to(device)
 
@@ -59,25 +62,41 @@ class Network:
             training: normalize by the batch's own statistics, and drop out.
             values: used instead of the network's own.
         """
-        x = (pixels.flip(-1).float() - self.means).permute(0, 3, 1, 2).to(self.dtype)
+        if self.layout.preprocessing == "imagenet_bgr":
+            x = pixels.flip(-1).float() - self.means
+        else:
+            x = (pixels.float() - float(CENTRE)) / float(SPREAD)
+        x = x.permute(0, 3, 1, 2).to(self.dtype)
         v = values or self.values
 
-        def convolve(name: str, x, stride: int = 1, padding: int = 0, epsilon: float = BACKBONE_EPSILON):
-            y = F.conv2d(x, v[f"{name}_conv/kernel"].to(x.dtype), stride=stride, padding=padding)
+        def normalized(name: str, x, stride: int, padding: int, epsilon: float, groups: int = 1):
+            y = F.conv2d(x, v[f"{name}_conv/kernel"].to(x.dtype), stride=stride, padding=padding, groups=groups)
             statistics = v[f"{name}_bn/moving_mean"], v[f"{name}_bn/moving_variance"]
             scales = v[f"{name}_bn/gamma"], v[f"{name}_bn/beta"]
             return F.batch_norm(y, *statistics, *scales, training, self.recipe.statistics_rate, epsilon)
 
-        x = F.relu(convolve("conv1", x, 2, 3), inplace=True)
-        x = F.max_pool2d(x, 3, 2, 1)
-        for block in blocks():
-            shortcut = convolve(f"{block.name}_0", x, block.stride) if block.projects else x
-            y = F.relu(convolve(f"{block.name}_1", x, block.stride), inplace=True)
-            y = F.relu(convolve(f"{block.name}_2", y, 1, 1), inplace=True)
-            x = F.relu(convolve(f"{block.name}_3", y) + shortcut, inplace=True)
+        def convolve(one: Convolution, x):
+            before, after = one.pads
+            if before != after:
+                x = F.pad(x, (before, after, before, after))
+            padding, groups = before if before == after else 0, one.filters if one.depthwise else 1
+            return ACTIVATIONS[one.activation](
+                normalized(one.name, x, one.stride, padding, self.layout.epsilon, groups)
+            )
+
+        x = convolve(self.layout.stem, x)
+        x = F.max_pool2d(x, 3, 2, 1) if self.layout.pools else x
+        for block in self.layout.blocks:
+            y = x
+            for one in block.path:
+                y = convolve(one, y)
+            if block.adds:
+                y = y + (convolve(block.projection, x) if block.projection else x)
+            x = ACTIVATIONS[block.activation](y)
+        x = convolve(self.layout.last, x) if self.layout.last is not None else x
         outputs = {}
         for head in HEADS:
-            y = F.relu(convolve(head, x, 1, v[f"{head}_conv/kernel"].shape[-1] // 2, HEAD_EPSILON))
+            y = F.relu(normalized(head, x, 1, v[f"{head}_conv/kernel"].shape[-1] // 2, HEAD_EPSILON))
             y = F.dropout(y.float().mean((2, 3)), self.recipe.dropout, training)
             for layer, activation in head_layers(head, True):
                 y = y @ v[f"{layer}/kernel"]
@@ -92,5 +111,6 @@ class Network:
         arrays = {path: np.zeros(shape, np.float32) for path, shape in self.biases.items()}
         for path, tensor in (values or self.values).items():
             tensor = tensor.detach().float().cpu()
-            arrays[path] = (tensor.permute(2, 3, 1, 0) if tensor.ndim == 4 else tensor).contiguous().numpy()
+            order = (2, 3, 0, 1) if path in self.depthwise else (2, 3, 1, 0)
+            arrays[path] = (tensor.permute(*order) if tensor.ndim == 4 else tensor).contiguous().numpy()
         return arrays
