@@ -26,7 +26,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 $(VENV_TRAIN)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV_TRAIN)
 	$(VENV_TRAIN)/bin/python -m pip install --quiet --disable-pip-version-check 'torch==2.13.0'
-	$(VENV_TRAIN)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
+	$(VENV_TRAIN)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,onnx,openvino]'
 	@touch $@
 
 # Everything of setup, and PyTorch with transformers beside it, in an environment of their own.

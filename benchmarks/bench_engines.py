@@ -6,7 +6,6 @@ matrix products on OpenVINO in the same types, so that the share of it that the 
 """
 
 import argparse
-import json
 import pathlib
 import statistics
 import time
@@ -15,6 +14,8 @@ import numpy as np
 
 from benchmarks.common import write_report
 from hf_model.network.engines import make_engine
+from hf_model.network.openvino_engine import OpenVinoEngine
+from hf_model.settings import Settings
 from train.measure.precisions import runnable
 
 MODEL = pathlib.Path("hf_model")
@@ -25,7 +26,7 @@ SIDE = 2048  # of the matrices that the processor's own speed is measured on
 
 def matrix_speed(precision: str) -> float:
     """Multiply-adds a second of the processor on square matrices, through OpenVINO."""
-    import openvino
+    openvino = OpenVinoEngine().package()
     from openvino import opset13 as ops
 
     x = ops.parameter([SIDE, SIDE], np.float32, name="x")
@@ -57,11 +58,11 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--repeats", type=int, default=15)
     args = parser.parse_args(argv)
-    config = json.loads((MODEL / "config.json").read_text(encoding="utf-8"))
-    size = config["input"]["size"]
+    settings = Settings.load(MODEL)
+    size = settings.input.size
     batch = np.random.default_rng(0).uniform(-120, 130, (8, size, size, 3)).astype(np.float32)
     forwards = {
-        f"{engine}/{precision}": make_engine(engine, precision).load(config, MODEL)
+        f"{engine}/{precision}": make_engine(engine, precision).load(settings, MODEL)
         for engine, precision in runnable(MODEL)
     }
     taken: dict[str, list[float]] = {name: [] for name in forwards}

@@ -47,10 +47,10 @@ class Straightforward:
         from hf_model.network.architecture import build_model
         from hf_model.network.weights import load_weights
 
-        self.config = predictor.config
+        self.settings = predictor.settings
         self.refine = predictor.detector.refine  # a part of "the same crop"
         self.detector = mtcnn.MTCNN()
-        self.model = build_model(self.config["heads"], self.config["input"]["size"])
+        self.model = build_model(self.settings.heads, self.settings.input.size)
         load_weights(self.model, MODEL / "model.safetensors")
 
     def photo(self, photo: PIL.Image.Image) -> tuple[dict, float]:
@@ -60,7 +60,7 @@ class Straightforward:
 
         best = max(self.detector.detect_faces(np.asarray(photo)), key=lambda item: item["confidence"])
         (face,) = self.refine(photo, [Face.from_mtcnn(best)])
-        crop = cut(photo, chip_square(face, self.config["crop"]), self.config["input"]["size"])
+        crop = cut(photo, chip_square(face, self.settings.crop), self.settings.input.size)
         return face.clipped(*photo.size), self.chip(crop)
 
     def chip(self, chip: PIL.Image.Image) -> float:
@@ -68,7 +68,7 @@ class Straightforward:
         from hf_model.network.preprocessing import preprocess
         from hf_model.pictures.resize import resize
 
-        size = self.config["input"]["size"]
+        size = self.settings.input.size
         answer = self.model.predict(preprocess(resize(chip, size)[None]), verbose=0)
         return float(answer["age"][0, 0])
 

@@ -9,7 +9,6 @@ pictures beside one on the cached activations of the frozen part. Written to ``b
 import argparse
 import concurrent.futures
 import dataclasses
-import json
 import os
 import pathlib
 import statistics
@@ -22,6 +21,7 @@ os.environ["KERAS_BACKEND"] = "torch"
 MODEL = pathlib.Path("hf_model")
 
 if TYPE_CHECKING:
+    from hf_model.settings import Heads
     from train.batches import Batches
     from train.model import TrainingModel
     from train.recipe import Recipe, Stage
@@ -36,7 +36,7 @@ def ahead(batches: "Batches") -> Iterator[tuple]:
             yield pictures, answers["age"][:, 0].astype("int64"), answers["gender"][:, 0]
 
 
-def compare_at(size: int, recipe: "Recipe", heads: dict, chips, repeats: int) -> dict:
+def compare_at(size: int, recipe: "Recipe", heads: "Heads", chips, repeats: int) -> dict:
     """Pictures a second of the trainer and of the plain loop at one size, medians of the rounds."""
     from benchmarks.plain_training import PlainLoop
     from train.average import WeightAverage
@@ -73,7 +73,7 @@ def stage_two(model: "TrainingModel", size: int, batch_size: int, cached_variant
     return stage
 
 
-def compare_caching(recipe: "Recipe", heads: dict, chips, size: int, repeats: int) -> dict:
+def compare_caching(recipe: "Recipe", heads: "Heads", chips, size: int, repeats: int) -> dict:
     """Seconds of an epoch of stage 2 on pictures and on cached activations, and of filling the cache."""
     from benchmarks.bench_predictor import in_turns
     from train.batches import Activations, Batches, cache_activations
@@ -109,10 +109,11 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     from benchmarks.common import write_report
+    from hf_model.settings import Settings
     from train.recipe import load_recipe
     from train.smoke import smoke_chips
 
-    heads = json.loads((MODEL / "config.json").read_text(encoding="utf-8"))["heads"]
+    heads = Settings.load(MODEL).heads
     recipe = load_recipe("best")
     chips = smoke_chips(args.batches * recipe.batch_size)[0]["train"]
     at_sizes = {str(size): compare_at(size, recipe, heads, chips, args.repeats) for size in args.sizes}

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from hf_model.settings import Heads
+
 BLOCKS = (3, 4, 6, 3)
 
 
@@ -49,9 +51,9 @@ class Head(nn.Module):
 
 
 class PlainNetwork(nn.Module):
-    """ResNet50 and the two heads of ``config.json``'s ``heads`` section."""
+    """ResNet50 and the two heads of the settings."""
 
-    def __init__(self, heads: dict):
+    def __init__(self, heads: Heads):
         super().__init__()
         layers: list[nn.Module] = [
             nn.Conv2d(3, 64, 7, 2, 3, bias=False),
@@ -65,8 +67,8 @@ class PlainNetwork(nn.Module):
                 layers.append(Bottleneck(inputs, 64 * 2**stage, 2 if block == 0 and stage else 1))
                 inputs = 256 * 2**stage
         self.backbone = nn.Sequential(*layers)
-        self.age = Head(heads["conv_filters"], heads["dense_units"], heads["age_bins"])
-        self.gender = Head(heads["conv_filters"], heads["dense_units"], 1)
+        self.age = Head(heads.conv_filters, heads.dense_units, heads.age_bins)
+        self.gender = Head(heads.conv_filters, heads.dense_units, 1)
 
     def forward(self, x):
         x = self.backbone(x)
@@ -76,7 +78,7 @@ class PlainNetwork(nn.Module):
 class PlainLoop:
     """The network and its optimizer."""
 
-    def __init__(self, heads: dict):
+    def __init__(self, heads: Heads):
         self.network = PlainNetwork(heads).to(memory_format=torch.channels_last).train()
         self.optimizer = torch.optim.SGD(
             self.network.parameters(), lr=1e-3, momentum=0.9, nesterov=True, weight_decay=2e-4

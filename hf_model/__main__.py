@@ -19,7 +19,7 @@ from .predictor import FACES, AgeGenderPredictor
 CHUNK = 32  # photos read ahead for one batch
 
 
-def expand(inputs: list[str], formats: Sequence[str]) -> Iterator[str]:
+def expand(inputs: list[str], formats: Sequence[str] | None) -> Iterator[str]:
     """The given files, and the picture files of given folders, in order."""
     endings = picture_endings(formats)
     for name in inputs:
@@ -98,7 +98,7 @@ def main(argv: list[str] | None = None) -> int:
         except (FileNotFoundError, ValueError, ImportError) as error:
             print(error, file=sys.stderr)
             return 2
-        names = list(expand(args.inputs, predictor.config["reading"]["formats"]))
+        names = list(expand(args.inputs, predictor.settings.reading.formats))
         if not names:
             print(f"{', '.join(args.inputs)}: no picture files in there", file=sys.stderr)
             return 2

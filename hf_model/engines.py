@@ -5,8 +5,9 @@ import pathlib
 import sys
 
 from .console import run_command
-from .download import find_model, read_config
+from .download import find_model
 from .network.graph_files import RANGES, detector_files, network_file
+from .settings import Settings
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -20,9 +21,9 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         folder = find_model(args.model)
-        config = read_config(folder)
+        settings = Settings.load(folder)
         precisions = ["float32", *(["int8"] if (folder / RANGES).is_file() else [])]
-        paths = [network_file(config, folder, precision, thoroughly=True) for precision in precisions]
+        paths = [network_file(settings, folder, precision, thoroughly=True) for precision in precisions]
         paths += detector_files(thoroughly=True).values()
     except (FileNotFoundError, ValueError, ImportError) as error:
         print(error, file=sys.stderr)

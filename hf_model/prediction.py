@@ -5,11 +5,12 @@ import dataclasses
 import numpy as np
 import PIL.Image
 
-from .doubt import trust
+from .calibration import calibrate_faces
 from .faces.face import Face
 from .faces.quality import warnings_of
 from .pictures.alignment import Square
 from .portable import Portable
+from .settings import Decision, Settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,8 +41,8 @@ class RawPrediction(Portable):
 class Prediction(Portable):
     """One face.
 
-    ``age`` in years, never negative; ``age_interval`` the range that holds the labelled age of 80 %
-    of the faces that are answered so, see :mod:`hf_model.doubt`, None where the model was not calibrated; ``gender`` ``"male"``,
+    ``age`` in years, never negative; ``age_interval`` the 80 % prediction interval: it holds the labelled age of 80 % of the faces
+    with about this predicted age, see :mod:`hf_model.calibration`; None where the model was not calibrated; ``gender`` ``"male"``,
     ``"female"`` or ``"uncertain"``, as perceived by UTKFace's annotators; ``female_probability`` 0
     to 1; ``box`` the detector's box in whole pixels of the upright image, None for ``faces="none"``;
     ``detection_score`` 0 to 1, None likewise; ``rotation``: by how many degrees, 0, 90, 180 or 270, the photo had
@@ -104,42 +105,43 @@ class Explanation(Portable):
     square: Square | None = None
 
 
-def decide_gender(female_probability: float, male_below: float, female_above: float) -> str:
+def decide_gender(female_probability: float, decision: Decision) -> str:
     """``"male"`` below the first threshold, ``"female"`` above the second, else ``"uncertain"``.
 
     A probability equal to a threshold is uncertain.
     """
-    if female_probability < male_below:
+    if female_probability < decision.male_below:
         return "male"
-    if female_probability > female_above:
+    if female_probability > decision.female_above:
         return "female"
     return "uncertain"
 
 
-def calibrate(raw: list[RawPrediction], config: dict) -> list[Prediction]:
+def calibrate(raw: list[RawPrediction], settings: Settings) -> list[Prediction]:
     """The answers for N faces: calibrated probabilities, intervals, warnings and the decision.
 
     Args:
         raw: what the network said.
-        config: the content of ``config.json``; without its sections ``doubt`` and ``quality`` probabilities stay as they are, and
-            there are no intervals and no warnings.
+        settings: of the model; without a calibration probabilities stay as they are, and there are no intervals; without limits of
+            quality there are no warnings.
     """
     if not raw:
         return []
     distributions = None if raw[0].age_distribution is None else np.stack([one.age_distribution for one in raw])  # type: ignore[misc]
     female, ages = (np.array([getattr(one, name) for one in raw]) for name in ("female_probability", "age"))
-    probabilities, intervals = trust(female, ages, distributions, [one.quality for one in raw], config.get("doubt"))
+    qualities = [one.quality for one in raw]
+    probabilities, intervals = calibrate_faces(female, ages, distributions, qualities, settings.calibration)
     return [
         Prediction(
             age=one.age,
             age_interval=interval,
-            gender=decide_gender(probability, **config["decision"]),
+            gender=decide_gender(probability, settings.decision),
             female_probability=probability,
             box=one.box,
             detection_score=one.face.score if one.face else None,
             rotation=one.face.rotation if one.face else 0,
             quality=one.quality,
-            warnings=warnings_of(one.quality, config.get("quality")),
+            warnings=warnings_of(one.quality, settings.quality),
             age_distribution=one.age_distribution,
         )
         for one, probability, interval in zip(raw, probabilities, intervals, strict=True)

@@ -7,9 +7,9 @@ import numpy as np
 import PIL.Image
 
 from .answering import BATCH_SHAPES, Answerer
-from .download import find_model, read_config
+from .download import find_model
 from .faces.cropping import FaceCropper, FoundFaces
-from .faces.detector import DetectorSettings, FaceDetector
+from .faces.detector import FaceDetector
 from .faces.face import Face
 from .network.engine import Engine, Forward
 from .network.engines import choose_engine, files_instead, make_engine
@@ -17,13 +17,14 @@ from .network.familiarity import Familiarity
 from .network.graph_files import graph_name, has_graph, weights_identity
 from .network.heat_maps import TARGETS, heat_map, read_heads
 from .network.keras_engine import KerasEngine
-from .network.layout import DEFAULT, network_of
+from .network.layout import network_of
 from .pictures.images import read_image
 from .pictures.inputs import is_many
 from .pictures.reading_ahead import calls_ahead
 from .pictures.self_contained import make_self_contained
 from .portable import Portable, portable_call
 from .prediction import Analysis, Explanation, Prediction, RawPrediction, calibrate
+from .settings import Settings
 
 FACES = ("most_confident", "largest", "all", "none")
 MOST_READERS = 4  # photos that are read and searched beside each other; each is in memory
@@ -43,31 +44,30 @@ class AgeGenderPredictor(Portable):
 
     def __init__(
         self,
-        config: dict,
+        settings: Settings,
         forward: Forward,
         engine: Engine | None = None,
         folder=None,
         familiarity: Familiarity | None = None,
     ):
         """Args:
-        config: the content of ``config.json``.
+        settings: the model's ``config.json``.
         forward: the network, as an engine loads it.
         engine: who runs the detector's networks; by default Keras.
         folder: the model's, where heat maps are wanted.
         familiarity: says how unlike the training's faces a face is.
         """
         engine = engine or KerasEngine()
-        self.config = config
+        self.settings = settings
         self.engine = str(engine)
         self.folder = folder
         self.forward = forward
         self._chosen = engine
         self._heads: dict[str, np.ndarray] = {}
         self._readers = min(engine.threads or os.cpu_count() or 1, MOST_READERS)
-        self.detector = FaceDetector(DetectorSettings.from_config(config["detection"]), engine.detector)
-        self._cropper = FaceCropper(config, self.detector)
-        network = network_of(config.get("network", DEFAULT))
-        self._answerer = Answerer(forward, network.preprocessing, familiarity)
+        self.detector = FaceDetector(settings.detection, engine.detector)
+        self._cropper = FaceCropper(settings, self.detector)
+        self._answerer = Answerer(forward, network_of(settings.network).preprocessing, familiarity)
 
     def __reduce_ex__(self, protocol):
         if self.folder is None:
@@ -108,15 +108,15 @@ class AgeGenderPredictor(Portable):
             FileNotFoundError: neither such a folder nor such a repo, or files are missing in it.
             WeightsError: the weights do not fit.
             ImportError: an engine without its packages.
-            ValueError: an unknown engine, or one that cannot do what is asked for.
+            ValueError: an unknown engine, or one that cannot do what is asked for; or a ``config.json`` with an unknown or missing key.
         """
         made = None if engine == "auto" else make_engine(engine, precision, threads)
         instead, graph = files_instead(made, precision), graph_name(precision)
         options = {"revision": revision, "token": token, "cache_dir": cache_dir, "local_files_only": local_files_only}
         folder = find_model(name_or_path, instead, lambda pulled: has_graph(pulled, graph), **options)
-        config = read_config(folder)
-        made = made or choose_engine(config, folder, precision, threads)
-        return cls(config, made.load(config, folder), made, folder, Familiarity.load(folder))
+        settings = Settings.load(folder)
+        made = made or choose_engine(settings, folder, precision, threads)
+        return cls(settings, made.load(settings, folder), made, folder, Familiarity.load(folder))
 
     def __call__(self, images, *, faces: str = "most_confident", batch_size: int = 32, on_error: str = "raise"):
         """Predicts for one photo, or for a list of photos.
@@ -230,7 +230,7 @@ class AgeGenderPredictor(Portable):
         Raises:
             InvalidImageError: a photo that cannot be used.
         """
-        return read_image(image, self.config["input"]["max_pixels"], self.config.get("reading", {}).get("formats"))
+        return read_image(image, self.settings.input.max_pixels, self.settings.reading.formats)
 
     def crops(self, image, *, faces: str = "most_confident") -> list[tuple[Face | None, PIL.Image.Image]]:
         """The faces of a photo with the square crops that the network is shown.
@@ -250,7 +250,7 @@ class AgeGenderPredictor(Portable):
     @property
     def size(self) -> int:
         """Side of the network's input in pixels."""
-        return self.config["input"]["size"]
+        return self.settings.input.size
 
     def stream(
         self, images: Iterable, *, faces: str = "most_confident", batch_size: int = 32, on_error: str = "raise"
@@ -272,7 +272,7 @@ class AgeGenderPredictor(Portable):
         return self._stream(images, self._calibrated, faces, batch_size, on_error)
 
     def _calibrated(self, raw: list[RawPrediction]) -> list[Prediction]:
-        return calibrate(raw, self.config)
+        return calibrate(raw, self.settings)
 
     def _stream(
         self,

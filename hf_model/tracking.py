@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from .doubt import age_range, logit
+from .calibration import calibrate_interval, logit
 from .faces.boxes import box_overlap
 from .prediction import Prediction, decide_gender
 from .predictor import AgeGenderPredictor
@@ -119,13 +119,13 @@ class FaceTracker:
             track.distribution = kept * track.distribution + (1 - kept) * prediction.age_distribution
 
     def _smoothed(self, track: Track, prediction: Prediction) -> Prediction:
-        config = self.predictor.config
+        settings = self.predictor.settings
         female = 1 / (1 + math.exp(-track.logit))
         return dataclasses.replace(
             prediction,
             age=track.age,
-            age_interval=age_range(track.age, track.distribution, prediction.quality, config.get("doubt")),
-            gender=decide_gender(female, **config["decision"]),
+            age_interval=calibrate_interval(track.age, track.distribution, prediction.quality, settings.calibration),
+            gender=decide_gender(female, settings.decision),
             female_probability=female,
             age_distribution=track.distribution,
         )

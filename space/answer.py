@@ -17,10 +17,10 @@ def message(text: str) -> str:
     return f'<div class="card"><p class="note" role="status">{html.escape(text)}</p></div>'
 
 
-def is_doubted(face: dict, config: dict) -> bool:
+def is_doubted(face: dict, settings) -> bool:
     """Whether the detector only half believes that it is a face."""
     level = (face.get("quality") or {}).get("level")
-    least = next((limit["threshold"] for limit in config.get("quality") or () if limit["measure"] == "level"), None)
+    least = next((limit.threshold for limit in settings.quality if limit.measure == "level"), None)
     return level is not None and least is not None and level < least
 
 
@@ -36,7 +36,7 @@ def answered_so(age: float, metrics: dict | None) -> tuple[str, dict] | None:
 def describe_faces(
     faces: list[dict],
     crops: list[PIL.Image.Image | None],
-    config: dict,
+    settings,
     metrics: dict | None = None,
     found: int | None = None,
 ) -> str:
@@ -45,7 +45,7 @@ def describe_faces(
     Args:
         faces: prediction dicts, in the order of their numbers.
         crops: what the network saw of each, shown small beside it.
-        config: the model's ``config.json``.
+        settings: of the model.
         metrics: the model's measured figures.
         found: how many faces the photo has.
     """
@@ -53,7 +53,7 @@ def describe_faces(
         return message(WORDS["no_face"])
     several = len(faces) > 1
     cards = "".join(
-        _card(number, face, crop, several, config, metrics)
+        _card(number, face, crop, several, settings, metrics)
         for number, (face, crop) in enumerate(zip(faces, crops, strict=True), start=1)
     )
     more = ""
@@ -62,10 +62,8 @@ def describe_faces(
     return f'<div class="several">{cards}</div>' if several else cards + more
 
 
-def _card(
-    number: int, face: dict, crop: PIL.Image.Image | None, several: bool, config: dict, metrics: dict | None
-) -> str:
-    doubted = is_doubted(face, config)
+def _card(number: int, face: dict, crop: PIL.Image.Image | None, several: bool, settings, metrics: dict | None) -> str:
+    doubted = is_doubted(face, settings)
     title = WORDS["face"].format(number=number)
     name = f'<h2><span class="number">{number}</span>{WORDS["doubted"] if doubted else title}</h2>' if several else ""
     small = "" if crop is None else f'<img class="crop" src="{data_uri(crop)}" alt="{WORDS["crop"]}">'
@@ -74,7 +72,7 @@ def _card(
         curve = distribution(face["age_distribution"], face["age"], face["age_interval"])
     return (
         f'<section class="card face{" doubted" if doubted else ""}" style="--face:{colour_of(number)}" aria-label="{title}">'
-        f"{name}{small}{_age(face)}{_warnings(face)}{_gender(face, config['decision'], metrics)}{curve}"
+        f"{name}{small}{_age(face)}{_warnings(face)}{_gender(face, settings.decision, metrics)}{curve}"
         f"{'' if several else _worth(face, metrics)}</section>"
     )
 
@@ -101,7 +99,7 @@ def _warnings(face: dict) -> str:
     )
 
 
-def _gender(face: dict, decision: dict, metrics: dict | None) -> str:
+def _gender(face: dict, decision, metrics: dict | None) -> str:
     female = face["female_probability"]
     told = WORDS[face["gender"]].format(sure=max(female, 1 - female), female=female)
     heading, found = "", answered_so(face["age"], metrics)
@@ -117,9 +115,9 @@ def _gender(face: dict, decision: dict, metrics: dict | None) -> str:
     return f'<div class="{"unsure" if heading else "gender"}">{heading}<p class="said">{told}</p>{_bar(female, decision)}</div>'
 
 
-def _bar(female: float, decision: dict) -> str:
+def _bar(female: float, decision) -> str:
     """A bar from male (0) to female (1) with the uncertain band marked."""
-    low, high = decision["male_below"], decision["female_above"]
+    low, high = decision.male_below, decision.female_above
     ends = "".join(f"<span>{end}</span>" for end in WORDS["ends"])
     return (
         f'<div class="bar" role="img" aria-label="{WORDS["bar"].format(female=female, low=low, high=high)}">'

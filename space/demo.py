@@ -102,7 +102,7 @@ class Demo:
         parts = [f"Page {page}"] if page else []
         if self.predictor is not None:
             parts.append(f"Model {repo or 'from this folder'}{f' at {revision}' if revision else ''}")
-            parts.append(f"version {self.predictor.config.get('model_version', 'unknown')}")
+            parts.append(f"version {self.predictor.settings.model_version}")
         return ", ".join(parts)
 
     def within_time(self, call: Callable, *arguments):
@@ -142,7 +142,7 @@ class Demo:
         squares = [next((analysis.explanations[target][place].square for target in targets), None) for place in places]
         dicts = [prediction.to_dict(distribution=True) for prediction in analysis.predictions]
         faces = [Face(*row) for row in zip(dicts, analysis.crops, maps, squares, strict=True)]
-        doubted = frozenset(n for n, one in enumerate(dicts, start=1) if is_doubted(one, self.predictor.config))
+        doubted = frozenset(n for n, one in enumerate(dicts, start=1) if is_doubted(one, self.predictor.settings))
         answer = Answer(image, faces, analysis.found, doubted)
         return self._with_surroundings(answer.surest_first()) if around else answer
 

@@ -74,7 +74,7 @@ def picture_of(answer: Answer, caption: str = "") -> str:
 def words_of(demo: Demo, answer: Answer) -> str:
     """The answers and the notes beside them, as HTML."""
     faces, crops = answer.predictions, [face.crop for face in answer.faces]
-    words = describe_faces(faces, crops, demo.predictor.config, demo.metrics, answer.found)
+    words = describe_faces(faces, crops, demo.predictor.settings, demo.metrics, answer.found)
     return f'<div data-answer="{time.monotonic_ns()}">{words}{beside_answer(faces, demo.metrics)}</div>'
 
 

@@ -1,6 +1,7 @@
 """Trains the model: `python -m train --data DIR --backbone-weights imagenet --out runs/NAME`."""
 
 import argparse
+import dataclasses
 import importlib.metadata
 import json
 import pathlib
@@ -60,8 +61,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_arguments(argv)
     # After the arguments, so that --help and mistakes answer at once.
     import hf_model
-    from hf_model.download import read_config
     from hf_model.network.layout import DEFAULT
+    from hf_model.settings import Settings
     from train.data import AGES, load_chips
     from train.devices import use_devices
     from train.fit import fit
@@ -90,7 +91,7 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(str(error))
     model_folder = pathlib.Path(hf_model.__file__).parent
     own = {name: value for name in ("conv_filters", "dense_units") if (value := getattr(recipe, name))}
-    heads = read_config(model_folder)["heads"] | {"age_bins": len(AGES)} | own
+    heads = dataclasses.replace(Settings.load(model_folder).heads, age_bins=len(AGES), **own)
     try:
         devices = use_devices(args.devices, recipe)
     except ValueError as error:
@@ -113,7 +114,7 @@ def main(argv: list[str] | None = None) -> None:
         teacher = TeachingModel(args.teacher, chips["train"], fingerprint, recipe, args.cache)
     facts = {
         "network": recipe.network,
-        "heads": heads,
+        "heads": dataclasses.asdict(heads),
         "data_fingerprint": fingerprint,
         "n": {name: len(split) for name, split in chips.items()},
     }

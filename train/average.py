@@ -19,6 +19,7 @@ import keras
 import numpy as np
 
 from hf_model.console import expanded_path
+from hf_model.settings import Heads
 
 if TYPE_CHECKING:
     from train.data import Chips
@@ -148,11 +149,11 @@ def main(argv: list[str] | None = None) -> None:
     print(f"Wrote {args.out / 'model.safetensors'}")
 
 
-def heads_of(variables: dict[str, np.ndarray]) -> dict[str, int]:
-    """The ``heads`` section of ``config.json`` that variables, by path, were built by."""
+def heads_of(variables: dict[str, np.ndarray]) -> Heads:
+    """The heads that variables, by path, were built by."""
     size, _, _, filters = variables["age_conv/kernel"].shape
     units, bins = variables["age_distribution/kernel"].shape
-    return {"conv_filters": filters, "conv_kernel": size, "dense_units": units, "age_bins": bins}
+    return Heads(filters, size, units, bins)
 
 
 def take_statistics(model: "TrainingModel", chips: "Chips", batches: int) -> None:

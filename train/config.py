@@ -6,8 +6,9 @@ import pathlib
 import re
 
 from hf_model.download import CONFIG_NAME, read_config, write_whole
+from hf_model.settings import RENAMED
 
-CALIBRATIONS = ("doubt", "quality")  # sections that are fitted to one set of weights
+CALIBRATIONS = ("calibration", "quality")  # sections that are fitted to one set of weights
 
 
 def write_config(folder: str | os.PathLike, config: dict) -> None:
@@ -20,4 +21,7 @@ def write_config(folder: str | os.PathLike, config: dict) -> None:
 
 def update_config(folder: str | os.PathLike, section: str, values: dict | list) -> None:
     """Replaces one section of a model folder's ``config.json`` by measured values."""
-    write_config(folder, read_config(pathlib.Path(folder)) | {section: values})
+    config = read_config(pathlib.Path(folder))
+    old = {key for key, new in RENAMED.items() if new == section}
+    config = {section if key in old else key: value for key, value in config.items()}
+    write_config(folder, config | {section: values})

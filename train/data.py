@@ -15,10 +15,10 @@ import numpy as np
 import PIL.Image
 
 from dataset_script.utkface import MAX_AGE, RACES, UTKFace
-from hf_model.download import read_config
 from hf_model.network.preprocessing import preprocess
 from hf_model.pictures.images import read_image
 from hf_model.pictures.resize import resize
+from hf_model.settings import Settings
 
 SPLITS = ("train", "validation", "test")
 HOME = "utkface"
@@ -174,7 +174,7 @@ def decoded(images: Iterable[PIL.Image.Image], path: pathlib.Path) -> np.ndarray
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".part")
         shape = (len(images), CHIP_SIZE, CHIP_SIZE, 3)  # type: ignore[arg-type]
-        most = read_config(MODEL)["input"]["max_pixels"]
+        most = Settings.load(MODEL).input.max_pixels
         array = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
         for row, image in enumerate(datasets.utils.tqdm(images, desc=f"Decoding {path.stem}", unit=" chips")):
             array[row] = resize(read_image(image, most), CHIP_SIZE)

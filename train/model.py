@@ -8,6 +8,7 @@ from keras import ops
 from hf_model.network.architecture import DISTRIBUTION, HEADS, backbone_layers, build_model, head_layers
 from hf_model.network.folding import fold, run_backbone
 from hf_model.network.layout import DEFAULT, network_of
+from hf_model.settings import Heads
 from train.losses import GenderLoss, OutsideHuber, TaughtLikelihood, inside, outside
 from train.normalization import absorb_bias, normalize
 from train.recipe import Recipe, Stage
@@ -205,7 +206,7 @@ def learning_rate(recipe: Recipe, stage: Stage, steps_per_epoch: int):
     )
 
 
-def new_model(recipe: Recipe, heads: dict, backbone_weights: str | None) -> TrainingModel:
+def new_model(recipe: Recipe, heads: Heads, backbone_weights: str | None) -> TrainingModel:
     """A training model with fresh heads, seeded by the recipe, accepting pictures of any size.
 
     Args:

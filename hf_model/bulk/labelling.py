@@ -128,10 +128,8 @@ class Labeller:
                 os.environ[name] = str(threads)
         bounded = threads if threads and engine != "keras" else None
         self.predictor = AgeGenderPredictor.from_pretrained(model, engine=engine, precision=precision, threads=bounded)
-        config = self.predictor.config
-        self.reader = SafeReader(
-            config["input"]["max_pixels"], config.get("reading", {}).get("formats"), reader=reader or READER
-        )
+        settings = self.predictor.settings
+        self.reader = SafeReader(settings.input.max_pixels, settings.reading.formats, reader=reader or READER)
         self.source, self.faces, self.distribution = source, faces, distribution
         self.reach = Reach(**(reach or {}))
 

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 
 from huggingface_hub.utils import tqdm
 
-from ..download import WEIGHTS_NAME, file_sha256, find_model, read_config
+from ..download import WEIGHTS_NAME, file_sha256, find_model
 from ..network.engine import GraphEngine
 from ..network.engines import choose_engine, make_engine
 from ..network.graph_files import detector_files, network_file
+from ..settings import Settings
 from .cluster import start_ray
 from .labelling import Labeller
 from .shards import Shards, finished, schema
@@ -94,16 +95,16 @@ def run(
     if ray is None:
         raise SourceError(f"Bulk labelling needs Ray ({MISSING} is missing): pip install 'ray[data]' pyarrow")
     folder = find_model(model)
-    config = read_config(folder)
-    listed = functools.partial(list_source, name, column, split, formats=config["reading"]["formats"], kind=kind)
+    settings = Settings.load(folder)
+    listed = functools.partial(list_source, name, column, split, formats=settings.reading.formats, kind=kind)
     source = listed()
     if os.path.exists(os.path.expanduser(name)) and same_file(os.path.expanduser(name), out):
         raise SourceError(f"--out {out}: lies in the source {name}, and would be read as part of it. Pass another.")
-    constants = {"model_version": config.get("model_version"), "weights_sha256": file_sha256(folder / WEIGHTS_NAME)}
+    constants = {"model_version": settings.model_version, "weights_sha256": file_sha256(folder / WEIGHTS_NAME)}
     # What "auto" means is settled here, once for all workers and for every run that goes on with this one.
-    chosen = choose_engine(config, folder, precision) if engine == "auto" else make_engine(engine, precision)
+    chosen = choose_engine(settings, folder, precision) if engine == "auto" else make_engine(engine, precision)
     if isinstance(chosen, GraphEngine):  # once, and not by every worker
-        network_file(config, folder, chosen.precision)
+        network_file(settings, folder, chosen.precision)
         detector_files()
     options = {"faces": faces, "distribution": distribution, "engine": chosen.name, "precision": chosen.precision}
     shards = Shards(out, {"source": source.fingerprint, **options, **constants}, len(source.rows), shard_rows)

@@ -55,7 +55,7 @@ def list_source(
     column: str = "image",
     split: str | None = None,
     *,
-    formats: Sequence[str],
+    formats: Sequence[str] | None,
     kind: str | None = None,
 ) -> Source:
     """Lists a source.

@@ -10,6 +10,7 @@ from ..pictures.alignment import Square, cut
 from ..pictures.colours import to_srgb
 from ..pictures.images import read_in_own_colours, read_reduced
 from ..pictures.resize import resize
+from ..settings import Settings
 from .detector import FaceDetector
 from .face import Face, chip_square, overlaps
 from .quality import measure_quality
@@ -40,12 +41,12 @@ class FaceCropper:
     """Reads photos, finds their faces and cuts them out as the network is shown them.
 
     Args:
-        config: the content of ``config.json``.
+        settings: of the model.
         detector: finds faces.
     """
 
-    def __init__(self, config: dict, detector: FaceDetector):
-        self.config, self.detector = config, detector
+    def __init__(self, settings: Settings, detector: FaceDetector):
+        self.settings, self.detector = settings, detector
 
     def find(self, image, faces: str) -> FoundFaces:
         """The faces of an input that are asked for, as the predictor's ``faces`` says.
@@ -56,12 +57,15 @@ class FaceCropper:
         Raises:
             InvalidImageError: a photo that cannot be used.
         """
-        reading = self.config.get("reading", {})
-        limit, least, formats = self.config["input"]["max_pixels"], reading.get("drafted_side"), reading.get("formats")
+        limit, least, formats = (
+            self.settings.input.max_pixels,
+            self.settings.reading.drafted_side,
+            self.settings.reading.formats,
+        )
         if least and faces != "none":
             small, size = read_reduced(image, limit, self.detector.settings.finest_size, formats)
             wanted, count = self._choose(small, faces)
-            if small.size == size or all(chip_square(face, self.config["crop"]).side >= least for face in wanted):
+            if small.size == size or all(chip_square(face, self.settings.crop).side >= least for face in wanted):
                 times = max(size) / max(small.size)
                 return FoundFaces(small, size, [face.enlarged(times) for face in wanted], count)
         upright = read_in_own_colours(image, limit, formats)
@@ -71,25 +75,25 @@ class FaceCropper:
 
     def _choose(self, image: PIL.Image.Image, faces: str) -> tuple[list[Face], int]:
         """The faces asked for, and how many there are."""
-        found = [face for face in self.detector(image) if overlaps(image, face, self.config["crop"])]
+        found = [face for face in self.detector(image) if overlaps(image, face, self.settings.crop)]
         if faces == "largest":
             found.sort(key=lambda face: -face.size)
         return [*(found if faces == "all" else found[:1])], len(found)
 
     def square(self, face: Face | None) -> Square | None:
         """The square about a face, None for a picture that is one."""
-        return chip_square(face, self.config["crop"]) if face else None
+        return chip_square(face, self.settings.crop) if face else None
 
     def crop(self, found: FoundFaces, face: Face | None) -> PIL.Image.Image:
         """The square upright picture of a face, as large as the chips of the training; a chip as it is."""
         if face is None:
             return to_srgb(found.picture)
         drawn = face.enlarged(max(found.picture.size) / max(found.size))
-        size = self.config["crop"].get("size", self.config["input"]["size"])
-        return cut(found.picture, chip_square(drawn, self.config["crop"]), size)
+        size = self.settings.crop.size or self.settings.input.size
+        return cut(found.picture, chip_square(drawn, self.settings.crop), size)
 
     def prepare(self, found: FoundFaces, face: Face | None) -> FaceCrop:
         """A face as the network is shown it."""
-        pixels = resize(self.crop(found, face), self.config["input"]["size"], self.config["input"]["resample"])
+        pixels = resize(self.crop(found, face), self.settings.input.size, self.settings.input.resample)
         quality = measure_quality(pixels, face, self.square(face), found.size, found.count)
         return FaceCrop(face, pixels, found.size, quality)

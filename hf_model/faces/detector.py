@@ -17,6 +17,7 @@ import PIL.ImageOps
 from ..network.engine import Mtcnn
 from ..pictures.alignment import cut
 from ..pictures.colours import with_srgb_tones
+from ..settings import Detection
 from .face import Face, in_order, landmark_square, merged, stands
 
 # Asked for larger faces than this, MTCNN 1.0.0 can scale a picture below what its first network takes,
@@ -33,70 +34,6 @@ TURNS = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class FurtherPasses:
-    """Further passes over a photo; what is 0 is not taken. All sizes in pixels.
-
-    ``fine_size``: longer side of the finer pass, no larger than the photo, taken in tiles of ``tile_size`` that
-    overlap by ``tile_overlap``, where no face of the first pass is larger than ``large_face`` of the photo's longer
-    side; ``turned_size``: working size of the quarter turns; ``stretch``: the mean brightness, 0 to 1, that a
-    poorly lit photo is brought to, ``stretched_percent`` of its darkest and of its brightest pixels given up, and
-    ``thresholds`` MTCNN's there (its first networks lose a face that the last one, asked on its place, is sure of);
-    ``sure_level``: what is asked of the level of a face turned or poorly lit.
-    """
-
-    fine_size: int = 0
-    tile_size: int = 640
-    tile_overlap: int = 96
-    large_face: float = 0.1
-    turned_size: int = 0
-    stretch: float = 0.0
-    stretched_percent: float = 0.0
-    thresholds: dict[str, float] = dataclasses.field(default_factory=dict)
-    sure_level: float = 0.0
-
-
-@dataclasses.dataclass(frozen=True)
-class DetectorSettings:
-    """The ``detection`` section of ``config.json``.
-
-    ``working_size``: the longer side of what the detector sees first; a larger image is scaled down, a smaller one is
-    left as it is (a 12-megapixel photo takes seconds otherwise); ``min_face_size``: smallest face in pixels of what the
-    detector sees; ``min_score``: boxes of a lower score are left out; ``landmark_scale``: side of the square on which a
-    face is checked and its landmarks are refined, as a multiple of their spread, the root mean square distance from
-    their mean; ``sure_level``: from what ``Face.level`` on a face is one (0 checks none); ``likely_level``,
-    ``likely_score``: from what level and score on a face is kept where nothing surer is found in its place, as of heads
-    that are turned far away; ``likely_size``: of the largest sure face, its least size; ``level_slack``: by so much a
-    level may fall where landmarks are refined a second time; ``most_roll``: a face tilted by more degrees does not count
-    as upright; ``most_overlap``: see :func:`hf_model.faces.face.merged`, 1 merges nothing; ``score_margin``: scores that
-    differ by no more count as equal, see :func:`hf_model.faces.face.in_order`; ``further``: the further passes.
-    """
-
-    working_size: int
-    min_face_size: int
-    min_score: float
-    landmark_scale: float
-    sure_level: float = 0.0
-    likely_level: float = 0.0
-    likely_score: float = 0.0
-    likely_size: float = 0.0
-    level_slack: float = 0.0
-    most_roll: float = 180.0
-    most_overlap: float = 1.0
-    score_margin: float = 0.0
-    further: FurtherPasses = FurtherPasses()
-
-    @classmethod
-    def from_config(cls, section: dict) -> "DetectorSettings":
-        """From ``config.json``'s ``detection``."""
-        return cls(**{**section, "further": FurtherPasses(**section.get("further", {}))})
-
-    @property
-    def finest_size(self) -> int:
-        """The longer side of the largest picture that is searched: a photo need not be read any larger."""
-        return max(self.working_size, self.further.fine_size)
-
-
 class FaceDetector:
     """MTCNN on a bounded working size (Zhang et al., 2016).
 
@@ -105,7 +42,7 @@ class FaceDetector:
         load_networks: gives MTCNN, at the first photo; such as ``engine.detector``.
     """
 
-    def __init__(self, settings: DetectorSettings, load_networks: Callable[[], Mtcnn]):
+    def __init__(self, settings: Detection, load_networks: Callable[[], Mtcnn]):
         self.settings = settings
         self._load_networks = load_networks
         self._mtcnn: Mtcnn | None = None
@@ -194,7 +131,8 @@ class FaceDetector:
         """The faces of an image whose brightness and contrast are evened out first, found by lower thresholds."""
         seen, scale = _shrunk(image, self.settings.working_size)
         stretched = stretched_contrast(seen, self.settings.further.stretch, self.settings.further.stretched_percent)
-        faces = self._checked(stretched, self._detect(stretched, **self.settings.further.thresholds))
+        lowered = self.settings.further.thresholds
+        faces = self._checked(stretched, self._detect(stretched, **(dataclasses.asdict(lowered) if lowered else {})))
         return [face.enlarged(1 / scale) for face in faces if face.level >= self.settings.further.sure_level]
 
     def _checked(self, image: PIL.Image.Image, faces: list[Face]) -> list[Face]:

@@ -8,6 +8,7 @@ import PIL.Image
 
 from ..network.landmarks import LANDMARKS
 from ..pictures.alignment import Square
+from ..settings import Crop, CropRoll
 from .boxes import shared_area
 
 # Distances between two landmarks each, by their places in LANDMARKS; a pair and its mirror image count together.
@@ -19,6 +20,7 @@ DISTANCES = {
     "eye_mouth": ((0, 3), (1, 4)),
     "eye_mouth_across": ((0, 4), (1, 3)),
 }
+EQUAL_LINES = CropRoll()
 POINTS = {"eyes": (0, 1), "nose": (2,), "mouth": (3, 4)}
 
 
@@ -109,18 +111,18 @@ def middle_points(face: Face) -> dict[str, np.ndarray]:
     return {name: points[list(places)].mean(axis=0) for name, places in POINTS.items()}
 
 
-def roll(face: Face, weights: dict[str, float] | None = None) -> float:
+def roll(face: Face, weights: CropRoll = EQUAL_LINES) -> float:
     """How far a face is turned clockwise, as seen, from standing upright: degrees, -180 to 180.
 
     Args:
         weights: of ``eyes`` and ``mouth``, the lines between the two eyes and between the mouth's corners, and of
-            ``down``, the line from the eyes' middle to the mouth's, by default 1 each; a line weighs as much as it
-            is long, too. The first two crowd together on a face turned away, the third does not.
+            ``down``, the line from the eyes' middle to the mouth's; a line weighs as much as it is long, too. The first two
+            crowd together on a face turned away, the third does not.
     """
     points = np.asarray(face.landmarks)
     down = points[3:].mean(axis=0) - points[:2].mean(axis=0)
     lines = {"eyes": points[1] - points[0], "mouth": points[4] - points[3], "down": np.array([down[1], -down[0]])}
-    x, y = sum((1.0 if weights is None else weights[name]) * line for name, line in lines.items())
+    x, y = sum(getattr(weights, name) * line for name, line in lines.items())
     return math.degrees(math.atan2(y, x))
 
 
@@ -157,7 +159,7 @@ def stands(face: Face, most_roll: float) -> bool:
     return abs(roll(face)) <= most_roll and LevelPoints(face).stands
 
 
-def chip_square(face: Face, crop: dict) -> Square:
+def chip_square(face: Face, crop: Crop) -> Square:
     """The square that frames a face as a UTKFace chip does, perhaps beyond the image, snapped.
 
     It is laid by the landmarks, as UTKFace's chips were: the box wanders several times as much. Where they crowd
@@ -165,20 +167,15 @@ def chip_square(face: Face, crop: dict) -> Square:
 
     Args:
         face: from :class:`hf_model.faces.detector.FaceDetector`.
-        crop: measured by ``python -m train.measure.calibrate_crop``. ``side``: weights of
-            :func:`squared_distances`, whose weighted sum is the square of the side; ``centre``: weights of
-            :func:`middle_points`; ``offset_x`` and ``offset_y``: from their weighted mean to the square's centre,
-            as fractions of the side, along the square; ``roll``: weights as :func:`roll` takes them (without
-            them, as in version 0.1.0, the square is not turned); ``smallest``: of the side, as a multiple of the
-            box's mean side (without it, none).
+        crop: of the model's settings.
     """
     squares, points = squared_distances(face), middle_points(face)
-    side = math.sqrt(sum(weight * squares[name] for name, weight in crop["side"].items()))
-    side = max(side, crop.get("smallest", 0.0) * math.sqrt(face.width * face.height), 1.0)
-    angle = roll(face, crop["roll"]) if "roll" in crop else 0.0
-    x, y = sum(weight * points[name] for name, weight in crop["centre"].items())
+    side = math.sqrt(sum(weight * squares[name] for name, weight in dataclasses.asdict(crop.side).items()))
+    side = max(side, crop.smallest * math.sqrt(face.width * face.height), 1.0)
+    angle = roll(face, crop.roll) if crop.roll else 0.0
+    x, y = sum(weight * points[name] for name, weight in dataclasses.asdict(crop.centre).items())
     along, down = Square(0, 0, side, angle).axes()
-    x, y = np.array([x, y]) + crop["offset_x"] * along + crop["offset_y"] * down
+    x, y = np.array([x, y]) + crop.offset_x * along + crop.offset_y * down
     return Square(float(x), float(y), side, angle).snapped()
 
 
@@ -190,7 +187,7 @@ def landmark_square(face: Face, scale: float) -> Square:
     return Square(float(x), float(y), max(scale * spread, 1.0), roll(face)).snapped()
 
 
-def overlaps(image: PIL.Image.Image, face: Face, crop: dict) -> bool:
+def overlaps(image: PIL.Image.Image, face: Face, crop: Crop) -> bool:
     """Whether a face's box and its square both cover some of the image."""
     box = face.clipped(*image.size)
     square = chip_square(face, crop)

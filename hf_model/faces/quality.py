@@ -1,11 +1,14 @@
 """What the picture of a face is worth: measures of it, and warnings where a measure was seen to cost accuracy."""
 
+import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import PIL.Image
 
 from ..pictures.alignment import Square
+from ..settings import QualityLimit
 from .face import Face, roll, yaw
 
 MEASURES = (
@@ -117,35 +120,32 @@ def _cast(pixels: np.ndarray) -> float:
     return math.hypot(math.log(red / green) - DAYLIGHT_SKIN[0], math.log(blue / green) - DAYLIGHT_SKIN[1])
 
 
-def warnings_of(quality: dict[str, float | None], limits: list[dict] | None) -> tuple[str, ...]:
+def warnings_of(quality: dict[str, float | None], limits: Sequence[QualityLimit]) -> tuple[str, ...]:
     """A sentence for each limit that a face's picture is beyond.
 
     Args:
         quality: from :func:`measure_quality`.
-        limits: as ``python -m train.measure.quality`` measured them, or None: ``measure``, one of ``MEASURES``;
-            ``beyond``, ``"below"`` or ``"above"``; ``threshold``; and on test faces beyond it and on all as they are
-            ``age_mae`` and ``age_mae_usual``, years, ``gender_accuracy`` and ``gender_accuracy_usual``; of ``level`` the
-            shares below it of faces (``real``) and of things that are none (``none``).
+        limits: as ``python -m train.measure quality`` measured them.
     """
     sentences = []
-    for limit in limits or ():
-        value = quality[limit["measure"]]
+    for limit in limits:
+        value = quality[limit.measure]
         if value is None:
             continue
-        value = abs(value) if limit["measure"] in UNSIGNED else value
-        if value < limit["threshold"] if limit["beyond"] == "below" else value > limit["threshold"]:
+        value = abs(value) if limit.measure in UNSIGNED else value
+        if value < limit.threshold if limit.beyond == "below" else value > limit.threshold:
             sentences.append(_sentence(limit, value))
     return tuple(sentences)
 
 
-def _sentence(limit: dict, value: float) -> str:
-    beginning, threshold = BEGINNINGS[limit["measure"]]
-    adjective = "dark" if limit["beyond"] == "below" else "overexposed"
+def _sentence(limit: QualityLimit, value: float) -> str:
+    beginning, threshold = BEGINNINGS[limit.measure]
+    adjective = "dark" if limit.beyond == "below" else "overexposed"
     start = beginning.format(value=value, adjective=adjective)
-    if limit["measure"] == "level":
+    kind = "age"
+    if limit.measure == "level":
         kind = "level"
-    else:
-        kind = "both" if limit["gender_accuracy"] <= limit["gender_accuracy_usual"] - TOLD_FROM else "age"
-    return SENTENCES[kind].format(
-        **limit | {"start": start, "threshold": threshold.format(threshold=limit["threshold"])}
-    )
+    elif limit.gender_accuracy is not None and limit.gender_accuracy_usual is not None:
+        kind = "both" if limit.gender_accuracy <= limit.gender_accuracy_usual - TOLD_FROM else "age"
+    told = dataclasses.asdict(limit) | {"start": start, "threshold": threshold.format(threshold=limit.threshold)}
+    return SENTENCES[kind].format(**told)

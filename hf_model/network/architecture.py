@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from ..settings import Heads
 from .layout import DEFAULT, DISTRIBUTION, HEADS, Convolution, Network, network_of
 
 # Near the mean age of UTKFace: with a ReLU at the end, an age unit that starts below zero for every
@@ -11,7 +12,7 @@ INITIAL_AGE = 33.0
 
 
 def build_model(
-    heads: dict, input_size: int | None = None, backbone_weights: str | None = None, network: str = DEFAULT
+    heads: Heads, input_size: int | None = None, backbone_weights: str | None = None, network: str = DEFAULT
 ) -> keras.Model:
     """Builds the untrained two-headed model.
 
@@ -22,7 +23,7 @@ def build_model(
     unit of version 0.1.0.
 
     Args:
-        heads: ``conv_filters``, ``conv_kernel``, ``dense_units`` and perhaps ``age_bins``, as in ``config.json``.
+        heads: of the settings.
         input_size: side of the square input in pixels; None accepts any multiple of 32.
         backbone_weights: None (random), ``"imagenet"`` (downloaded by Keras) or a ``.h5`` path; of ResNet50 alone.
         network: a name of :data:`hf_model.network.layout.NETWORKS`.
@@ -76,18 +77,18 @@ def _convolution(one: Convolution, x, epsilon: float):
     return layers.Activation(one.activation, name=f"{one.name}_{one.activation}")(x) if one.activation else x
 
 
-def _head(name: str, features, heads: dict) -> dict:
-    x = layers.Conv2D(heads["conv_filters"], heads["conv_kernel"], padding="same", use_bias=False, name=f"{name}_conv")(
+def _head(name: str, features, heads: Heads) -> dict:
+    x = layers.Conv2D(heads.conv_filters, heads.conv_kernel, padding="same", use_bias=False, name=f"{name}_conv")(
         features
     )
     x = layers.BatchNormalization(momentum=0.9, name=f"{name}_bn")(x)
     x = layers.ReLU(name=f"{name}_relu")(x)
     x = layers.GlobalAveragePooling2D(name=f"{name}_pool")(x)
-    x = layers.Dense(heads["dense_units"], activation="relu", name=f"{name}_dense")(x)
+    x = layers.Dense(heads.dense_units, activation="relu", name=f"{name}_dense")(x)
     if name == "gender":
         return {name: layers.Dense(1, activation="sigmoid", name=name)(x)}
-    if heads.get("age_bins"):
-        distribution = layers.Dense(heads["age_bins"], activation="softmax", name=DISTRIBUTION)(x)
+    if heads.age_bins:
+        distribution = layers.Dense(heads.age_bins, activation="softmax", name=DISTRIBUTION)(x)
         mean = layers.Dense(1, activation="relu", use_bias=False, trainable=False, kernel_initializer=years, name=name)
         return {name: mean(distribution), DISTRIBUTION: distribution}
     # The wide initializer lets years, tens of units apart, be reached at a learning rate of 1e-4.

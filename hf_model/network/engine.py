@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..settings import Settings
 from .cascade import Cascade
 from .graph_files import detector_files, network_file
 from .layout import answers_of
@@ -58,7 +59,7 @@ class Engine:
     def __str__(self) -> str:
         return f"{self.name}/{self.precision}"
 
-    def load(self, config: dict, folder: pathlib.Path) -> Forward:
+    def load(self, settings: Settings, folder: pathlib.Path) -> Forward:
         """The network of a model folder.
 
         Raises:
@@ -114,7 +115,7 @@ class GraphEngine(Engine):
         """A graph as a function that several threads may call, each time on that many threads."""
         raise NotImplementedError
 
-    def load(self, config: dict, folder: pathlib.Path) -> Forward:
+    def load(self, settings: Settings, folder: pathlib.Path) -> Forward:
         """The network of a model folder, from its graph, which is built at first.
 
         Raises:
@@ -122,7 +123,7 @@ class GraphEngine(Engine):
             ImportError: the graph has to be built, and the package for it is missing.
             FileNotFoundError: int8 without its activation ranges.
         """
-        path = network_file(config, folder, self.precision)
+        path = network_file(settings, folder, self.precision)
         run = OfThisProcess(lambda: self.open(path, self.precision, self.threads))
         return lambda batch: answers_of(run(batch))
 

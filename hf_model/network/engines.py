@@ -4,6 +4,7 @@ import importlib.util
 import pathlib
 import sys
 
+from ..settings import Settings
 from .engine import Engine, GraphEngine
 from .graph_files import GRAPHS, STAMP, find_graph, graph_name
 from .keras_engine import KerasEngine
@@ -41,7 +42,9 @@ def files_instead(engine: Engine | None, precision: str) -> list[str]:
     return [f"{GRAPHS}/{name}" for name in (graph_name(precision), STAMP)] if runs_graph else []
 
 
-def choose_engine(config: dict, folder: pathlib.Path, precision: str = "auto", threads: int | None = None) -> Engine:
+def choose_engine(
+    settings: Settings, folder: pathlib.Path, precision: str = "auto", threads: int | None = None
+) -> Engine:
     """What ``engine="auto"`` means for a model folder: the fastest that is installed, and whose graph is there or can be built.
 
     Nothing is built here; where Keras answers only because a graph cannot be built, a line on stderr says so.
@@ -54,7 +57,7 @@ def choose_engine(config: dict, folder: pathlib.Path, precision: str = "auto", t
     able = installed(precision)
     can_build = importlib.util.find_spec("onnx") is not None
     for name in able:
-        if can_build or find_graph(config, folder, precision)[1]:
+        if can_build or find_graph(settings, folder, precision)[1]:
             return make_engine(name, precision, threads)
     has_keras = all(map(importlib.util.find_spec, KerasEngine.packages))
     if able and not has_keras:

@@ -1,5 +1,6 @@
 """Where the graphs of the fast engines lie: published with the weights, or built from them once and kept."""
 
+import dataclasses
 import hashlib
 import importlib.util
 import io
@@ -8,8 +9,9 @@ import os
 import pathlib
 
 from ..download import WEIGHTS_NAME, file_sha256, refuse_pointer
+from ..settings import Settings
 from .kept_files import is_kept, keep, place_of
-from .layout import DEFAULT, network_of
+from .layout import network_of
 from .weights import read_tensors, refused
 
 GRAPHS = "onnx"  # the folder of a model repo that holds them
@@ -25,7 +27,7 @@ def graph_name(precision: str) -> str:
     return "int8.onnx" if precision == "int8" else "model.onnx"
 
 
-def find_graph(config: dict, folder: pathlib.Path, precision: str) -> tuple[pathlib.Path, bool]:
+def find_graph(settings: Settings, folder: pathlib.Path, precision: str) -> tuple[pathlib.Path, bool]:
     """The network's graph for a model folder, and whether it is there already, and whole.
 
     A published graph counts where this code can read it, and no weights lie beside it or those that it was built from.
@@ -42,7 +44,7 @@ def find_graph(config: dict, folder: pathlib.Path, precision: str) -> tuple[path
     of_weights = file_sha256(weights)
     if has_graph(folder, name) and read_stamp(folder).get(name) == of_weights:
         return published, True
-    source = [FORMAT, of_weights, config.get("network", DEFAULT), config["heads"], config["input"]["size"]]
+    source = [FORMAT, of_weights, settings.network, dataclasses.asdict(settings.heads), settings.input.size]
     if precision == "int8":
         source.append(file_sha256(folder / RANGES) if (folder / RANGES).is_file() else None)
     path = place_of(hashlib.sha256(json.dumps(source).encode()).hexdigest()) / name
@@ -68,11 +70,11 @@ def weights_identity(folder: str | os.PathLike, precision: str) -> str | None:
     return read_stamp(folder).get(graph_name(precision))
 
 
-def network_file(config: dict, folder: pathlib.Path, precision: str, thoroughly: bool = False) -> pathlib.Path:
+def network_file(settings: Settings, folder: pathlib.Path, precision: str, thoroughly: bool = False) -> pathlib.Path:
     """The network's graph, built first where it is missing or not whole, see :func:`hf_model.network.kept_files.keep`.
 
     Args:
-        config, folder, precision: of the model.
+        settings, folder, precision: of the model.
         thoroughly: look at all of what is kept, and not at its size alone.
 
     Raises:
@@ -80,17 +82,17 @@ def network_file(config: dict, folder: pathlib.Path, precision: str, thoroughly:
         ImportError: it has to be built and the package ``onnx`` is missing.
         FileNotFoundError: int8 without the activation ranges that it is built from; or a pointer of Git LFS.
     """
-    path, there = find_graph(config, folder, precision)
+    path, there = find_graph(settings, folder, precision)
     if there and not (thoroughly and path.parent != folder / GRAPHS and not is_kept(path, True)):
         return path
     need_onnx()
     if not (folder / WEIGHTS_NAME).is_file():
         read_tensors(folder / WEIGHTS_NAME)  # says what is wrong
     what = f"the network's graph{' in int8' if precision == 'int8' else ''} from {folder / WEIGHTS_NAME}"
-    return keep([path], lambda: {path.name: build_network(config, folder, precision)}, what)[0]
+    return keep([path], lambda: {path.name: build_network(settings, folder, precision)}, what)[0]
 
 
-def build_network(config: dict, folder: pathlib.Path, precision: str) -> bytes:
+def build_network(settings: Settings, folder: pathlib.Path, precision: str) -> bytes:
     """The graph of a model folder's weights, see :func:`network_file`."""
     need_onnx()
     from .graphs import network_graph
@@ -106,8 +108,8 @@ def build_network(config: dict, folder: pathlib.Path, precision: str) -> bytes:
         graph = QuantizedGraph(**json.loads(ranges.read_text(encoding="utf-8")))
     tensors = read_tensors(weights)
     try:
-        network = network_of(config.get("network", DEFAULT))
-        return network_graph(tensors, network, config["heads"], config["input"]["size"], graph)
+        network = network_of(settings.network)
+        return network_graph(tensors, network, settings.heads, settings.input.size, graph)
     except KeyError as error:
         raise refused(weights, [f"missing: {error.args[0]}"]) from None
     except ValueError as error:

@@ -15,6 +15,7 @@ try:
 except ImportError:  # optional: said by the engines that build graphs
     onnx = None  # type: ignore[assignment]
 
+from ..settings import Heads
 from .layout import DISTRIBUTION, HEAD_EPSILON, HEADS, LARGEST_STRIDE, Convolution, Network, head_layers
 
 OPSET = 17
@@ -132,14 +133,15 @@ class Graph:
 
 
 def network_graph(
-    tensors: dict[str, np.ndarray], network: Network, heads: dict, size: int, graph: Graph | None = None
+    tensors: dict[str, np.ndarray], network: Network, heads: Heads, size: int, graph: Graph | None = None
 ) -> bytes:
     """The age and gender network.
 
     Args:
         tensors: the content of ``model.safetensors``, by Keras variable path.
         network: the backbone's description.
-        heads, size: ``heads`` and ``input.size`` of ``config.json``.
+        heads: of the settings.
+        size: side of the input in pixels.
         graph: an empty one to write it into; by default one of float16 kernels.
 
     Returns:
@@ -200,24 +202,24 @@ def network_graph(
     return graph.model({"pixels": ["N", size, size, 3]}, outputs)
 
 
-def _head(graph: Graph, head: str, features: str, folded, tensors: dict, heads: dict, side: int) -> dict[str, list]:
+def _head(graph: Graph, head: str, features: str, folded, tensors: dict, heads: Heads, side: int) -> dict[str, list]:
     """A head's nodes, and the graph's outputs that it makes with their shapes."""
 
     def dense(layer: str, x: str, name: str) -> str:
         return graph.dense(name, x, tensors[f"{layer}/kernel"], tensors.get(f"{layer}/bias"))
 
     kernel, bias, scale = folded(f"{head}_conv", f"{head}_bn", HEAD_EPSILON)
-    x = graph.convolution(f"{head}_conv", features, kernel, bias, scale, pads=(heads["conv_kernel"] // 2,) * 2)
+    x = graph.convolution(f"{head}_conv", features, kernel, bias, scale, pads=(heads.conv_kernel // 2,) * 2)
     x = graph.node("Relu", [x], f"{head}_features")
     graph.node("Transpose", [x], f"{head}_map", perm=[0, 2, 3, 1])
-    outputs: dict[str, list] = {f"{head}_map": ["N", side, side, heads["conv_filters"]]}
+    outputs: dict[str, list] = {f"{head}_map": ["N", side, side, heads.conv_filters]}
     x = graph.node("GlobalAveragePool", [x], f"{head}_pool")
     x = graph.node("Flatten", [x], f"{head}_pooled")
-    layers = [layer for layer, _ in head_layers(head, bool(heads.get("age_bins")))]
+    layers = [layer for layer, _ in head_layers(head, bool(heads.age_bins))]
     if DISTRIBUTION in layers:  # its mean is no layer that is learned, and taken outside
         layers = layers[: layers.index(DISTRIBUTION) + 1]
     for layer in layers[:-1]:
         x = graph.node("Relu", [dense(layer, x, f"{layer}_sum")], layer)
     dense(layers[-1], x, f"{head}_logits")
-    width = heads["age_bins"] if head == "age" and heads.get("age_bins") else 1
+    width = heads.age_bins if head == "age" and heads.age_bins else 1
     return outputs | {f"{head}_logits": ["N", width]}

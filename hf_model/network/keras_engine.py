@@ -9,9 +9,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..download import WEIGHTS_NAME
+from ..settings import Settings
 from .engine import Engine, Forward, flat
 from .graph_files import packaged_weights, read_detector_weights
-from .layout import DEFAULT, network_of
+from .layout import network_of
 
 _BUILDING = threading.Lock()  # Keras's settings are the process's
 
@@ -30,14 +31,14 @@ class KerasEngine(Engine):
                 "TF_NUM_INTRAOP_THREADS before starting Python."
             )
 
-    def load(self, config: dict, folder: pathlib.Path) -> Forward:
+    def load(self, settings: Settings, folder: pathlib.Path) -> Forward:
         """The network, BatchNorm folded, traced when a batch shape is first seen."""
-        model = load_keras_model(config, folder)
+        model = load_keras_model(settings, folder)
         import tensorflow
 
         from .folding import fold_model, run_model
 
-        network = network_of(config.get("network", DEFAULT))
+        network = network_of(settings.network)
         folded = {name: tuple(map(tensorflow.constant, values)) for name, values in fold_model(model, network).items()}
         run = tensorflow.function(lambda batch: run_model(network, folded, batch))
         process = os.getpid()
@@ -99,7 +100,7 @@ def _refuse_child(process: int) -> None:
         )
 
 
-def load_keras_model(config: dict, folder: pathlib.Path):
+def load_keras_model(settings: Settings, folder: pathlib.Path):
     """The Keras model with its weights, on the TensorFlow backend."""
     # Here, not above: importing this module must not load TensorFlow.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -115,7 +116,7 @@ def load_keras_model(config: dict, folder: pathlib.Path):
             "change it before starting Python, or pass engine='openvino' or 'onnx'."
         )
     with _BUILDING, own_settings():
-        model = build_model(config["heads"], config["input"]["size"], network=config.get("network", DEFAULT))
+        model = build_model(settings.heads, settings.input.size, network=settings.network)
     load_weights(model, folder / WEIGHTS_NAME)
     return model
 

@@ -31,10 +31,11 @@ HEIC_STARTS = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1")
 HEIF_ENDINGS = {".heic", ".heif"}  # known even where they cannot be read: that is said then, and how
 
 
-def picture_endings(formats: Sequence[str]) -> set[str]:
-    """The endings of the names of picture files of some of Pillow's formats, with their dot, in lower case."""
-    known = {ending for ending, format in PIL.Image.registered_extensions().items() if format in formats}
-    return known | (HEIF_ENDINGS if "HEIF" in formats else set())
+def picture_endings(formats: Sequence[str] | None) -> set[str]:
+    """The endings of the names of picture files of some of Pillow's formats (None: of all), with their dot, in lower case."""
+    endings = PIL.Image.registered_extensions().items()
+    known = {ending for ending, format in endings if formats is None or format in formats}
+    return known | (HEIF_ENDINGS if formats is None or "HEIF" in formats else set())
 
 
 @functools.cache

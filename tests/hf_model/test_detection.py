@@ -9,10 +9,11 @@ import PIL.ImageFilter
 import pytest
 
 from hf_model import AgeGenderPredictor
-from hf_model.faces.detector import DetectorSettings, FaceDetector
+from hf_model.faces.detector import FaceDetector
 from hf_model.faces.face import LANDMARKS, Face, chip_square
 from hf_model.network.keras_engine import KerasEngine
 from hf_model.pictures.changes import brightness, contrast
+from hf_model.settings import Detection
 from tests.faceless import faceless_pictures
 
 QUARTERS = {90: PIL.Image.Transpose.ROTATE_90, 180: PIL.Image.Transpose.ROTATE_180, 270: PIL.Image.Transpose.ROTATE_270}
@@ -54,7 +55,7 @@ def check_all_found(faces, boxes):
 def upright(predictor, astronaut):
     """The astronaut's face and the square that frames it."""
     (face,) = predictor.detector(astronaut)
-    return face, chip_square(face, predictor.config["crop"])
+    return face, chip_square(face, predictor.settings.crop)
 
 
 def turn(astronaut, degrees):
@@ -78,7 +79,7 @@ def test_turned_and_tilted_faces_are_found_and_framed_as_the_upright_one(predict
     picture, moved = turn(astronaut, degrees)
     (found,) = predictor.detector(picture)
     assert found.rotation == ((-degrees) % 360 if degrees in QUARTERS else 0)
-    framed = chip_square(found, predictor.config["crop"])
+    framed = chip_square(found, predictor.settings.crop)
     x, y = moved(square.x, square.y)
     assert math.hypot(framed.x - x, framed.y - y) < 0.03 * square.side
     assert framed.side == pytest.approx(square.side, rel=0.03)
@@ -132,7 +133,7 @@ def test_a_large_face_costs_no_finer_look(predictor, astronaut, monkeypatch):
 def test_poor_light_hides_no_face(predictor, astronaut, upright, change):
     _, square = upright
     (found,) = predictor.detector(change(astronaut))
-    framed = chip_square(found, predictor.config["crop"])
+    framed = chip_square(found, predictor.settings.crop)
     assert math.hypot(framed.x - square.x, framed.y - square.y) < 0.08 * square.side
     assert framed.side == pytest.approx(square.side, rel=0.08)
 
@@ -182,7 +183,7 @@ POINTS = dict(zip(LANDMARKS, [(95, 95), (105, 95), (100, 100), (96, 106), (104, 
 )
 def test_what_is_none_is_left_out(change, count):
     detector = FaceDetector(
-        DetectorSettings(640, 20, 0.8, 4.0, sure_level=0.98, likely_level=0.5, likely_score=0.9, most_roll=70),
+        Detection(640, 20, 0.8, 4.0, sure_level=0.98, likely_level=0.5, likely_score=0.9, most_roll=70),
         KerasEngine().detector,
     )
     detector._mtcnn = OneAnswer(**{"box": [90, 90, 20, 20], "confidence": 0.99, "keypoints": POINTS, **change})
@@ -190,7 +191,7 @@ def test_what_is_none_is_left_out(change, count):
 
 
 def test_landmarks_are_refined_on_a_level_square_and_its_mirror_image():
-    detector = FaceDetector(DetectorSettings(640, 20, 0.9, 5.0), KerasEngine().detector)
+    detector = FaceDetector(Detection(640, 20, 0.9, 5.0), KerasEngine().detector)
     detector._mtcnn = OneAnswer(level=0.75)
     inside = Face.from_mtcnn({"box": [90, 90, 20, 20], "confidence": 0.9, "keypoints": POINTS})
     outside = inside.shifted(-500, 0)
@@ -211,7 +212,7 @@ def test_every_small_size_and_every_smallest_face_is_survived(predictor, astrona
         for size in ((side, side), (side, 3 * side)):
             predictor.detector(face_alone.resize(size))
     for smallest in (12, 20, 33, 60, 200):
-        detector = FaceDetector(DetectorSettings(640, smallest, 0.9, 4.0), KerasEngine().detector)
+        detector = FaceDetector(Detection(640, smallest, 0.9, 4.0), KerasEngine().detector)
         detector._mtcnn = predictor.detector.load()
         assert len(detector(astronaut)) == (smallest < 100)
 

@@ -14,6 +14,7 @@ from hf_model import AgeGenderPredictor, download
 from hf_model.download import file_sha256
 from hf_model.network import engines, graph_files
 from hf_model.network.onnx_engine import OnnxEngine
+from hf_model.settings import Settings
 
 ENGINES = ("onnx", "openvino")
 # Ages in years and probabilities that an engine may differ by from Keras in float32, on noise too.
@@ -103,21 +104,21 @@ def test_auto_takes_the_fastest_and_builds_its_graphs_once_and_says_so(
 
 
 def test_where_nothing_can_build_a_graph_keras_answers_and_says_why(root, monkeypatch, no_graphs, capsys):
-    config = json.loads((root / "hf_model" / "config.json").read_text())
+    settings = Settings.load(root / "hf_model")
     find = importlib.util.find_spec
     monkeypatch.setattr(engines.importlib.util, "find_spec", lambda name: None if name == "onnx" else find(name))
-    assert str(engines.choose_engine(config, root / "hf_model")) == "keras/float32"
+    assert str(engines.choose_engine(settings, root / "hf_model")) == "keras/float32"
     assert "pip install onnx" in capsys.readouterr().err
     assert not no_graphs.exists()
     for engine in (engines.OpenVinoEngine, engines.OnnxEngine):
         monkeypatch.setattr(engine, "packages", ("nothing_of_that_name",))
-    assert str(engines.choose_engine(config, root / "hf_model")) == "keras/float32"
+    assert str(engines.choose_engine(settings, root / "hf_model")) == "keras/float32"
     assert capsys.readouterr().err == ""  # nothing to build it for
 
 
 def test_a_graph_is_built_once_and_appears_whole(root, monkeypatch, no_graphs):
     pytest.importorskip("onnx")
-    config = json.loads((root / "hf_model" / "config.json").read_text())
+    settings = Settings.load(root / "hf_model")
     real = download.os.replace
 
     def cut_off(*args):
@@ -125,25 +126,25 @@ def test_a_graph_is_built_once_and_appears_whole(root, monkeypatch, no_graphs):
 
     monkeypatch.setattr(download.os, "replace", cut_off)
     with pytest.raises(KeyboardInterrupt):
-        graph_files.network_file(config, root / "hf_model", "float32")
+        graph_files.network_file(settings, root / "hf_model", "float32")
     assert not list(no_graphs.rglob("*.onnx"))
     monkeypatch.setattr(download.os, "replace", real)
-    path = graph_files.network_file(config, root / "hf_model", "float32")
+    path = graph_files.network_file(settings, root / "hf_model", "float32")
     monkeypatch.setattr(graph_files, "build_network", lambda *args: pytest.fail("built again"))
-    assert graph_files.network_file(config, root / "hf_model", "float32") == path
+    assert graph_files.network_file(settings, root / "hf_model", "float32") == path
 
 
 def test_a_kept_graph_that_is_not_whole_is_built_anew(root, no_graphs):
     pytest.importorskip("onnx")
-    config = json.loads((root / "hf_model" / "config.json").read_text())
-    path = graph_files.network_file(config, root / "hf_model", "float32")
+    settings = Settings.load(root / "hf_model")
+    path = graph_files.network_file(settings, root / "hf_model", "float32")
     whole = path.read_bytes()
     path.write_bytes(whole[:1000])  # cut short, as by a full disk or a copy
-    assert graph_files.network_file(config, root / "hf_model", "float32").read_bytes() == whole
+    assert graph_files.network_file(settings, root / "hf_model", "float32").read_bytes() == whole
     path.write_bytes(whole[:-1] + b"?")  # changed, which only --build looks for
-    assert graph_files.network_file(config, root / "hf_model", "float32", thoroughly=True).read_bytes() == whole
+    assert graph_files.network_file(settings, root / "hf_model", "float32", thoroughly=True).read_bytes() == whole
     (path.parent / "kept.json").write_text("{")
-    assert graph_files.network_file(config, root / "hf_model", "float32").read_bytes() == whole
+    assert graph_files.network_file(settings, root / "hf_model", "float32").read_bytes() == whole
 
 
 def test_where_nothing_can_be_kept_it_is_said_and_answered(root, chips, monkeypatch, tmp_path, capsys):
@@ -174,12 +175,12 @@ def test_a_pointer_of_git_lfs_is_told(root, tmp_path, name):
 def test_a_published_graph_serves_without_weights_and_is_left_where_they_are_others(root, made, chips, tmp_path):
     """What a puller has: config and graph. Beside weights that it was not built from, it does not count."""
     made("onnx")
-    config = json.loads((root / "hf_model" / "config.json").read_text())
+    settings = Settings.load(root / "hf_model")
     folder = tmp_path / "repo"
     (folder / "onnx").mkdir(parents=True)
     for name in ("config.json", "familiarity.safetensors"):
         shutil.copy(root / "hf_model" / name, folder)
-    shutil.copy(graph_files.network_file(config, root / "hf_model", "float32"), folder / "onnx" / "model.onnx")
+    shutil.copy(graph_files.network_file(settings, root / "hf_model", "float32"), folder / "onnx" / "model.onnx")
     weights = file_sha256(root / "hf_model" / "model.safetensors")
     stamp = folder / "onnx" / "built_from.json"
     stamp.write_text(json.dumps({"format": graph_files.FORMAT - 1, "model.onnx": weights}))
@@ -192,9 +193,9 @@ def test_a_published_graph_serves_without_weights_and_is_left_where_they_are_oth
     shutil.copy(root / "hf_model" / "model.safetensors", folder)
     published = folder / "onnx" / "model.onnx"
     stamp.write_text(json.dumps({"format": graph_files.FORMAT, "model.onnx": "of others"}))
-    assert graph_files.find_graph(config, folder, "float32")[0] != published
+    assert graph_files.find_graph(settings, folder, "float32")[0] != published
     stamp.write_text(json.dumps({"format": graph_files.FORMAT, "model.onnx": weights}))
-    assert graph_files.find_graph(config, folder, "float32") == (published, True)
+    assert graph_files.find_graph(settings, folder, "float32") == (published, True)
 
 
 def test_weights_that_do_not_fit_are_refused_as_by_keras(root, tmp_path, monkeypatch):
@@ -203,7 +204,7 @@ def test_weights_that_do_not_fit_are_refused_as_by_keras(root, tmp_path, monkeyp
 
     from hf_model.network.weights import WeightsError, read_tensors
 
-    config = json.loads((root / "hf_model" / "config.json").read_text())
+    settings = Settings.load(root / "hf_model")
     tensors = read_tensors(root / "hf_model" / "model.safetensors")
     name = "conv2_block1_2_conv/kernel"
     for change, words in [
@@ -214,7 +215,7 @@ def test_weights_that_do_not_fit_are_refused_as_by_keras(root, tmp_path, monkeyp
         changed = {key: value for key, value in {**tensors, **change}.items() if value is not None}
         safetensors.numpy.save_file(changed, tmp_path / "model.safetensors")
         with pytest.raises(WeightsError, match=words):
-            graph_files.build_network(config, tmp_path, "float32")
+            graph_files.build_network(settings, tmp_path, "float32")
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,10 @@ import PIL.Image
 import pytest
 
 from hf_model.faces.face import Face, chip_square, in_order, landmark_square, merged, overlaps, roll, stands, yaw
+from hf_model.settings import Crop, CropCentre, CropRoll, CropSide
 
 # Landmarks in a cross, the nose in its middle, the eyes at the ends of its beam.
-CENTRED = {"side": {"eyes": 1.0}, "centre": {"nose": 1.0}, "offset_x": 0.0, "offset_y": 0.0}
+CENTRED = Crop(CropSide(1.0, 0, 0, 0, 0, 0), CropCentre(0, 1.0, 0), 0.0, 0.0)
 UPRIGHT = np.array([(-20, -20), (20, -20), (0, 3), (-16, 20), (16, 20)], float)
 
 
@@ -35,8 +36,8 @@ def test_wide_and_tall_boxes_give_the_same_square():
 
 def test_side_and_centre_are_the_weighted_landmarks():
     found = Face(0, 0, 1, 1, 1.0, ((0.0, 0.0), (8.0, 0.0), (4.0, 3.0), (1.0, 6.0), (7.0, 6.0)))
-    weights = {"eyes": 1, "mouth": 10, "eye_nose": 100, "mouth_nose": 1000, "eye_mouth": 1e4, "eye_mouth_across": 1e5}
-    crop = {"side": weights, "centre": {"eyes": 0.5, "nose": 0.25, "mouth": 0.25}, "offset_x": 0.1, "offset_y": -0.2}
+    weights = CropSide(1, 10, 100, 1000, 1e4, 1e5)
+    crop = Crop(weights, CropCentre(0.5, 0.25, 0.25), 0.1, -0.2)
     side = (64 + 10 * 36 + 100 * 25 + 1000 * 18 + 1e4 * 37 + 1e5 * 85) ** 0.5
     square = chip_square(found, crop)
     assert square.side == pytest.approx(side, abs=side / GRID)
@@ -45,8 +46,8 @@ def test_side_and_centre_are_the_weighted_landmarks():
 
 @pytest.mark.parametrize("degrees", [-170, -60, -10, 0, 35, 90, 180])
 def test_the_square_turns_with_the_face(degrees):
-    lines = {"eyes": 1.0, "mouth": 0.5, "down": 2.0}
-    crop = CENTRED | {"offset_x": 0.25, "offset_y": -0.5, "roll": lines}
+    lines = CropRoll(1.0, 0.5, 2.0)
+    crop = dataclasses.replace(CENTRED, offset_x=0.25, offset_y=-0.5, roll=lines)
     found = turned(degrees)
     square = chip_square(found, crop)
     assert (square.roll - degrees) % 360 == pytest.approx(0, abs=1e-6) or square.roll == pytest.approx(degrees)
@@ -60,7 +61,7 @@ def test_the_square_turns_with_the_face(degrees):
 def test_landmarks_that_crowd_together_are_bounded_by_the_box():
     profile = dataclasses.replace(turned(0, UPRIGHT * [0.1, 0.5]), left=0, top=0, width=90, height=160)
     assert chip_square(profile, CENTRED).side == pytest.approx(4)
-    assert chip_square(profile, CENTRED | {"smallest": 1.25}).side == pytest.approx(150)
+    assert chip_square(profile, dataclasses.replace(CENTRED, smallest=1.25)).side == pytest.approx(150)
 
 
 def test_tilts_and_turns_are_measured():

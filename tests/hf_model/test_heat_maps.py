@@ -108,7 +108,7 @@ def test_what_cannot_be_explained_is_said(predictor, astronaut, tmp_path):
     assert predictor.explain(np.zeros((64, 64, 3), np.uint8)) == []
     with pytest.raises(FileNotFoundError, match="heat map"):
         read_heads(tmp_path)
-    loose = AgeGenderPredictor(predictor.config, lambda batch: {})
+    loose = AgeGenderPredictor(predictor.settings, lambda batch: {})
     with pytest.raises(ValueError, match="from_pretrained"):
         loose.heads()
 

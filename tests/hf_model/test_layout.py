@@ -9,8 +9,9 @@ from hf_model.network.folding import fold_model, run_model
 from hf_model.network.graphs import network_graph
 from hf_model.network.layout import NETWORKS, answers_of, network_of
 from hf_model.network.preprocessing import preprocess
+from hf_model.settings import Heads
 
-HEADS = {"conv_filters": 8, "conv_kernel": 1, "dense_units": 4, "age_bins": 117}
+HEADS = Heads(8, 1, 4, 117)
 SIZE = 64
 
 
@@ -61,7 +62,7 @@ def test_its_graph_gives_the_models_answers(built, tmp_path):
     plain = model(batch, training=False)
     assert np.allclose(plain["age_distribution"], answers["age_distribution"], rtol=1e-3, atol=1e-5)
     assert np.allclose(np.asarray(plain["gender"])[:, 0], answers["gender"], rtol=1e-3, atol=1e-4)
-    assert answers["age_map"].shape == (3, SIZE // 32, SIZE // 32, HEADS["conv_filters"])
+    assert answers["age_map"].shape == (3, SIZE // 32, SIZE // 32, HEADS.conv_filters)
 
 
 def test_the_small_network_is_as_large_as_published():

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from hf_model.prediction import Prediction, decide_gender
+from hf_model.settings import Decision
 
-THRESHOLDS = {"male_below": 0.45, "female_above": 0.55}
+THRESHOLDS = Decision(0.45, 0.55)
 
 
 @pytest.mark.parametrize(
@@ -22,7 +23,7 @@ THRESHOLDS = {"male_below": 0.45, "female_above": 0.55}
     ],
 )
 def test_the_band_from_045_to_055_is_uncertain_ends_included(probability, gender):
-    assert decide_gender(probability, **THRESHOLDS) == gender
+    assert decide_gender(probability, THRESHOLDS) == gender
 
 
 def test_a_prediction_is_frozen_and_json_ready():

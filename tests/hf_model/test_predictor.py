@@ -23,8 +23,8 @@ def test_the_astronaut_has_one_face_and_a_plausible_answer(predictor, astronaut)
     (face,) = predictor(astronaut, faces="all")
     assert 15 < face.age < 60
     # Which gender is the model's affair: whether it says what its probability means is ours.
-    decision = predictor.config["decision"]
-    assert face.gender == decide_gender(face.female_probability, **decision)
+    decision = predictor.settings.decision
+    assert face.gender == decide_gender(face.female_probability, decision)
     assert face.box["xmin"] < 224 < face.box["xmax"]  # the face is at about (224, 110)
     assert face.box["ymin"] < 110 < face.box["ymax"]
     assert 0.9 <= face.detection_score <= 1
@@ -47,7 +47,7 @@ def test_two_faces_side_by_side_are_both_found(predictor, astronaut):
     pair.paste(astronaut.transpose(PIL.Image.Transpose.FLIP_LEFT_RIGHT), (512, 0))
     faces = predictor(pair, faces="all")
     assert len(faces) == 2
-    margin = predictor.config["detection"]["score_margin"]
+    margin = predictor.settings.detection.score_margin
     assert faces[0].detection_score >= faces[1].detection_score - margin
     assert len(predictor(pair)) == 1
 

@@ -81,7 +81,7 @@ def test_unpickled_on_other_weights_it_raises(root, tmp_path):
 
 def test_one_that_was_made_by_hand_does_not_pickle(predictor):
     with pytest.raises(TypeError, match="from_pretrained"):
-        pickle.dumps(AgeGenderPredictor(predictor.config, predictor.forward))
+        pickle.dumps(AgeGenderPredictor(predictor.settings, predictor.forward))
 
 
 def label(batch, predictor):

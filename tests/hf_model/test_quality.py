@@ -21,9 +21,9 @@ from hf_model.pictures.changes import (
     side_light,
 )  # fmt: skip
 from hf_model.predictor import AgeGenderPredictor
+from hf_model.settings import QualityLimit
 
-SMALL = {"measure": "face_size", "beyond": "below", "threshold": 48, "age_mae": 6.12, "age_mae_usual": 4.7,
-         "gender_accuracy": 0.94, "gender_accuracy_usual": 0.96}  # fmt: skip
+SMALL = QualityLimit("face_size", "below", 48, 6.12, 0.94, 4.7, 0.96)
 
 
 def of_chip(image):
@@ -94,8 +94,8 @@ def test_a_warning_says_by_how_much_and_since_when(predictor):
         "and 94% of genders were right, against 96%."
     )
     assert warnings_of(quality | {"face_size": 48.0}, [SMALL]) == ()
-    assert warnings_of(quality, None) == ()
-    turned = SMALL | {"measure": "yaw", "beyond": "above", "threshold": 40}
+    assert warnings_of(quality, ()) == ()
+    turned = dataclasses.replace(SMALL, measure="yaw", beyond="above", threshold=40)
     assert warnings_of(quality, [turned]) == ()
     (sentence,) = warnings_of(quality | {"yaw": -51.0}, [turned])
     assert sentence.startswith("The face is turned away by about 51°; above 40°, ages")
@@ -108,12 +108,12 @@ def test_a_warning_says_by_how_much_and_since_when(predictor):
         ("cut_out", "above"),
     ):
         value = 0.01 if beyond == "below" else 0.99
-        limit = SMALL | {"measure": measure, "beyond": beyond, "threshold": 0.5}
+        limit = dataclasses.replace(SMALL, measure=measure, beyond=beyond, threshold=0.5)
         assert len(warnings_of(quality | {measure: value}, [limit])) == 1
 
 
 def test_what_is_perhaps_no_face_is_said():
-    limit = {"measure": "level", "beyond": "below", "threshold": 0.9, "real": 0.08, "none": 0.85}
+    limit = QualityLimit("level", "below", 0.9, real=0.08, none=0.85)
     (sentence,) = warnings_of(dict.fromkeys(MEASURES) | {"level": 0.6}, [limit])
     assert sentence == (
         "Perhaps not a face (the detector's last network is 60% sure); below 90% 8% of small and turned faces in tests were, "
@@ -122,8 +122,8 @@ def test_what_is_perhaps_no_face_is_said():
 
 
 def test_warnings_reach_the_answer_and_its_json(predictor, astronaut):
-    config = predictor.config | {"quality": [SMALL | {"threshold": 500}]}
-    warned = AgeGenderPredictor(config, predictor.forward, familiarity=Familiarity.load(predictor.folder))
+    settings = dataclasses.replace(predictor.settings, quality=(dataclasses.replace(SMALL, threshold=500),))
+    warned = AgeGenderPredictor(settings, predictor.forward, familiarity=Familiarity.load(predictor.folder))
     warned.detector = predictor.detector
     (face,) = warned(PIL.Image.fromarray(np.asarray(astronaut)))
     assert len(face.warnings) == 1

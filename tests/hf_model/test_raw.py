@@ -8,6 +8,7 @@ import pytest
 from hf_model import AgeGenderPredictor
 from hf_model.download import read_config
 from hf_model.prediction import calibrate
+from hf_model.settings import Settings
 
 AGES = np.arange(117, dtype=np.float32)
 
@@ -30,7 +31,7 @@ def stubbed(root, distribution):
             "age_distribution": np.tile(distribution, (n, 1)),
         }
 
-    return AgeGenderPredictor(read_config(root / "hf_model"), says)
+    return AgeGenderPredictor(Settings.load(root / "hf_model"), says)
 
 
 def test_raw_is_what_the_network_said_to_the_bit(stubbed, distribution, astronaut):
@@ -46,7 +47,7 @@ def test_raw_is_what_the_network_said_to_the_bit(stubbed, distribution, astronau
 def test_predictions_are_the_raw_ones_calibrated(stubbed, astronaut):
     raw = stubbed.raw([astronaut, astronaut], faces="most_confident")
     answers = stubbed([astronaut, astronaut], faces="most_confident")
-    assert [calibrate(faces, stubbed.config) for faces in raw] == answers
+    assert [calibrate(faces, stubbed.settings) for faces in raw] == answers
     (face,) = raw[0]
     assert face.face.score == answers[0][0].detection_score
     assert answers[0][0].female_probability != face.female_probability

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from hf_model import FaceTracker, Prediction
+from hf_model.settings import Calibration, Decision, Feature, SpreadWeights, TemperatureWeights
 
-CONFIG = {"decision": {"male_below": 0.45, "female_above": 0.55}}
+SETTINGS = types.SimpleNamespace(decision=Decision(0.45, 0.55), calibration=None)
 
 
 def face(left: int, age: float = 30.0, female: float = 0.9, side: int = 100, distribution=None) -> Prediction:
@@ -19,7 +20,7 @@ def face(left: int, age: float = 30.0, female: float = 0.9, side: int = 100, dis
 
 @pytest.fixture
 def tracker():
-    return FaceTracker(types.SimpleNamespace(config=CONFIG))
+    return FaceTracker(types.SimpleNamespace(settings=SETTINGS))
 
 
 def test_faces_that_move_keep_their_numbers_in_whatever_order_they_come(tracker):
@@ -64,17 +65,11 @@ def test_distributions_are_averaged_and_the_range_follows(tracker):
     uniform = np.full(117, 1 / 117, np.float32)
     spike = np.zeros(117, np.float32)
     spike[30] = 1
-    tracker.predictor.config = CONFIG | {
-        "doubt": {
-            "features": [{"measure": "sharpness", "from": 0.12, "to": 0.0}],
-            "age_edges": [],
-            "familiarity_edges": [],
-            "younger": {"constant": 0.0, "spread": 1.0, "features": [0.0]},
-            "older": {"constant": 0.0, "spread": 1.0, "features": [0.0]},
-            "factors": [[1.0]],
-            "gender": {"constant": 0.0, "shift": 0.0, "features": [0.0]},
-        }
-    }
+    flat = SpreadWeights(0.0, 1.0, (0.0,))
+    calibration = Calibration(
+        0.8, (Feature("sharpness", 0.12, 0.0),), flat, flat, (), (), TemperatureWeights(0.0, 0.0, (0.0,)), ((1.0,),)
+    )
+    tracker.predictor.settings = types.SimpleNamespace(decision=SETTINGS.decision, calibration=calibration)
     tracker.update([face(10, distribution=spike)])
     ((_, answer),) = tracker.update([face(10, distribution=uniform)])
     assert answer.age_distribution.sum() == pytest.approx(1)

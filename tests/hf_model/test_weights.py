@@ -9,8 +9,9 @@ from hf_model.network.architecture import backbone_layers, build_model, head_lay
 from hf_model.network.folding import fold_model, run_model
 from hf_model.network.layout import NETWORKS
 from hf_model.network.weights import WeightsError, load_weights, save_weights
+from hf_model.settings import Heads
 
-HEADS = {"conv_filters": 8, "conv_kernel": 1, "dense_units": 4}
+HEADS = Heads(8, 1, 4)
 RESNET = NETWORKS["resnet50"]
 
 
@@ -120,4 +121,4 @@ def test_the_committed_weights_are_small_enough_and_fit(root):
     path = root / "hf_model" / "model.safetensors"
     assert path.stat().st_size <= 56e6
     config = json.loads((root / "hf_model" / "config.json").read_text())
-    load_weights(build_model(config["heads"]), path)
+    load_weights(build_model(Heads(**config["heads"])), path)

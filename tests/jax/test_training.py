@@ -10,6 +10,7 @@ import pytest
 
 from hf_model.network.architecture import build_model
 from hf_model.network.weights import load_weights
+from hf_model.settings import Settings
 from tests.support import last_json, run_script
 from train.recipe import RECIPES
 from train.smoke import smoke_chips
@@ -26,9 +27,11 @@ ANSWER = """
 import sys
 sys.modules["tensorflow"] = None
 import json, numpy as np
+import pathlib
 from hf_model.network.architecture import build_model
 from hf_model.network.weights import load_weights
-model = build_model(json.load(open("hf_model/config.json"))["heads"] | {"age_bins": 117})
+from hf_model.settings import Settings
+model = build_model(Settings.load(pathlib.Path("hf_model")).heads)
 load_weights(model, sys.argv[1])
 answers = model(np.load(sys.argv[2]), training=False)
 print(json.dumps({name: np.asarray(value).ravel().tolist() for name, value in answers.items()}))
@@ -65,7 +68,7 @@ def test_all_kinds_of_stages_train_on_jax_in_mixed_precision_without_tensorflow(
     pixels = smoke_chips(2)[0]["test"].images[:, :64, :64].astype(np.float32)
     np.save(tmp_path / "pixels.npy", pixels)
     on_jax = last_json(run_on_jax(root, ANSWER, run / "model.safetensors", tmp_path / "pixels.npy"))
-    heads = json.loads((root / "hf_model" / "config.json").read_text(encoding="utf-8"))["heads"] | {"age_bins": 117}
+    heads = Settings.load(root / "hf_model").heads
     network = build_model(heads)
     load_weights(network, run / "model.safetensors")
     here = network(pixels, training=False)

@@ -1,6 +1,7 @@
 import importlib
 import os
 import sys
+import types
 
 import numpy as np
 import PIL.Image
@@ -32,10 +33,10 @@ def face(**changes):
     return values | changes
 
 
-CONFIG = {
-    "decision": {"male_below": 0.45, "female_above": 0.55},
-    "quality": [{"measure": "level", "beyond": "below", "threshold": 0.8}],
-}
+SETTINGS = types.SimpleNamespace(
+    decision=types.SimpleNamespace(male_below=0.45, female_above=0.55),
+    quality=(types.SimpleNamespace(measure="level", beyond="below", threshold=0.8),),
+)
 METRICS = {
     "by_predicted_age": {
         "3-5": {"age_mae": {"value": 1.5}, "gender_accuracy": {"value": 0.71}},
@@ -96,7 +97,7 @@ def test_a_large_photo_is_shown_small_enough_to_be_sent(part, size):
 
 
 def described(part, *faces, metrics=None, found=None):
-    return part("answer").describe_faces(list(faces), [None] * len(faces), CONFIG, metrics, found)
+    return part("answer").describe_faces(list(faces), [None] * len(faces), SETTINGS, metrics, found)
 
 
 def test_answers_are_said_in_words(part):
@@ -145,8 +146,8 @@ def test_a_childs_gender_is_greyed_and_headed(part, age, heading):
 
 def test_a_face_that_is_half_believed_is_said_so(part):
     doubted = face(quality={"level": 0.6})
-    assert part("answer").is_doubted(doubted, CONFIG)
-    assert not part("answer").is_doubted(face(quality={"level": 0.9}), CONFIG)
+    assert part("answer").is_doubted(doubted, SETTINGS)
+    assert not part("answer").is_doubted(face(quality={"level": 0.9}), SETTINGS)
     told = described(part, face(), doubted)
     assert told.index("Face 1") < told.index("Perhaps not a face")
 

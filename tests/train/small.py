@@ -1,8 +1,9 @@
 """The smallest heads and stages that go through everything."""
 
+from hf_model.settings import Heads
 from train.recipe import Stage
 
-HEADS = {"conv_filters": 8, "conv_kernel": 1, "dense_units": 4, "age_bins": 117}
+HEADS = Heads(8, 1, 4, 117)
 
 
 def stage(train, **options):

@@ -25,7 +25,8 @@ def test_the_training_path_and_the_inference_path_make_equal_tensors_from_a_chip
     chips = smoke_chips(5)[0]["validation"]
     seen = []
     spy = type(predictor)(
-        predictor.config, lambda batch: (seen.append(batch), dict.fromkeys(("age", "gender"), np.zeros(len(batch))))[1]
+        predictor.settings,
+        lambda batch: (seen.append(batch), dict.fromkeys(("age", "gender"), np.zeros(len(batch))))[1],
     )
     spy(list(chips.images), faces="none")
     inference = np.concatenate(seen)[:5]

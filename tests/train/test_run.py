@@ -2,6 +2,7 @@
 
 import json
 
+from hf_model.settings import Heads
 from train.measure.evaluate import recipe_of
 from train.model import new_model, prepare_stage
 from train.recipe import load_recipe
@@ -54,11 +55,11 @@ def test_weights_exported_to_another_folder_leave_the_shipped_history_alone(tmp_
     heads = {"conv_filters": 8, "conv_kernel": 1, "dense_units": 4, "age_bins": 117}
     run = Run(make_run(tmp_path / "run", "mine", 60))
     (run.folder / "run.json").write_text(json.dumps({"recipe": "mine", "heads": heads}))
-    model = new_model(load_recipe("seed"), heads, None)
+    model = new_model(load_recipe("seed"), Heads(**heads), None)
     prepare_stage(model, load_recipe("seed").stages[0], 1)
     run.save(model, Progress(), is_best=False)
     (tmp_path / "model").mkdir()
-    (tmp_path / "model" / "config.json").write_text(json.dumps({"heads": {}, "doubt": {"widening": 1}}))
+    (tmp_path / "model" / "config.json").write_text(json.dumps({"heads": {}, "calibration": {"widening": 1}}))
     before = {path: path.read_bytes() for path in SHIPPED.rglob("*") if path.is_file()}
     export.main([str(run.folder), "--model", str(tmp_path / "model")])
     assert recipe_of(tmp_path / "model" / "model.safetensors") == "mine"

@@ -17,7 +17,7 @@ BOTH = """
 import json, sys
 from transformers import AutoModel, pipeline
 def told(model):
-    return [model.package.predictor.MARK, model.predictor.config["model_version"], model("astronaut.png")[0].box is not None]
+    return [model.package.predictor.MARK, model.predictor.settings.model_version, model("astronaut.png")[0].box is not None]
 import importlib
 def load(**options):
     model = AutoModel.from_pretrained("user/age-gender.v1", trust_remote_code=True, **options)

@@ -8,10 +8,11 @@ import pytest
 
 from hf_model.network.architecture import build_model
 from hf_model.network.layout import network_of
-from train.start import published_names, load_backbone
+from hf_model.settings import Heads
+from train.start import load_backbone, published_names
 
 torch = pytest.importorskip("torch", reason="PyTorch reads the published file: make test-transformers")
-HEADS = {"conv_filters": 8, "conv_kernel": 1, "dense_units": 4}
+HEADS = Heads(8, 1, 4)
 
 
 def test_imagenet_weights_of_the_small_network_come_out_of_the_wheel(tmp_path):

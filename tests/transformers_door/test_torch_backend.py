@@ -13,7 +13,8 @@ import json, keras, numpy as np, torch
 from hf_model.network.architecture import build_model
 from hf_model.network.folding import fold_backbone, run_backbone
 from hf_model.network.layout import NETWORKS
-model = build_model({"conv_filters": 8, "conv_kernel": 1, "dense_units": 8})
+from hf_model.settings import Heads
+model = build_model(Heads(8, 1, 8))
 random = np.random.default_rng(0)
 for layer in model.layers:
     if isinstance(layer, keras.layers.BatchNormalization):
@@ -45,11 +46,12 @@ LIVE = """
 import dataclasses, json, keras, numpy as np, torch
 from train.average import WeightAverage
 from train.batches import Batches
+from hf_model.settings import Heads
 from train.model import new_model, prepare_stage
 from train.recipe import Stage, load_recipe
 from train.smoke import smoke_chips
 recipe = dataclasses.replace(load_recipe("best"), compute_dtype="float32", dropout=0.0)
-model = new_model(recipe, {"conv_filters": 8, "conv_kernel": 1, "dense_units": 8, "age_bins": 117}, None)
+model = new_model(recipe, Heads(8, 1, 8, 117), None)
 stage = Stage("all", "all", 64, 1, 0.01, batch_size=8, optimizer="sgd")
 batches = Batches(smoke_chips(16)[0]["train"], recipe, stage, (0,))
 pictures = batches[0][0]
@@ -89,11 +91,12 @@ from hf_model.network.preprocessing import preprocess
 from train.batches import Weights, targets
 from train.jobs.gpu.fit import Labels, Trainer
 from train.jobs.gpu.network import Network
+from hf_model.settings import Heads
 from train.model import new_model, prepare_stage
 from train.recipe import load_recipe
 from train.smoke import smoke_chips
 recipe = dataclasses.replace(load_recipe("gpu"), compute_dtype="float32", dropout=0.0, weight_average=0.5)
-model = new_model(recipe, {"conv_filters": 8, "conv_kernel": 3, "dense_units": 8, "age_bins": 117}, None)
+model = new_model(recipe, Heads(8, 3, 8, 117), None)
 prepare_stage(model, dataclasses.replace(recipe.stages[0], size=64, warmup_steps=0, schedule="constant"), 1)
 def values():
     return {v.path: np.array(keras.ops.convert_to_numpy(v.value)) for v in model.network.variables}
@@ -137,6 +140,7 @@ import numpy as np, PIL.Image
 from hf_model.network.weights import save_weights
 from train.batches import Weights, rows_of_pass
 from train.jobs.gpu import __main__ as gpu, packs
+from hf_model.settings import Heads
 from train.model import new_model
 from train.recipe import RECIPES, load_recipe
 from train.smoke import smoke_chips
@@ -144,7 +148,7 @@ folder = pathlib.Path(sys.argv[1])
 text = (RECIPES / "gpu.toml").read_text().replace("size = 160", "size = 32").replace("size = 224", "size = 64")
 (folder / "small.toml").write_text(re.sub(r"batch_size = \\d+", "batch_size = 4", text).replace("bfloat16", "float32"))
 recipe = load_recipe(str(folder / "small.toml"))
-model = new_model(recipe, {"conv_filters": 8, "conv_kernel": 1, "dense_units": 8, "age_bins": 117}, None)
+model = new_model(recipe, Heads(8, 1, 8, 117), None)
 save_weights(model.network, folder / "start.safetensors")
 parts = smoke_chips(16)[0]
 packs.write_labels(parts["train"], Weights.of(parts["train"], recipe), rows_of_pass(parts["train"], recipe), folder / "train.npz")

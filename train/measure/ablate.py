@@ -20,6 +20,7 @@ import numpy as np
 
 from hf_model.console import expanded_path
 from hf_model.download import write_whole
+from hf_model.settings import Heads, Settings
 from train.recipe import Recipe, Stage, load_recipe
 
 VARIANTS = pathlib.Path(__file__).with_name("ablations.toml")
@@ -67,13 +68,13 @@ def _changed(base: Recipe, changes: dict) -> Recipe:
     )
 
 
-def train_variant(recipe: Recipe, chips: dict, heads: dict, backbone_weights: str | None, runs: pathlib.Path) -> dict:
+def train_variant(recipe: Recipe, chips: dict, heads: Heads, backbone_weights: str | None, runs: pathlib.Path) -> dict:
     """Trains one variant, and gives the validation figures after its last epoch.
 
     Args:
         recipe: the variant.
         chips: :class:`train.data.Chips` by split.
-        heads: of ``config.json``.
+        heads: of the network.
         backbone_weights: as :func:`hf_model.network.architecture.build_model` takes them.
         runs: where its run folder stands until it is done.
     """
@@ -122,11 +123,10 @@ def main(argv: list[str] | None = None) -> None:
     import keras
 
     import hf_model
-    from hf_model.download import read_config
     from train.data import AGES, load_chips
     from train.run import describe_machine
 
-    heads = read_config(pathlib.Path(hf_model.__file__).parent)["heads"] | {"age_bins": len(AGES)}
+    heads = dataclasses.replace(Settings.load(pathlib.Path(hf_model.__file__).parent).heads, age_bins=len(AGES))
     first = next(iter(ablations.variants.values()))
     chips, fingerprint = load_chips(args.data, args.cache, first.label_conflicts)
     rows = np.random.default_rng(0).permutation(len(chips["train"]))[: ablations.chips]

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hf_model.doubt import age_ranges, softened
+from hf_model.calibration import calibrated_probabilities, prediction_intervals
+from hf_model.settings import Decision, Settings
 from train.data import Chips
 from train.measure.outputs import Raw
 
@@ -30,14 +31,14 @@ class Answers:
         """The given rows."""
         return Answers(self.chips.take(rows), self.age[rows], self.female[rows], self.low[rows], self.high[rows])
 
-    def figures(self, decision: dict) -> dict[str, float]:
+    def figures(self, decision: Decision) -> dict[str, float]:
         """All metrics of these rows."""
         # Here, where they are used: the library of metrics takes a second to load.
         from train.measure.metrics.age_error.age_error import age_error
         from train.measure.metrics.gender_report.gender_report import gender_report
 
         figures = {f"age_{name}": value for name, value in age_error(self.age, self.chips.age).items()}
-        report = gender_report(self.female, self.chips.gender, **decision)
+        report = gender_report(self.female, self.chips.gender, decision.male_below, decision.female_above)
         figures |= {f"gender_{name}": value for name, value in report.items()}
         if not np.isnan(self.low).any():
             figures["age_interval_coverage"] = float(self.covered.mean())
@@ -49,24 +50,24 @@ class Answers:
         return (self.low <= self.chips.age) & (self.chips.age <= self.high)
 
 
-def ranges_and_probabilities(raw: Raw, config: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """``low``, ``high`` and ``female`` (N,) as the predictor gives them, from raw answers and ``config.json``."""
+def ranges_and_probabilities(raw: Raw, settings: Settings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``low``, ``high`` and ``female`` (N,) as the predictor gives them, from raw answers."""
     low, high = np.full((2, len(raw.age)), np.nan)
-    female, section = raw.female.copy(), config.get("doubt")
+    female, calibration = raw.female.copy(), settings.calibration
     rows = np.flatnonzero(~np.isnan(raw.age))
-    if section and len(rows):
+    if calibration and len(rows):
         some = raw.take(rows)
-        female[rows] = softened(some.female, some.age, some.measures, section)
+        female[rows] = calibrated_probabilities(some.female, some.age, some.measures, calibration)
         if not np.isnan(some.distribution).any():
             low[rows], high[rows] = np.round(
-                age_ranges(some.age, some.distribution.astype(float), some.measures, section), 1
+                prediction_intervals(some.age, some.distribution.astype(float), some.measures, calibration), 1
             )
     return low, high, female
 
 
-def answers_of(raw: Raw, chips: Chips, config: dict) -> Answers:
+def answers_of(raw: Raw, chips: Chips, settings: Settings) -> Answers:
     """What the predictor answers for the chips of raw answers."""
-    low, high, female = ranges_and_probabilities(raw, config)
+    low, high, female = ranges_and_probabilities(raw, settings)
     return Answers(chips, raw.age, female, low, high)
 
 
@@ -90,7 +91,7 @@ def bootstrap(figures: Callable[[np.ndarray], dict[str, float]], n: int, seed: i
     return result
 
 
-def with_intervals(answers: Answers, decision: dict) -> dict[str, dict]:
+def with_intervals(answers: Answers, decision: Decision) -> dict[str, dict]:
     """The figures of all rows with their bootstrap intervals; undefined metrics are left out."""
     n = len(answers.age)
     # The pictures take no part in a resample; without them it copies a few numbers a face.

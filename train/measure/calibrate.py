@@ -1,8 +1,8 @@
-"""Fits the one model of the error, the section ``doubt`` of config.json, on validation chips and changed copies.
+"""Fits the one model of the error, the section ``calibration`` of config.json, on validation chips and changed copies.
 
     python -m train.measure.calibrate --model hf_model --data DIR
 
-See :mod:`hf_model.doubt` for what it computes. **Spreads:** for either end of the range, a linear quantile regression of the
+See :mod:`hf_model.calibration` for what it computes. **Spreads:** for either end of the range, a linear quantile regression of the
 logarithm of the signed error (a tenth of the labels lie further out) on the face's own spread, its predicted age, familiarity
 and picture. **Groups:** a conformal predictive system (Boström et al., ``crepes``) over groups of predicted age and familiarity
 makes what is likely hold; groups of fewer than ``LEAST_IN_GROUP`` faces are pooled with their neighbours. A row of changed copies
@@ -13,13 +13,15 @@ are, the least is taken at which every row and every labelled age hold what they
 """
 
 import argparse
+import dataclasses
 import pathlib
 from collections.abc import Iterator
 
 import numpy as np
 
+from hf_model.calibration import calibrated_probabilities, prediction_intervals
 from hf_model.console import expanded_path
-from hf_model.doubt import age_ranges, softened
+from hf_model.settings import Calibration, TemperatureWeights, as_json
 from train.config import update_config
 from train.data import Chips, load_chips
 from train.measure.error_model import (
@@ -28,6 +30,7 @@ from train.measure.error_model import (
     FAMILIARITY_EDGES,
     FEATURES,
     Faces,
+    as_rows,
     covered,
     fit_factors,
     fit_gender,
@@ -48,8 +51,10 @@ ROUNDS, STEP, LABEL_STEP = 12, 10.0, 8.0  # of the weights of rows and of labell
 LARGEST_WEIGHT = 10.0  # of a labelled age
 
 
-def rounds_of(clean: Faces, changed: list[Faces], everyone: Faces, rounds: int) -> Iterator[tuple[dict, np.ndarray]]:
-    """Round by round the section but for factors and gender, and the share of each changed row (their sum is 1) in its fit.
+def rounds_of(
+    clean: Faces, changed: list[Faces], everyone: Faces, rounds: int, gender: TemperatureWeights
+) -> Iterator[tuple[Calibration, np.ndarray]]:
+    """Round by round the calibration without factors, and the share of each changed row (their sum is 1) in its fit.
 
     Rows that held less than others in one round, and labelled ages that held less than they are to, count for more in the next.
     """
@@ -60,10 +65,10 @@ def rounds_of(clean: Faces, changed: list[Faces], everyone: Faces, rounds: int) 
     for _ in range(rounds):
         weight = weights_of(clean, changed, shares)
         weight[: len(bins)] *= of_label[bins]
-        section = {"coverage": COVERAGE, "features": FEATURES, **fit_spreads(everyone, weight)}
-        section |= {"age_edges": AGE_EDGES, "familiarity_edges": FAMILIARITY_EDGES}
-        yield section, shares
-        made = section | {"factors": fit_factors(clean, section)}
+        younger, older = fit_spreads(everyone, weight)
+        plain = Calibration(COVERAGE, FEATURES, younger, older, AGE_EDGES, FAMILIARITY_EDGES, gender, ())
+        yield plain, shares
+        made = dataclasses.replace(plain, factors=fit_factors(clean, plain))
         short = np.array([COVERAGE - float(covered(faces, made).mean()) for faces in changed])
         shares = shares * np.exp(STEP * short)
         shares /= max(shares.sum(), 1e-9)
@@ -71,8 +76,8 @@ def rounds_of(clean: Faces, changed: list[Faces], everyone: Faces, rounds: int) 
         of_label = np.minimum(of_label * np.exp(LABEL_STEP * np.maximum(LEAST_LABELLED - held, 0)), LARGEST_WEIGHT)
 
 
-def fit_doubt(clean: Faces, changed: list[Faces], rounds: int = ROUNDS) -> dict:
-    """The section from faces as they are and from each changed row.
+def fit_calibration(clean: Faces, changed: list[Faces], rounds: int = ROUNDS) -> Calibration:
+    """The calibration from faces as they are and from each changed row.
 
     Of all rounds and mixtures, that whose faces as they are hold most nearly what they should among those under which every
     changed row holds ``LEAST_CHANGED`` and every labelled age ``LEAST_LABELLED``; where there is none, that which falls least short.
@@ -81,16 +86,17 @@ def fit_doubt(clean: Faces, changed: list[Faces], rounds: int = ROUNDS) -> dict:
     gender = fit_gender(everyone, weights_of(clean, changed, np.ones(len(changed)) / max(len(changed), 1)))
     random = np.random.default_rng(0)
     order = [random.permutation(len(faces.age)) for faces in changed]
-    best: tuple[tuple, dict] | None = None
-    for number, (section, shares) in enumerate(rounds_of(clean, changed, everyone, rounds if changed else 1)):
+    best: tuple[tuple, Calibration] | None = None
+    for number, (plain, shares) in enumerate(rounds_of(clean, changed, everyone, rounds if changed else 1, gender)):
         for mixture in MIXTURES if changed else (0.0,):
             takes = np.minimum(mixture * shares * len(changed), 1)
             some = [
                 faces.take(np.sort(rows[: round(take * len(rows))]))
                 for faces, rows, take in zip(changed, order, takes, strict=True)
             ]
-            made = section | {"gender": gender, "factors": fit_factors(Faces.join([clean, *some]), section)}
-            made["factors"] = (np.array(made["factors"]) * plain_scale(clean, made)).round(4).tolist()
+            made = dataclasses.replace(plain, factors=fit_factors(Faces.join([clean, *some]), plain))
+            scaled = np.array(made.factors) * plain_scale(clean, made)
+            made = dataclasses.replace(made, factors=as_rows(scaled))
             score = (round(falls_short(clean, changed, made), 3), mixture, number)
             if best is None or score < best[0]:
                 best = (score, made)
@@ -98,15 +104,15 @@ def fit_doubt(clean: Faces, changed: list[Faces], rounds: int = ROUNDS) -> dict:
     return best[1]
 
 
-def falls_short(clean: Faces, changed: list[Faces], section: dict) -> float:
+def falls_short(clean: Faces, changed: list[Faces], calibration: Calibration) -> float:
     """By how much ranges hold less than they are to: all faces as they are (or more), the weakest changed row, the weakest
     labelled age."""
-    held, bins = covered(clean, section), np.searchsorted(LABEL_EDGES, clean.label, side="right")
+    held, bins = covered(clean, calibration), np.searchsorted(LABEL_EDGES, clean.label, side="right")
     counts = np.bincount(bins)
     by_label = np.bincount(bins, held)[counts >= LEAST_OF_LABEL] / counts[counts >= LEAST_OF_LABEL]
     return (
         max(abs(float(held.mean()) - COVERAGE) - TOLERANCE, 0.0)
-        + max([LEAST_CHANGED - float(covered(faces, section).mean()) for faces in changed] + [0.0])
+        + max([LEAST_CHANGED - float(covered(faces, calibration).mean()) for faces in changed] + [0.0])
         + max([LEAST_LABELLED - share for share in by_label.tolist()] + [0.0])
     )
 
@@ -147,19 +153,19 @@ def main(argv: list[str] | None = None) -> None:
     if args.limit:
         chips = chips.take(np.sort(np.random.default_rng(1).permutation(len(chips))[: args.limit]))
     clean, changed = validation_answers(outputs, chips, args.limit_changed)
-    section = fit_doubt(clean, list(changed.values()))
-    update_config(args.model, "doubt", section)
-    print_summary(clean, changed, section)
+    calibration = fit_calibration(clean, list(changed.values()))
+    update_config(args.model, "calibration", as_json(calibration))
+    print_summary(clean, changed, calibration)
 
 
-def print_summary(clean: Faces, changed: dict[str, Faces], section: dict) -> None:
+def print_summary(clean: Faces, changed: dict[str, Faces], calibration: Calibration) -> None:
     """What the choosing faces' ranges hold, and how wide they are."""
     for name, faces in {"as they are": clean, **changed}.items():
-        low, high = age_ranges(faces.age, faces.distribution, faces.measures, section)
-        female = softened(faces.female, faces.age, faces.measures, section)
+        low, high = prediction_intervals(faces.age, faces.distribution, faces.measures, calibration)
+        female = calibrated_probabilities(faces.female, faces.age, faces.measures, calibration)
         right = ((female >= 0.5) == faces.is_female).mean()
         print(
-            f"{covered(faces, section).mean():.3f} inside, {np.median(high - low):5.1f} years wide; gender {right:.3f}, "
+            f"{covered(faces, calibration).mean():.3f} inside, {np.median(high - low):5.1f} years wide; gender {right:.3f}, "
             f"thought {np.maximum(female, 1 - female).mean():.3f}  {name}"
         )
 

@@ -9,6 +9,7 @@ same face, within which scores tell nothing.
 """
 
 import argparse
+import dataclasses
 import itertools
 import pathlib
 
@@ -16,11 +17,11 @@ import datasets
 import numpy as np
 
 from hf_model.console import expanded_path
-from hf_model.download import read_config
-from hf_model.faces.detector import DetectorSettings, FaceDetector
+from hf_model.faces.detector import FaceDetector
 from hf_model.faces.face import DISTANCES, POINTS, Face, chip_square, middle_points, roll, squared_distances, yaw
 from hf_model.network.keras_engine import KerasEngine
 from hf_model.pictures.alignment import Square
+from hf_model.settings import Crop, CropCentre, CropRoll, CropSide, Settings, as_json
 from train.config import update_config
 from train.data import load_chips
 from train.measure.scenes import Scene, make_scene
@@ -35,7 +36,7 @@ SHIFTS = ((0, 0), (1, 2), (3, 1), (5, 7), (10, 4))  # pixels, under which a scor
 WANDERS = 0.9  # the share of faces whose score wanders by no more than the margin
 
 
-def fit_crop(faces: list[Face], squares: list[Square]) -> dict:
+def fit_crop(faces: list[Face], squares: list[Square]) -> Crop:
     """The crop constants under which the faces' squares match the true ones, see :func:`hf_model.faces.face.chip_square`.
 
     No distance gets a negative weight, so no face, however odd, can have a square of no size.
@@ -77,35 +78,39 @@ def fit_crop(faces: list[Face], squares: list[Square]) -> dict:
     rest = to_centre - eyes_weight * to_eyes - nose_weight * to_nose
     offset_x, offset_y = np.median(rest.reshape(2, -1), axis=1)
     centre = (eyes_weight, nose_weight, 1 - eyes_weight - nose_weight)
-    crop = {
-        "side": {name: round(float(weight), 4) for name, weight in zip(DISTANCES, weights, strict=True)},
-        "centre": {name: round(float(weight), 4) for name, weight in zip(POINTS, centre, strict=True)},
-        "offset_x": round(float(offset_x), 4),
-        "offset_y": round(float(offset_y), 4),
-        "roll": lines,
-    }
-    return crop | {"smallest": fit_smallest(faces, squares, crop)}
+    crop = Crop(
+        CropSide(**{name: round(float(weight), 4) for name, weight in zip(DISTANCES, weights, strict=True)}),
+        CropCentre(**{name: round(float(weight), 4) for name, weight in zip(POINTS, centre, strict=True)}),
+        round(float(offset_x), 4),
+        round(float(offset_y), 4),
+        lines,
+    )
+    return dataclasses.replace(crop, smallest=fit_smallest(faces, squares, crop))
 
 
-def fit_roll(faces: list[Face], squares: list[Square]) -> dict[str, float]:
+def fit_roll(faces: list[Face], squares: list[Square]) -> CropRoll:
     """The weights of the lines, see :func:`hf_model.faces.face.roll`, with the least mean error of the roll."""
-    tried = ({"eyes": 1.0, "mouth": mouth, "down": down} for mouth, down in itertools.product(LINE_WEIGHTS, repeat=2))
+    tried = (CropRoll(1.0, mouth, down) for mouth, down in itertools.product(LINE_WEIGHTS, repeat=2))
     return min(tried, key=lambda weights: np.mean(roll_errors(faces, squares, weights)))
 
 
-def roll_errors(faces: list[Face], squares: list[Square], weights: dict[str, float]) -> np.ndarray:
+def roll_errors(faces: list[Face], squares: list[Square], weights: CropRoll) -> np.ndarray:
     """(N,) degrees between the faces' rolls and the true ones."""
     found = np.array([roll(face, weights) - square.roll for face, square in zip(faces, squares, strict=True)])
     return np.abs((found + 180) % 360 - 180)
 
 
-def fit_smallest(faces: list[Face], squares: list[Square], crop: dict) -> float:
+def fit_smallest(faces: list[Face], squares: list[Square], crop: Crop) -> float:
     """The least side, in mean sides of the box, with the least mean error on faces that are turned away; 0 for none."""
     away = [row for row, face in enumerate(faces) if abs(yaw(face)) >= TURNED_AWAY]
     if not away:
         return 0.0
     turned, true = [faces[row] for row in away], [squares[row] for row in away]
-    return min(SMALLEST, key=lambda least: np.mean(framing_errors(turned, true, crop | {"smallest": least})["side"]))
+
+    def error(least: float) -> float:
+        return float(np.mean(framing_errors(turned, true, dataclasses.replace(crop, smallest=least))["side"]))
+
+    return min(SMALLEST, key=error)
 
 
 def positive_weights(columns: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -120,7 +125,7 @@ def positive_weights(columns: np.ndarray, target: np.ndarray) -> np.ndarray:
         kept.pop(int(found.argmin()))
 
 
-def framing_errors(faces: list[Face], squares: list[Square], crop: dict) -> dict[str, np.ndarray]:
+def framing_errors(faces: list[Face], squares: list[Square], crop: Crop) -> dict[str, np.ndarray]:
     """(N,) errors of the squares' centre and side, as fractions of the true side, and of the roll in degrees."""
     found = [chip_square(face, crop) for face in faces]
     pairs = list(zip(found, squares, strict=True))
@@ -149,8 +154,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--cache", type=expanded_path, default=pathlib.Path("cache"))
     parser.add_argument("--model", type=expanded_path, default=pathlib.Path("hf_model"))
     args = parser.parse_args(argv)
-    config = read_config(args.model)
-    detector = FaceDetector(DetectorSettings.from_config(config["detection"]), KerasEngine().detector)
+    settings = Settings.load(args.model)
+    detector = FaceDetector(settings.detection, KerasEngine().detector)
     chips = load_chips(args.data, args.cache)[0]["train"]
     random = np.random.default_rng(0)
     faces, squares, wander = [], [], []
@@ -165,7 +170,7 @@ def main(argv: list[str] | None = None) -> None:
             wander.append(score_wander(detector, scene))
     # Fitted on one half, and the error told on the other.
     half = len(faces) // 2
-    crop = config["crop"] | fit_crop(faces[:half], squares[:half])
+    crop = dataclasses.replace(fit_crop(faces[:half], squares[:half]), size=settings.crop.size)
     print(f"{len(faces)} of {args.chips} chips found; {crop}")
     away = [row for row in range(half, len(faces)) if abs(yaw(faces[row])) >= TURNED_AWAY]
     for name, part in (("all", range(half, len(faces))), (f"the {len(away)} turned away", away)):
@@ -175,11 +180,11 @@ def main(argv: list[str] | None = None) -> None:
                 f"{key} {np.median(values):.3f} (mean {values.mean():.3f})" for key, values in errors.items()
             )
             print(f"median error of {name}, of the side, roll in degrees: {told}")
-    update_config(args.model, "crop", crop)
+    update_config(args.model, "crop", as_json(crop))
     known = [value for value in wander if value is not None]
     margin = round(float(np.quantile(known, WANDERS)), 4)
     print(f"of {len(known)} faces shifted by a few pixels, {WANDERS:.0%} have scores that wander by at most {margin}")
-    update_config(args.model, "detection", config["detection"] | {"score_margin": margin})
+    update_config(args.model, "detection", as_json(dataclasses.replace(settings.detection, score_margin=margin)))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import numpy as np
 
 from hf_model.console import expanded_path
 from hf_model.download import write_whole
+from hf_model.settings import Settings
 from train.measure.answers import bootstrap
 from train.measure.external import Labels, columns_of, figures_by_group, raw_of
 from train.measure.outputs import Raw, RawOutputs
@@ -26,18 +27,18 @@ SHIPPED = "shipped"
 MEASURES = ("age_mae", "age_cs5", "bin_distance", "inside_bin", "gender", "gender_10plus")
 
 
-def values_of(raw: Raw, labels: Labels, config: dict) -> dict[str, np.ndarray]:
+def values_of(raw: Raw, labels: Labels, settings: Settings) -> dict[str, np.ndarray]:
     """(N,) of each measure, NaN where a face has none."""
-    columns = columns_of(raw, labels, config)
+    columns = columns_of(raw, labels, settings)
     return {
         name: np.where(columns[name][1], columns[name][0].astype(float), np.nan) for name in MEASURES if name in columns
     }
 
 
-def figures_of_set(raw: Raw, labels: Labels, config: dict) -> dict[str, float]:
+def figures_of_set(raw: Raw, labels: Labels, settings: Settings) -> dict[str, float]:
     """The mean of each measure, and the gaps between races."""
-    told = {key: round(float(np.nanmean(column)), 4) for key, column in values_of(raw, labels, config).items()}
-    gaps = figures_by_group(raw, labels, config).get("gaps", {})
+    told = {key: round(float(np.nanmean(column)), 4) for key, column in values_of(raw, labels, settings).items()}
+    gaps = figures_by_group(raw, labels, settings).get("gaps", {})
     return told | {f"{key}_gap": round(figure["value"], 4) for key, figure in gaps.items()}
 
 
@@ -72,8 +73,8 @@ def compare(models: dict[str, RawOutputs], answered: Callable[[RawOutputs], tupl
     values, told = {}, {}
     for name, outputs in models.items():
         raw, labels = answered(outputs)
-        values[name] = values_of(raw, labels, outputs.config)
-        told[name] = figures_of_set(raw, labels, outputs.config)
+        values[name] = values_of(raw, labels, outputs.settings)
+        told[name] = figures_of_set(raw, labels, outputs.settings)
     *earlier, last = values
     return {"models": told, "gained_on": {name: paired(values[name], values[last]) for name in earlier}}
 

@@ -11,12 +11,14 @@ import datetime
 import itertools
 import json
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
 from dataset_script.utkface import MAX_AGE
 from hf_model.console import expanded_path
 from hf_model.download import WEIGHTS_NAME, file_sha256, write_whole
+from hf_model.settings import Decision, QualityLimit, as_json
 from train.data import Chips, load_chips
 from train.measure import no_faces
 from train.measure.adulthood import measure_adulthood
@@ -33,7 +35,7 @@ from train.measure.trust import by_predicted_age, earned_warnings, errors_by_pre
 MOST_TILT = 30.0  # degrees
 
 
-def confusion(answers: Answers, decision: dict) -> dict:
+def confusion(answers: Answers, decision: Decision) -> dict:
     """How many faces of each label got each answer: what corrects the shares that a bulk run counts.
 
     Returns:
@@ -47,16 +49,14 @@ def confusion(answers: Answers, decision: dict) -> dict:
     )
     ages = np.zeros((len(bands), len(bands)), int)
     np.add.at(ages, (labelled, predicted), 1)
-    called = np.where(
-        answers.female < decision["male_below"], 0, np.where(answers.female > decision["female_above"], 2, 1)
-    )
+    called = np.where(answers.female < decision.male_below, 0, np.where(answers.female > decision.female_above, 2, 1))
     genders = np.zeros((2, 3), int)
     older = answers.chips.age >= ADULT_LOOKS
     np.add.at(genders, (answers.chips.gender[older], called[older]), 1)
     return {"age_bands": bands, "age": ages.tolist(), "gender": genders.tolist()}
 
 
-def figures_of(answers: Answers, decision: dict) -> dict:
+def figures_of(answers: Answers, decision: Decision) -> dict:
     """The sections of ``metrics.json`` that rest on the chips as they are: overall, by group, and the range's."""
     sections: dict = {
         "overall": with_intervals(answers, decision),
@@ -86,14 +86,14 @@ def measure_end_to_end(outputs: RawOutputs, split: str, on_chips: Answers, most_
     ``overall`` and ``chips`` are both over the found faces; ``missed`` has the detector's misses,
     also by group.
     """
-    chips, decision = on_chips.chips, outputs.config["decision"]
+    chips, decision = on_chips.chips, outputs.settings.decision
     random = np.random.default_rng(0)
     scenes = (make_scene(image, random, most_tilt=most_tilt).image for image in chips.images)
     part = f"{split}, in scenes" + (f" tilted by up to {most_tilt:g}°" if most_tilt else "")
     raw = outputs.photos(part, scenes, len(chips), chips.images[:, ::20, ::20])
     found = ~np.isnan(raw.age)
     rows = np.flatnonzero(found)
-    answers = answers_of(raw.take(rows), chips.take(rows), outputs.config)
+    answers = answers_of(raw.take(rows), chips.take(rows), outputs.settings)
     same = on_chips.take(rows)
     return {
         "overall": with_intervals(answers, decision),
@@ -163,16 +163,15 @@ def main(argv: list[str] | None = None) -> None:
         "engine": outputs.predictor.engine,
     }
     raw = outputs.chips(args.split, chips.images)
-    answers = answers_of(raw, chips, outputs.config)
-    metrics |= figures_of(answers, outputs.config["decision"])
+    answers = answers_of(raw, chips, outputs.settings)
+    metrics |= figures_of(answers, outputs.settings.decision)
     print_summary(metrics)
     metrics["adulthood"] = measure_adulthood(answers.age, chips.age)
     metrics["end_to_end"] = measure_end_to_end(outputs, args.split, answers)
     metrics["end_to_end"]["tilted"] = measure_end_to_end(outputs, args.split, answers, MOST_TILT)
     metrics["robustness"], changed = measure_robustness(outputs, args.split, raw, answers, args.limit_changed)
-    if "quality" in outputs.config:
-        limits = outputs.config["quality"]
-        metrics["quality"] = {"limits": limits, "no_faces": measure_no_faces(outputs, chips, limits)}
+    if limits := outputs.settings.quality:
+        metrics["quality"] = {"limits": as_json(limits), "no_faces": measure_no_faces(outputs, chips, limits)}
         clean = changed.pop("unchanged")
         metrics["warned"] = earned_warnings(changed, clean, limits)
     out = args.out or args.model / "metrics.json"
@@ -193,19 +192,19 @@ def measure_robustness(
     answers themselves."""
     some = changed_rows(len(unchanged.age), limit)
     unchanged = unchanged.take(some)
-    chips, decision = unchanged.chips, outputs.config["decision"]
+    chips, decision = unchanged.chips, outputs.settings.decision
     rows = {"unchanged": compare_with_unchanged(unchanged, unchanged, decision)}
     answered = {"unchanged": (raw.take(some), unchanged)}
     for name, change in load_rows().items():
         changed = outputs.chips(f"{split}, {name}", chips.images, change)
-        answered[name] = changed, answers_of(changed, chips, outputs.config)
+        answered[name] = changed, answers_of(changed, chips, outputs.settings)
         rows[name] = compare_with_unchanged(answered[name][1], unchanged, decision)
     return rows, answered
 
 
-def measure_no_faces(outputs: RawOutputs, chips: Chips, limits: list[dict]) -> dict:
+def measure_no_faces(outputs: RawOutputs, chips: Chips, limits: Sequence[QualityLimit]) -> dict:
     """The section ``no_faces``: things that are none, and small and turned faces, see :mod:`train.measure.no_faces`."""
-    thresholds = {limit["measure"]: limit["threshold"] for limit in limits}
+    thresholds = {limit.measure: limit.threshold for limit in limits}
     count = min(no_faces.PICTURES, len(chips))
     none = no_faces.candidates(outputs.predictor, no_faces.faceless(chips, count), False)
     real = no_faces.candidates(outputs.predictor, no_faces.real_scenes(chips, count), True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hf_model.doubt import logit
+from hf_model.calibration import logit
 from hf_model.network.heat_maps import TARGETS
 from hf_model.pictures.changes import GREY
 from hf_model.predictor import AgeGenderPredictor

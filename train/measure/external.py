@@ -12,6 +12,7 @@ import pathlib
 
 import numpy as np
 
+from hf_model.settings import Settings
 from train.measure.answers import bootstrap, ranges_and_probabilities
 from train.measure.groups import age_levels
 from train.measure.outputs import Raw, RawOutputs
@@ -103,13 +104,13 @@ def distance_to_bin(age: np.ndarray, labels: Labels) -> np.ndarray:
     return np.where(inside, 0.0, np.minimum(np.abs(age - labels.low), np.abs(age - labels.high)))
 
 
-def columns_of(raw: Raw, labels: Labels, config: dict) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def columns_of(raw: Raw, labels: Labels, settings: Settings) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Each measure as (N,) values and which rows (N,) have it."""
-    low, high, female = ranges_and_probabilities(raw, config)
-    decision = config["decision"]
+    low, high, female = ranges_and_probabilities(raw, settings)
+    decision = settings.decision
     answered = ~np.isnan(raw.age)
     right = (female >= 0.5) == labels.female
-    called = (female < decision["male_below"]) | (female > decision["female_above"])
+    called = (female < decision.male_below) | (female > decision.female_above)
     known = answered & (labels.gender >= 0)
     meets = (low <= labels.high) & (high >= labels.low)
     error = raw.age - labels.low
@@ -133,10 +134,10 @@ def columns_of(raw: Raw, labels: Labels, config: dict) -> dict[str, tuple[np.nda
     return columns
 
 
-def figures_of_photos(raw: Raw, labels: Labels, config: dict) -> dict[str, dict]:
+def figures_of_photos(raw: Raw, labels: Labels, settings: Settings) -> dict[str, dict]:
     """The figures of all photos, over those that were answered, with intervals, and how many had no face that was found."""
-    columns = columns_of(raw, labels, config)
-    female = ranges_and_probabilities(raw, config)[2]
+    columns = columns_of(raw, labels, settings)
+    female = ranges_and_probabilities(raw, settings)[2]
     answered = np.flatnonzero(~np.isnan(raw.age))
 
     def figures(drawn: np.ndarray) -> dict[str, float]:
@@ -181,10 +182,10 @@ def groups_of(labels: Labels) -> dict[str, dict[str, np.ndarray]]:
     }
 
 
-def figures_by_group(raw: Raw, labels: Labels, config: dict) -> dict:
+def figures_by_group(raw: Raw, labels: Labels, settings: Settings) -> dict:
     """``groups``: of each factor's levels the error of the age and the right genders; ``gaps`` of the races: the largest difference
     of both between any two; ``worst_over_mean``: the worst race and gender's error of the age by the mean of all."""
-    columns = columns_of(raw, labels, config)
+    columns = columns_of(raw, labels, settings)
     shown = [name for name in ("age_mae", "age_bias", "bin_distance", "inside_bin", "gender_10plus") if name in columns]
     sections: dict = {"groups": {}}
     groups = groups_of(labels)
@@ -258,7 +259,7 @@ def measure_external(outputs: RawOutputs, folder: pathlib.Path) -> tuple[str, di
     raw, labels = raw_of(outputs, folder)
     chips = holds_chips(folder)
     section: dict = {"through_the_detector": not chips, "exact_ages": labels.are_exact}
-    section |= figures_of_photos(raw, labels, outputs.config) | figures_by_group(raw, labels, outputs.config)
+    section |= figures_of_photos(raw, labels, outputs.settings) | figures_by_group(raw, labels, outputs.settings)
     several = np.zeros(len(raw.age), bool) if chips else photos_of_several(folder.name, raw, labels)
     if several.any():
         central = raw.central[several]

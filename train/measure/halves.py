@@ -15,7 +15,7 @@ import numpy as np
 from hf_model.console import expanded_path
 from hf_model.download import write_whole
 from train.data import load_chips
-from train.measure.calibrate import CHANGED_CHIPS, fit_doubt, spread_rows
+from train.measure.calibrate import CHANGED_CHIPS, fit_calibration, spread_rows
 from train.measure.error_model import Faces, covered
 from train.measure.outputs import RawOutputs
 from train.measure.robustness import changed_rows, load_rows
@@ -37,11 +37,11 @@ def tell_halves(clean: Faces, changed: dict[str, Faces], rows: np.ndarray, halve
     for _ in range(halves):
         fitted = random.permutation(len(clean.age)) < len(clean.age) // 2
         copies = np.flatnonzero(fitted[rows])
-        section = fit_doubt(
+        calibration = fit_calibration(
             clean.take(np.flatnonzero(fitted)), [faces.take(copies) for faces in changed.values()], ROUNDS
         )
         told = clean.take(np.flatnonzero(~fitted))
-        inside = covered(told, section)
+        inside = covered(told, calibration)
         for name, mask in [("all", np.ones(len(inside), bool)), *predicted_levels(told.age)]:
             found.setdefault(name, []).append(float(inside[mask].mean()))
     return {

@@ -63,7 +63,7 @@ def candidates(predictor: AgeGenderPredictor, images: list[PIL.Image.Image], is_
         detector = predictor.detector
         items = detector.load().detect_faces(np.asarray(image), min_face_size=20, **LOWERED)
         faces = [face for face in map(Face.from_mtcnn, items) if face.is_sound()]
-        faces = [face for face in detector.refine(image, faces) if overlaps(image, face, predictor.config["crop"])]
+        faces = [face for face in detector.refine(image, faces) if overlaps(image, face, predictor.settings.crop)]
         if is_real:
             faces = sorted(faces, key=lambda face: -face.score)[:1]
         if not faces:

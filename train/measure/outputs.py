@@ -17,12 +17,13 @@ import datasets
 import numpy as np
 
 from dataset_script.utkface import MAX_AGE
-from hf_model.download import WEIGHTS_NAME, file_sha256, read_config
+from hf_model.download import WEIGHTS_NAME, file_sha256
 from hf_model.faces.quality import MEASURES
 from hf_model.network.engines import installed
 from hf_model.network.familiarity import NAME as FAMILIARITY
 from hf_model.prediction import RawPrediction
 from hf_model.predictor import AgeGenderPredictor
+from hf_model.settings import Settings, as_json
 
 # Sections that a part depends on, beside the weights: a chip, and a photo that goes through the detector.
 OF_CHIPS = ("input", "heads")
@@ -97,7 +98,7 @@ class RawOutputs:
     ):
         engine = engine or fastest(precision)
         self.predictor = AgeGenderPredictor.from_pretrained(folder, engine=engine, precision=precision)
-        self.config = read_config(folder)
+        self.settings = Settings.load(folder)
         self.key = file_sha256(folder / WEIGHTS_NAME)[:16]
         self.known = file_sha256(folder / FAMILIARITY) if (folder / FAMILIARITY).is_file() else None
         self.cache = cache / "outputs" if cache else None
@@ -119,7 +120,15 @@ class RawOutputs:
         sections = OF_CHIPS if faces == "none" else OF_PHOTOS
         engine = self.predictor.engine
         cutting = json.dumps(
-            [FORMAT, self.known, engine, part, count, faces, {key: self.config.get(key) for key in sections}]
+            [
+                FORMAT,
+                self.known,
+                engine,
+                part,
+                count,
+                faces,
+                {key: as_json(getattr(self.settings, key)) for key in sections},
+            ]
         )
         digest = hashlib.sha256(cutting.encode() + np.ascontiguousarray(about).tobytes()[:4_000_000]).hexdigest()[:16]
         path = self.cache / f"{self.key}-{digest}.npz" if self.cache else None

@@ -43,7 +43,7 @@ def measure_precisions(
     sections = {}
     for engine, precision in runnable(folder):
         outputs = RawOutputs(folder, cache, engine, precision)
-        answers = answers_of(outputs.chips(split, chips.images), chips, outputs.config)
+        answers = answers_of(outputs.chips(split, chips.images), chips, outputs.settings)
         sections[row_of(outputs.predictor.engine)] = beside_exact(answers, exact)
     return sections
 

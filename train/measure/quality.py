@@ -14,6 +14,7 @@ import functools
 import json
 import pathlib
 from collections.abc import Callable, Container, Iterator
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -22,6 +23,7 @@ from hf_model.console import expanded_path
 from hf_model.download import WEIGHTS_NAME, file_sha256, write_whole
 from hf_model.faces.quality import MEASURES, UNSIGNED
 from hf_model.pictures.changes import CHANGES, LIGHTS
+from hf_model.settings import QualityLimit, as_json
 from train.config import update_config
 from train.data import Chips, load_chips
 from train.measure import no_faces
@@ -111,7 +113,7 @@ def _change_chip(change: Callable, strength: float, more: dict, chip: np.ndarray
 
 def pair_with_errors(outputs: RawOutputs, chips: Chips, raw, value: np.ndarray) -> Seen:
     """Raw answers beside the labels; faces that were missed are left out."""
-    answers = answers_of(raw, chips, outputs.config)
+    answers = answers_of(raw, chips, outputs.settings)
     right = ((answers.female >= 0.5) == (chips.gender == 1)).astype(float)
     right[chips.age < ADULT_LOOKS] = np.nan
     found = ~(np.isnan(answers.age) | np.isnan(value))
@@ -193,7 +195,7 @@ def is_beyond(value: np.ndarray, beyond: str, threshold: float) -> np.ndarray:
 
 def measure_limits(
     outputs: RawOutputs, splits: dict[str, Chips], count: int, measures: Container[str] = MEASURES
-) -> list[dict]:
+) -> list[QualityLimit]:
     """The ``quality`` section of ``config.json``, see :func:`hf_model.faces.quality.warnings_of`, of these measures."""
     some = {
         name: splits[name].take(np.sort(np.random.default_rng(1).permutation(len(splits[name]))[:count]))
@@ -216,10 +218,9 @@ def measure_limits(
         faces = faces.take(is_beyond(faces.value, beyond, threshold))
         if not len(faces.value):
             return
-        limit = {"measure": measure, "beyond": beyond, "threshold": round(threshold, 4)}
-        limit |= {name: round(value, 4) for name, value in faces.figures().items()}
-        limit |= {f"{name}_usual": round(value, 4) for name, value in usual["test"].items()}
-        limits.append(limit | {"n": len(faces.value)})
+        figures: dict[str, Any] = {name: round(value, 4) for name, value in faces.figures().items()}
+        figures |= {f"{name}_usual": round(value, 4) for name, value in usual["test"].items()}
+        limits.append(QualityLimit(measure, beyond, round(threshold, 4), n=len(faces.value), **figures))
 
     for ladder in (ladder for ladder in LADDERS if ladder.measure in measures):
         steps = climb(outputs, "validation", some["validation"], ladder)
@@ -237,7 +238,7 @@ def measure_limits(
     return limits
 
 
-def measure_doubted_faces(outputs: RawOutputs, splits: dict[str, Chips], count: int) -> dict:
+def measure_doubted_faces(outputs: RawOutputs, splits: dict[str, Chips], count: int) -> QualityLimit:
     """The limit of ``level``, found on validation chips, with what is below it of the test chips and of things that are none."""
     pictures = no_faces.faceless(splits["validation"], count)
     threshold = no_faces.level_limit(no_faces.candidates(outputs.predictor, pictures, False))
@@ -245,8 +246,10 @@ def measure_doubted_faces(outputs: RawOutputs, splits: dict[str, Chips], count: 
         no_faces.candidates(outputs.predictor, make(splits["test"], count), is_real)
         for make, is_real in ((no_faces.faceless, False), (no_faces.real_scenes, True))
     )
-    shares = {name: round(float((some.level < threshold).mean()), 4) for name, some in (("real", real), ("none", none))}
-    return {"measure": "level", "beyond": "below", "threshold": threshold, **shares}
+    shares: dict[str, Any] = {
+        name: round(float((some.level < threshold).mean()), 4) for name, some in (("real", real), ("none", none))
+    }
+    return QualityLimit("level", "below", threshold, **shares)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -274,18 +277,18 @@ def main(argv: list[str] | None = None) -> None:
         splits = {name: splits[name].take(np.sort(rows)) for name, rows in chosen.items()}
     count = min(args.limit_changed, CHIPS)
     measures = args.only or MEASURES
-    limits = [limit for limit in outputs.config.get("quality", ()) if limit["measure"] not in measures]
+    limits = [limit for limit in outputs.settings.quality if limit.measure not in measures]
     limits += measure_limits(outputs, splits, count, measures)
     if "level" in measures:
         limits.append(measure_doubted_faces(outputs, splits, min(count, no_faces.PICTURES)))
     order = [*dict.fromkeys(ladder.measure for ladder in LADDERS), *UNSIGNED, "level"]
-    limits.sort(key=lambda limit: order.index(limit["measure"]))
-    update_config(args.model, "quality", limits)
+    limits.sort(key=lambda limit: order.index(limit.measure))
+    update_config(args.model, "quality", as_json(tuple(limits)))
     path = args.model / "metrics.json"
     if path.is_file():
         metrics = json.loads(path.read_text(encoding="utf-8"))
         if metrics["weights_sha256"] == file_sha256(args.model / WEIGHTS_NAME):
-            metrics["quality"] = metrics.get("quality", {}) | {"limits": limits}
+            metrics["quality"] = metrics.get("quality", {}) | {"limits": as_json(tuple(limits))}
             write_whole(path, json.dumps(metrics, indent=1, ensure_ascii=False) + "\n")
     print(f"Wrote {len(limits)} limits into {args.model / 'config.json'}")
 

@@ -15,12 +15,13 @@ import tempfile
 import numpy as np
 
 from hf_model.console import expanded_path
-from hf_model.download import WEIGHTS_NAME, read_config, write_whole
+from hf_model.download import WEIGHTS_NAME, write_whole
 from hf_model.network.graph_files import RANGES, network_file
 from hf_model.network.graphs import Graph, network_graph
-from hf_model.network.layout import DEFAULT, network_of
+from hf_model.network.layout import network_of
 from hf_model.network.quantized import QuantizedGraph
 from hf_model.network.weights import read_tensors
+from hf_model.settings import Settings
 from train.data import Chips, load_chips, network_input
 from train.measure.robustness import load_rows
 
@@ -53,7 +54,7 @@ class OperandNames(Graph):
         return x
 
 
-def calibration_batches(chips: Chips, count: int, config: dict) -> list[np.ndarray]:
+def calibration_batches(chips: Chips, count: int, settings: Settings) -> list[np.ndarray]:
     """Network input of a random ``count`` of the chips, in batches; every third chip is changed."""
     random = np.random.default_rng(0)
     rows, changes = random.permutation(len(chips))[:count], list(load_rows().values())
@@ -62,17 +63,17 @@ def calibration_batches(chips: Chips, count: int, config: dict) -> list[np.ndarr
         image = chips.images[row]
         change = changes[place // CHANGED_SHARE % len(changes)] if place % CHANGED_SHARE == 0 else None
         pictures.append(image if change is None else np.asarray(change(image)))
-    preprocessing = network_of(config.get("network", DEFAULT)).preprocessing
-    inputs = network_input(np.stack(pictures), config["input"]["size"], preprocessing)
+    preprocessing = network_of(settings.network).preprocessing
+    inputs = network_input(np.stack(pictures), settings.input.size, preprocessing)
     return [inputs[start : start + BATCH] for start in range(0, len(inputs), BATCH)]
 
 
-def measure_ranges(tensors: dict, config: dict, batches: list[np.ndarray], method: str) -> dict[str, list[float]]:
+def measure_ranges(tensors: dict, settings: Settings, batches: list[np.ndarray], method: str) -> dict[str, list[float]]:
     """From the name of each rounded tensor to its lowest and highest value.
 
     Args:
         tensors: the weights, by Keras variable path.
-        config: ``config.json``.
+        settings: of the model.
         batches: network input.
         method: how outliers are treated: ``"minmax"`` keeps all, ``"percentile"`` leaves 0.001 % out, ``"entropy"``
             keeps what loses least information.
@@ -82,9 +83,7 @@ def measure_ranges(tensors: dict, config: dict, batches: list[np.ndarray], metho
     kinds = {"minmax": CalibrationMethod.MinMax, "percentile": CalibrationMethod.Percentile}
     options = {"percentile": {"percentile": 99.999, "num_bins": 4096}, "entropy": {"num_quantized_bins": 255}}
     graph = OperandNames()
-    content = network_graph(
-        tensors, network_of(config.get("network", DEFAULT)), config["heads"], config["input"]["size"], graph
-    )
+    content = network_graph(tensors, network_of(settings.network), settings.heads, settings.input.size, graph)
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "model.onnx"
         path.write_bytes(content)
@@ -164,14 +163,14 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--exact", nargs="*", default=[], metavar="CONVOLUTION", help="what stays in float32, by name")
     parser.add_argument("--cache", type=expanded_path, default=pathlib.Path("cache"))
     args = parser.parse_args(argv)
-    config = read_config(args.model)
+    settings = Settings.load(args.model)
     chips = load_chips(args.data, args.cache)[0]["validation"]
-    batches = calibration_batches(chips, args.limit, config)
-    ranges = measure_ranges(read_tensors(args.model / WEIGHTS_NAME), config, batches, args.method)
+    batches = calibration_batches(chips, args.limit, settings)
+    ranges = measure_ranges(read_tensors(args.model / WEIGHTS_NAME), settings, batches, args.method)
     content = {"ranges": ranges, "exact": args.exact}
     write_whole(args.model / RANGES, json.dumps(content, indent=1) + "\n")
     print(f"Wrote {args.model / RANGES}: {len(ranges)} ranges from {args.limit} faces.")
-    print(f"The int8 graph: {network_file(config, args.model, 'int8')}")
+    print(f"The int8 graph: {network_file(settings, args.model, 'int8')}")
 
 
 if __name__ == "__main__":

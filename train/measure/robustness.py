@@ -9,6 +9,7 @@ import numpy as np
 import PIL.Image
 
 from hf_model.pictures.changes import CHANGES
+from hf_model.settings import Decision
 from train.measure.answers import Answers, bootstrap, with_intervals
 
 ROWS = pathlib.Path(__file__).with_name("robustness.toml")
@@ -41,7 +42,7 @@ def _apply(change: Callable, strength: float, more: dict, image) -> PIL.Image.Im
     return change(image, strength, **more)
 
 
-def compare_with_unchanged(changed: Answers, unchanged: Answers, decision: dict) -> dict[str, dict]:
+def compare_with_unchanged(changed: Answers, unchanged: Answers, decision: Decision) -> dict[str, dict]:
     """The figures of changed chips, and how far the answers moved from those for the same chips unchanged."""
     moved = np.abs(changed.age - unchanged.age)
     same = (changed.female >= 0.5) == (unchanged.female >= 0.5)

@@ -14,6 +14,7 @@ import numpy as np
 
 from hf_model.console import expanded_path
 from hf_model.download import write_whole
+from hf_model.settings import Settings
 from train.measure.compare import figures_of_set, utkface
 from train.measure.external import Labels, raw_of
 from train.measure.outputs import Raw, RawOutputs
@@ -21,12 +22,12 @@ from train.measure.outputs import Raw, RawOutputs
 SEEN = pathlib.Path(__file__).with_name("seen.json")
 
 
-def with_and_without(raw: Raw, labels: Labels, config: dict, seen: list[str]) -> dict:
+def with_and_without(raw: Raw, labels: Labels, settings: Settings, seen: list[str]) -> dict:
     """``seen`` of ``of`` faces, and the figures of ``all`` and of those ``without``."""
     was = np.isin(labels.file, seen)
     rest = np.flatnonzero(~was)
-    told = {"seen": int(was.sum()), "of": len(was), "all": figures_of_set(raw, labels, config)}
-    return told | {"without": figures_of_set(raw.take(rest), labels.take(rest), config)}
+    told = {"seen": int(was.sum()), "of": len(was), "all": figures_of_set(raw, labels, settings)}
+    return told | {"without": figures_of_set(raw.take(rest), labels.take(rest), settings)}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -48,7 +49,7 @@ def main(argv: list[str] | None = None) -> None:
         answered = {"utkface": utkface(outputs, args.data, args.cache)}
         answered |= {folder.name: raw_of(outputs, folder) for folder in args.external}
         metrics["seen"] = {
-            name: with_and_without(*pair, outputs.config, list(listed["seen"].get(name, {})))
+            name: with_and_without(*pair, outputs.settings, list(listed["seen"].get(name, {})))
             for name, pair in answered.items()
         }
         print(json.dumps(metrics["seen"], indent=1))

@@ -1,11 +1,13 @@
 """What an answer is worth, by what is shown: errors and ranges by *predicted* age, and which warnings are earned."""
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 
-from hf_model.doubt import OLDEST
+from hf_model.calibration import OLDEST
 from hf_model.faces.quality import MEASURES, warnings_of
+from hf_model.settings import Decision, QualityLimit
 from train.measure.answers import Answers, with_intervals
 from train.measure.groups import AGE_BINS
 from train.measure.outputs import Raw
@@ -23,7 +25,7 @@ def predicted_levels(age: np.ndarray) -> list[tuple[str, np.ndarray]]:
     return [(name, mask) for name, mask in levels if mask.sum() >= LEAST]
 
 
-def by_predicted_age(answers: Answers, decision: dict) -> dict[str, dict]:
+def by_predicted_age(answers: Answers, decision: Decision) -> dict[str, dict]:
     """All figures of the faces that are answered so."""
     return {
         name: with_intervals(answers.take(np.flatnonzero(mask)), decision)
@@ -40,7 +42,7 @@ def errors_by_predicted_age(answers: Answers) -> dict[str, list[float]]:
     }
 
 
-def warned(raw: Raw, limits: list[dict] | None) -> np.ndarray:
+def warned(raw: Raw, limits: Sequence[QualityLimit]) -> np.ndarray:
     """(N,) how many warnings each face gets."""
     rows = (
         {name: None if np.isnan(value) else float(value) for name, value in zip(MEASURES, row, strict=True)}
@@ -49,13 +51,15 @@ def warned(raw: Raw, limits: list[dict] | None) -> np.ndarray:
     return np.array([len(warnings_of(row, limits)) for row in rows])
 
 
-def earned_warnings(changed: dict[str, tuple[Raw, Answers]], clean: tuple[Raw, Answers], limits: list[dict]) -> dict:
+def earned_warnings(
+    changed: dict[str, tuple[Raw, Answers]], clean: tuple[Raw, Answers], limits: Sequence[QualityLimit]
+) -> dict:
     """The section ``warned`` of ``metrics.json``: hits and false alarms.
 
     Args:
         changed: by the row's name, raw and told answers for the clean ones' chips.
         clean: of the chips as they are.
-        limits: the ``quality`` section of ``config.json``.
+        limits: of the model's settings.
 
     Returns:
         ``clean``: the share of faces as they are that is warned of, in all and by each measure; ``rows``: for each change of how
@@ -65,8 +69,8 @@ def earned_warnings(changed: dict[str, tuple[Raw, Answers]], clean: tuple[Raw, A
     raw, answers = clean
     before = np.abs(answers.age - answers.chips.age)
     section: dict = {"clean": {"all": _share(warned(raw, limits) > 0)}, "rows": {}}
-    for measure in dict.fromkeys(limit["measure"] for limit in limits):
-        some = [limit for limit in limits if limit["measure"] == measure]
+    for measure in dict.fromkeys(limit.measure for limit in limits):
+        some = [limit for limit in limits if limit.measure == measure]
         section["clean"][measure] = _share(warned(raw, some) > 0)
     every: list[np.ndarray] = []
     for name, (raw_of_row, answers_of_row) in changed.items():

@@ -19,13 +19,14 @@ import tarfile
 
 import numpy as np
 
-from hf_model import doubt, tracking
+from hf_model import calibration, tracking
 from hf_model.console import expanded_path
-from hf_model.download import file_sha256, read_config
+from hf_model.download import file_sha256
 from hf_model.faces import detector, face, quality
 from hf_model.network import cascade, familiarity, graph_files, preprocessing
 from hf_model.network.graph_files import weights_identity
 from hf_model.pictures import alignment
+from hf_model.settings import Settings, as_json
 
 RUNTIME = "onnxruntime-web@1.30.0"
 RUNTIME_FILES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
@@ -72,16 +73,16 @@ SIMD_PROBE = [
 
 def constants_of(folder: pathlib.Path, words: dict) -> dict:
     """Every constant that the JavaScript computes or speaks with, from the Python code and the model folder."""
-    config, metrics = read_config(folder), json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    settings, metrics = Settings.load(folder), json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     known = familiarity.Familiarity.load(folder)
-    if known is None or "doubt" not in config:
-        raise ValueError(f"{folder} has no familiarity or doubt: run make evaluate first.")
+    if known is None or settings.calibration is None:
+        raise ValueError(f"{folder} has no familiarity or calibration: run make evaluate first.")
     limits = {name: one.default for name, one in inspect.signature(cascade.Cascade.detect_faces).parameters.items()
               if name.startswith("threshold_")}  # fmt: skip
-    wanted = ("detection", "crop", "input", "decision", "quality", "doubt", "heads")
+    wanted = ("detection", "crop", "input", "decision", "quality", "calibration", "heads")
     return {
-        "version": config["model_version"],
-        "config": {name: config[name] for name in wanted},
+        "version": settings.model_version,
+        "config": {name: as_json(getattr(settings, name)) for name in wanted},
         "imagenet_means": preprocessing.IMAGENET_MEANS.tolist(),
         "cascade": {"smallest_side": cascade.SMALLEST_SIDE, "stride": cascade.STRIDE, "scale_factor": cascade.SCALE_FACTOR,
                     "patches_at_once": cascade.PATCHES_AT_ONCE},
@@ -93,14 +94,14 @@ def constants_of(folder: pathlib.Path, words: dict) -> dict:
                     "block": quality.BLOCK, "texture": quality.TEXTURE, "daylight_skin": quality.DAYLIGHT_SKIN,
                     "measures": quality.MEASURES, "beginnings": quality.BEGINNINGS, "unsigned": quality.UNSIGNED,
                     "told_from": quality.TOLD_FROM, "sentences": quality.SENTENCES},
-        "doubt": {"tail": doubt.TAIL, "oldest": doubt.OLDEST},
+        "calibration": {"tail": calibration.TAIL, "oldest": calibration.OLDEST},
         "familiarity": {"mean": known.mean.size, "components": known.components.size, "distances": known.distances.tolist(),
                         "shares": np.exp(known.shares).tolist(), "fall": known.fall.tolist(), "maps": familiarity.MAPS,
                         "smallest": familiarity.SMALLEST_SHARE},
         "tracking": {"least_overlap": tracking.LEAST_OVERLAP, "memory": tracking.MEMORY, "frames_missed": tracking.FRAMES_MISSED},
         "metrics": _shown(metrics),
         "page": {"words": {name: text for name, text in words.items() if name != "browser"} | words["browser"],
-                 "largest_bytes": LARGEST_BYTES, "largest_pixels": config["input"]["max_pixels"],
+                 "largest_bytes": LARGEST_BYTES, "largest_pixels": settings.input.max_pixels,
                  "camera": {"width": 640, "pause": 30}, "simd_probe": SIMD_PROBE},
     }  # fmt: skip
 
@@ -110,7 +111,7 @@ def _shown(metrics: dict) -> dict:
     levels = []
     for level, figures in metrics["by_predicted_age"].items():
         low, high = map(int, level.split("-"))
-        name = f"{low} to {high}" if high < doubt.OLDEST else f"{low} and older"
+        name = f"{low} to {high}" if high < calibration.OLDEST else f"{low} and older"
         levels.append({"low": low, "high": high, "name": name, "age": figures["age_mae"]["value"],
                        "gender": figures["gender_accuracy"]["value"], "held": figures["age_interval_coverage"]["value"]})  # fmt: skip
     groups = {
@@ -205,7 +206,7 @@ def write_page(
     fetch_runtime(out / "ort")
     files = out / "model"
     files.mkdir()
-    shutil.copyfile(graph_files.network_file(read_config(folder), folder, "int8"), files / "network.onnx")
+    shutil.copyfile(graph_files.network_file(Settings.load(folder), folder, "int8"), files / "network.onnx")
     for name, path in graph_files.detector_files().items():
         shutil.copyfile(path, files / f"{name}.onnx")
     known = familiarity.Familiarity.load(folder)

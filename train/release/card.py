@@ -14,7 +14,7 @@ from collections.abc import Collection
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from hf_model.console import expanded_path
-from hf_model.download import read_config
+from hf_model.settings import Settings
 from train.release.bench_figures import BENCHMARKS, peers
 from train.release.figures import EXTERNAL_MEASURES, MEASURES, render_figures
 from train.release.sets import elsewhere, facts, gaps, seen_after_all, side_by_side, title_of, trained_on
@@ -84,7 +84,7 @@ def results_of(metrics: dict) -> list[EvalResult]:
     return results
 
 
-def render_card(metrics: dict, config: dict, plots: Collection[str] = ()) -> str:
+def render_card(metrics: dict, settings: Settings, plots: Collection[str] = ()) -> str:
     """The text of MODEL_CARD.md, which shows the plots that there are."""
     groups, history = metrics["groups"], read_history()
     trained = trained_on(history)
@@ -106,13 +106,13 @@ def render_card(metrics: dict, config: dict, plots: Collection[str] = ()) -> str
             data,
             template_path=str(TEMPLATE),
             metrics=metrics,
-            decision=config["decision"],
-            input=config["input"],
-            detection=config["detection"],
-            doubt=config["doubt"],
-            heads=config["heads"],
+            decision=settings.decision,
+            input=settings.input,
+            detection=settings.detection,
+            calibration=settings.calibration,
+            heads=settings.heads,
             external_measures=EXTERNAL_MEASURES,
-            version=config["model_version"],
+            version=settings.model_version,
             training=recipe_values(history[-1]["run"], ("soft_age_weight", "huber_weight", "bce_weight")),
             history=history,
             passes=sum(stage["passes"] for part in history for stage in part["stages"]),
@@ -142,7 +142,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--check", action="store_true", help="write nothing; fail where a file is stale")
     args = parser.parse_args(argv)
     metrics = json.loads((args.model / "metrics.json").read_text(encoding="utf-8"))
-    texts = {pathlib.Path("MODEL_CARD.md"): render_card(metrics, read_config(args.model), plots_in(args.model))}
+    texts = {pathlib.Path("MODEL_CARD.md"): render_card(metrics, Settings.load(args.model), plots_in(args.model))}
     readmes = ("README.md", "train/README.md", "benchmarks/README.md", "hf_model/LICENSE.md")
     for readme in map(pathlib.Path, readmes):
         texts[readme] = render_figures(readme.read_text(encoding="utf-8"), metrics)

@@ -21,10 +21,11 @@ import huggingface_hub
 import safetensors.numpy
 from huggingface_hub.utils.sha import git_hash
 
-from hf_model.download import CONFIG_NAME, SMALL_FILES, WEIGHTS_NAME, file_sha256, read_config
+from hf_model.download import CONFIG_NAME, SMALL_FILES, WEIGHTS_NAME, file_sha256
 from hf_model.network import graph_files
 from hf_model.network.heat_maps import is_dense
 from hf_model.network.weights import read_tensors
+from hf_model.settings import Settings
 from train.release.card import plots_in, render_card
 from train.release.terms import with_terms
 
@@ -211,9 +212,9 @@ def package_list(files: Iterable[str]) -> bytes:
 
 def graphs(folder: pathlib.Path) -> dict[str, bytes | pathlib.Path]:
     """The graphs of the fast engines, by their path in the repo, so that whoever pulls need not build them."""
-    config = read_config(folder)
+    settings = Settings.load(folder)
     precisions = ["float32", *(["int8"] if (folder / graph_files.RANGES).is_file() else [])]
-    paths = [graph_files.network_file(config, folder, precision) for precision in precisions]
+    paths = [graph_files.network_file(settings, folder, precision) for precision in precisions]
     of_weights = file_sha256(folder / WEIGHTS_NAME)
     built_from = {"format": graph_files.FORMAT} | {path.name: of_weights for path in paths}
     files: dict[str, bytes | pathlib.Path] = {f"{graph_files.GRAPHS}/{path.name}": path for path in paths}
@@ -233,10 +234,10 @@ def check_model(folder: pathlib.Path, version: str, card: pathlib.Path) -> str:
     for name in (CONFIG_NAME, WEIGHTS_NAME, METRICS_NAME):
         if not (folder / name).is_file():
             raise ReleaseError(f"{folder / name} is missing: train, then `make evaluate`.")
-    config = read_config(folder)
-    if config.get("model_version") != version:
+    settings = Settings.load(folder)
+    if settings.model_version != version:
         raise ReleaseError(
-            f"{folder / CONFIG_NAME} says model_version {config.get('model_version')!r}, --version says {version!r}. "
+            f"{folder / CONFIG_NAME} says model_version {settings.model_version!r}, --version says {version!r}. "
             "Set model_version to the version that is to go out."
         )
     metrics = json.loads((folder / METRICS_NAME).read_text(encoding="utf-8"))
@@ -244,7 +245,7 @@ def check_model(folder: pathlib.Path, version: str, card: pathlib.Path) -> str:
         raise ReleaseError(
             f"{folder / METRICS_NAME} was measured on other weights than {folder / WEIGHTS_NAME}: run `make evaluate`."
         )
-    text = render_card(metrics, config, plots_in(folder))
+    text = render_card(metrics, settings, plots_in(folder))
     if not card.is_file() or card.read_text(encoding="utf-8") != text:
         raise ReleaseError(f"{card} is not what metrics.json gives: run `make card` and commit it.")
     check_predicts_alone(folder)

@@ -31,13 +31,14 @@ def main(argv: list[str] | None = None) -> None:
     from hf_model.network.architecture import build_model
     from hf_model.network.layout import DEFAULT
     from hf_model.network.weights import save_weights
+    from hf_model.settings import RENAMED, Heads
 
     checkpoint = Run(args.run).checkpoint()
     if checkpoint is None:
         parser.error(f"{args.run} holds no whole checkpoint")
     description = json.loads((args.run / "run.json").read_text(encoding="utf-8"))
     config = read_config(args.model)
-    network = build_model(description["heads"], network=description.get("network", DEFAULT))
+    network = build_model(Heads(**description["heads"]), network=description.get("network", DEFAULT))
     with np.load(checkpoint / "variables.npz") as arrays:
         for variable in network.variables:
             averaged = f"average:{variable.path}"  # what is judged and ships, where a run averages its weights
@@ -46,7 +47,7 @@ def main(argv: list[str] | None = None) -> None:
         keep_history(args.run)
     save_weights(network, args.model / WEIGHTS_NAME, {"recipe": description["recipe"]})
     # What was calibrated on other weights does not hold for these.
-    kept = {key: value for key, value in config.items() if key not in CALIBRATIONS}
+    kept = {key: value for key, value in config.items() if RENAMED.get(key, key) not in CALIBRATIONS}
     write_config(args.model, kept | {"heads": description["heads"]})
     (args.model / FAMILIARITY).unlink(missing_ok=True)
     print(f"Wrote {args.model / WEIGHTS_NAME} from {checkpoint}")

@@ -28,3 +28,7 @@ export const logit = (share) => {
 
 export const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 export const clip = (value, low, high) => Math.min(Math.max(value, low), high);
+
+/** "male" below the first threshold, "female" above the second, else "uncertain". */
+export const decide = (female, { male_below, female_above }) =>
+  female < male_below ? "male" : female > female_above ? "female" : "uncertain";

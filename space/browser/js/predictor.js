@@ -3,16 +3,12 @@
 import { alignment, cut } from "./alignment.js";
 import { Cascade } from "./cascade.js";
 import { Detector } from "./detector.js";
-import { trust } from "./doubt.js";
+import { calibrate } from "./calibration.js";
 import { chipSquare } from "./face.js";
 import { Familiarity } from "./familiarity.js";
 import { answersOf, openNetwork, preprocess } from "./network.js";
 import { measureQuality, warningsOf } from "./quality.js";
-import { rounded } from "./numbers.js";
-
-/** "male" below the first threshold, "female" above the second, else "uncertain". */
-export const decide = (female, { male_below, female_above }) =>
-  female < male_below ? "male" : female > female_above ? "female" : "uncertain";
+import { decide, rounded } from "./numbers.js";
 
 export class Predictor {
   /** `ort`: ONNX Runtime; `constants`: the generated json; `files`: the graphs and `familiarity` as bytes, by name. */
@@ -64,7 +60,7 @@ export class Predictor {
     const channels = config.heads.conv_filters;
     const maps = constants.familiarity.maps.map((name) => ({ values: outputs[name], channels }));
     quality.familiarity = rounded(this.familiarity.share(maps), 4);
-    const { female, interval } = trust(told, age, distribution, quality, config.doubt, constants.doubt);
+    const { female, interval } = calibrate(told, age, distribution, quality, config.calibration, constants.calibration);
     const prediction = {
       age,
       age_interval: interval,

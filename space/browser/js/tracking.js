@@ -1,8 +1,7 @@
 // Faces through a camera's frames: kept apart by place, their answers smoothed, as hf_model/tracking.py does.
 
-import { trust } from "./doubt.js";
-import { logit } from "./numbers.js";
-import { decide } from "./predictor.js";
+import { calibrate } from "./calibration.js";
+import { decide, logit } from "./numbers.js";
 
 export class Tracker {
   /** `constants`: the generated json. */
@@ -64,9 +63,10 @@ export class Tracker {
   }
 
   #smoothed(track, prediction) {
-    const { config, doubt } = this.constants;
+    const { config, calibration } = this.constants;
     const female = 1 / (1 + Math.exp(-track.logit));
-    const { interval } = trust(0.5, track.age, track.distribution, prediction.quality, config.doubt, doubt);
+    const { age, distribution } = track;
+    const { interval } = calibrate(0.5, age, distribution, prediction.quality, config.calibration, calibration);
     const gender = decide(female, config.decision);
     return {
       ...prediction,

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from hf_model.settings import Heads
 from train.measure import ablate
 from train.recipe import load_recipe
 from train.smoke import smoke_chips
@@ -66,7 +67,7 @@ def test_a_variant_is_trained_and_leaves_nothing_behind(tmp_path):
     (tmp_path / "a.toml").write_text(SMALL)
     recipe = ablate.load_ablations(tmp_path / "a.toml").variants["plain"]
     chips = {name: split.take(range(10)) for name, split in smoke_chips()[0].items()}
-    heads = {"conv_filters": 8, "conv_kernel": 1, "dense_units": 8, "age_bins": 117}
+    heads = Heads(8, 1, 8, 117)
     figures = ablate.train_variant(recipe, chips, heads, None, tmp_path / "runs")
     assert figures.keys() == {"age_mae", "gender_accuracy", "gender_auc", "seconds"}
     assert list((tmp_path / "runs").iterdir()) == []

@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from hf_model.doubt import age_ranges, softened
+from hf_model.calibration import calibrated_probabilities, prediction_intervals
 from hf_model.faces.quality import MEASURES
-from train.measure.calibrate import fit_doubt
+from train.measure.calibrate import fit_calibration
 from train.measure.error_model import Faces, covered, fit_gender
 from train.measure.groups import pooled_groups
 
@@ -34,49 +34,51 @@ def faces(n, seed, spoiled=0.0):
 
 
 @pytest.fixture(scope="module")
-def section():
-    return fit_doubt(faces(2500, 0), [faces(600, 1, spoiled=1.0), faces(600, 2, spoiled=0.5)], rounds=4)
+def calibration():
+    return fit_calibration(faces(2500, 0), [faces(600, 1, spoiled=1.0), faces(600, 2, spoiled=0.5)], rounds=4)
 
 
-def test_the_range_holds_four_in_five_of_new_faces_of_every_predicted_age(section):
+def test_the_range_holds_four_in_five_of_new_faces_of_every_predicted_age(calibration):
     new = faces(8000, 3)
-    inside = covered(new, section)
+    inside = covered(new, calibration)
     assert 0.77 < inside.mean() < 0.83
     for youngest, oldest in itertools.pairwise([0, 13, 20, 30, 40, 50, 60, 70, 120]):  # 70 and older are one group
         answered = (new.age >= youngest) & (new.age < oldest)
         assert 0.72 < inside[answered].mean() < 0.9, youngest
 
 
-def test_it_holds_for_labelled_ages_too_where_the_network_leans_to_one_side(section):
+def test_it_holds_for_labelled_ages_too_where_the_network_leans_to_one_side(calibration):
     """Its answers lean to 40, so that the youngest and the oldest lie on one side of theirs."""
     new = faces(8000, 3)
-    inside = covered(new, section)
+    inside = covered(new, calibration)
     for youngest, oldest in itertools.pairwise([0, 13, 20, 30, 40, 50, 60, 70, 95]):
         labelled = (new.label >= youngest) & (new.label < oldest)
         assert inside[labelled].mean() > 0.7, youngest
 
 
-def test_unlike_faces_get_wider_ranges_that_hold_too(section):
+def test_unlike_faces_get_wider_ranges_that_hold_too(calibration):
     plain, spoiled = faces(3000, 4), faces(3000, 5, spoiled=1.0)
-    assert covered(spoiled, section).mean() > 0.75
+    assert covered(spoiled, calibration).mean() > 0.75
     widths = [
-        np.median(np.subtract(*age_ranges(some.age, some.distribution, some.measures, section)[::-1]))
+        np.median(np.subtract(*prediction_intervals(some.age, some.distribution, some.measures, calibration)[::-1]))
         for some in (plain, spoiled)
     ]
     assert widths[1] > 1.25 * widths[0]
-    alone = fit_doubt(faces(2500, 0), [])
-    assert covered(spoiled, alone).mean() < covered(spoiled, section).mean() - 0.04  # what the changed copies are for
+    alone = fit_calibration(faces(2500, 0), [])
+    assert (
+        covered(spoiled, alone).mean() < covered(spoiled, calibration).mean() - 0.04
+    )  # what the changed copies are for
 
 
-def test_unlike_faces_probabilities_are_softened_and_honest_ones_left_alone(section):
+def test_unlike_faces_probabilities_are_moderated_and_honest_ones_left_alone(calibration):
     for some, slack in ((faces(20000, 6), 0.03), (faces(20000, 7, spoiled=1.0), 0.05)):
-        female = softened(some.female, some.age, some.measures, section)
+        female = calibrated_probabilities(some.female, some.age, some.measures, calibration)
         sure = np.maximum(female, 1 - female)
         right = (female >= 0.5) == some.is_female
         assert abs(sure.mean() - right.mean()) < slack
     shifted = faces(20000, 8)
     low = Faces(**{**vars(shifted), "female": 1 / (1 + np.exp(-(np.log(shifted.female / (1 - shifted.female)) - 0.8)))})
-    assert fit_gender(low, np.ones(20000))["shift"] == pytest.approx(0.8, abs=0.15)
+    assert fit_gender(low, np.ones(20000)).shift == pytest.approx(0.8, abs=0.15)
 
 
 def test_small_groups_are_pooled_with_their_neighbours_in_age():

@@ -1,15 +1,17 @@
 """Two models on the same faces."""
 
 import json
+import types
 
 import numpy as np
 import pytest
 
+from hf_model.settings import Decision
 from train.measure.compare import compare, main, paired
 from train.measure.external import Labels
 from train.measure.outputs import Raw
 
-DECISION = {"decision": {"male_below": 0.45, "female_above": 0.55}}
+DECISION = types.SimpleNamespace(decision=Decision(0.45, 0.55), calibration=None)
 
 
 class Model:
@@ -18,7 +20,7 @@ class Model:
     def __init__(self, age, female):
         age, female, n = np.array(age, float), np.array(female, float), len(age)
         self.raw = Raw(age, female, np.full((n, 117), np.nan), np.ones(n), np.ones(n), np.zeros((n, 12)))
-        self.config = DECISION
+        self.settings = DECISION
 
 
 def labels(low, gender) -> Labels:

@@ -4,6 +4,7 @@ import evaluate
 import numpy as np
 import pytest
 
+from hf_model.settings import Settings
 from train.measure.adulthood import measure_adulthood
 from train.measure.answers import Answers, answers_of, with_intervals
 from train.measure.evaluate import confusion, engines_of, measure_end_to_end
@@ -77,7 +78,7 @@ def test_a_bootstrap_interval_holds_the_value_and_narrows_with_n(predictor):
             chips, chips.age + random.normal(0, 5, n), random.random(n), np.full(n, np.nan), np.full(n, np.nan)
         )
 
-    small, large = (with_intervals(answers(n), predictor.config["decision"])["age_mae"] for n in (40, 640))
+    small, large = (with_intervals(answers(n), predictor.settings.decision)["age_mae"] for n in (40, 640))
     for figure in (small, large):
         assert figure["low"] < figure["value"] < figure["high"]
     assert large["high"] - large["low"] < 0.5 * (small["high"] - small["low"])
@@ -131,7 +132,7 @@ def test_astronaut_chips_pasted_on_pictures_agree_with_the_chip_itself(root, pre
         np.stack([chip] * n), *[np.full(n, 30.0)] * 2, np.ones(n, int), *[np.full(n, "white")] * 2, text, text
     )
     outputs = RawOutputs(root / "hf_model", None)
-    on_chips = answers_of(outputs.chips("chips", chips.images), chips, outputs.config)
+    on_chips = answers_of(outputs.chips("chips", chips.images), chips, outputs.settings)
     assert on_chips.low[0] < on_chips.age[0] < on_chips.high[0]
     result = measure_end_to_end(outputs, "test", on_chips)
     assert result["missed"]["overall"]["value"] <= 0.34
@@ -247,8 +248,7 @@ def test_spoiled_faces_are_warned_of_and_clean_ones_hardly(metrics):
 def test_the_card_is_generated_from_the_metrics_and_accepted(root, metrics):
     from huggingface_hub import ModelCard
 
-    config = json.loads((root / "hf_model" / "config.json").read_text(encoding="utf-8"))
-    text = render_card(metrics, config, plots_in(root / "hf_model"))
+    text = render_card(metrics, Settings.load(root / "hf_model"), plots_in(root / "hf_model"))
     assert (root / "MODEL_CARD.md").read_text(encoding="utf-8") == text
     card = ModelCard(text)
     assert card.data.library_name == "transformers"

@@ -5,6 +5,7 @@ import pytest
 
 from hf_model.faces.quality import BEGINNINGS, MEASURES, warnings_of
 from hf_model.pictures.changes import CHANGES
+from hf_model.settings import as_json
 from train.data import Chips
 from train.measure.outputs import RawOutputs
 from train.measure.quality import (
@@ -89,12 +90,12 @@ def test_limits_are_measured_end_to_end_and_make_warnings(root, predictor, astro
     sizes = quality.Ladder("face_size", "below", "pixels", (160, 24, 16), is_the_measure=True)
     monkeypatch.setattr(quality, "LADDERS", (sizes,))
     limits = measure_limits(RawOutputs(root / "hf_model", None), {"validation": chips, "test": chips}, n)
-    small = next(limit for limit in limits if limit["measure"] == "face_size")
-    assert small["threshold"] in (16, 24, 160)
-    assert small["age_mae"] > small["age_mae_usual"]
-    assert small["n"] >= n
-    json.dumps(limits)
-    assert not any(limit["measure"] == "level" for limit in limits)
+    small = next(limit for limit in limits if limit.measure == "face_size")
+    assert small.threshold in (16, 24, 160)
+    assert small.age_mae > small.age_mae_usual
+    assert small.n >= n
+    json.dumps(as_json(tuple(limits)))
+    assert not any(limit.measure == "level" for limit in limits)
     values = dict.fromkeys(MEASURES) | {"face_size": 10.0}
     assert warnings_of(values, limits)[0].startswith("The face is 10 pixels across; below")
     asked = {"validation": chips, "test": chips}

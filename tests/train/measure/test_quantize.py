@@ -2,10 +2,10 @@
 
 import pytest
 
-from hf_model.download import read_config
 from hf_model.network.graphs import network_graph
 from hf_model.network.layout import NETWORKS
 from hf_model.network.weights import read_tensors
+from hf_model.settings import Settings
 from train.measure.quantize import OperandNames, ties, without_ties
 
 RANGES = {"branch": [-90.3, 97.1], "shortcut": [0.0, 203.7], "sum_relu": [0.0, 300.0], "other": [-1.0, 1.0]}
@@ -38,13 +38,13 @@ def test_without_any_way_out_it_says_where(monkeypatch):
 
 
 def test_every_sum_of_the_network_is_known_by_what_is_rounded_of_it(root):
-    config = read_config(root / "hf_model")
+    settings = Settings.load(root / "hf_model")
     graph = OperandNames()
     network_graph(
         read_tensors(root / "hf_model" / "model.safetensors"),
         NETWORKS["resnet50"],
-        config["heads"],
-        config["input"]["size"],
+        settings.heads,
+        settings.input.size,
         graph,
     )
     assert len(graph.sums) == 16

@@ -10,7 +10,7 @@ from train.measure import seen
 
 def test_figures_are_told_with_and_without_the_faces_that_were_seen():
     model, made = Model([24, 34, 44, 90], [0.1, 0.9, 0.1, 0.1]), labels([20, 30, 40, 50], [0, 1, 0, 1])
-    told = seen.with_and_without(model.raw, made, model.config, ["3", "no face of this set"])
+    told = seen.with_and_without(model.raw, made, model.settings, ["3", "no face of this set"])
     assert (told["seen"], told["of"]) == (1, 4)
     assert told["all"]["age_mae"] == (4 + 4 + 4 + 40) / 4
     assert told["without"]["age_mae"] == 4

@@ -15,7 +15,7 @@ def words(root):
 
 
 def test_constants_are_those_of_the_python_code(root, words):
-    from hf_model import doubt
+    from hf_model import calibration
     from hf_model.download import read_config
     from hf_model.faces import detector
     from hf_model.network import cascade
@@ -24,11 +24,11 @@ def test_constants_are_those_of_the_python_code(root, words):
     told = json.loads(json.dumps(browser.constants_of(root / "hf_model", words)))
     config = read_config(root / "hf_model")
     assert told["config"]["detection"] == config["detection"]
-    assert told["config"]["doubt"] == config["doubt"]
+    assert told["config"]["calibration"] == config["calibration"]
     assert told["detector"]["thresholds"] == {"threshold_pnet": 0.6, "threshold_rnet": 0.7, "threshold_onet": 0.8}
     assert told["cascade"]["scale_factor"] == cascade.SCALE_FACTOR
     assert told["detector"]["mirrored"] == detector.MIRRORED
-    assert told["doubt"] == {"tail": doubt.TAIL, "oldest": doubt.OLDEST}
+    assert told["calibration"] == {"tail": calibration.TAIL, "oldest": calibration.OLDEST}
     known = Familiarity.load(root / "hf_model")
     assert told["familiarity"]["mean"] * 64 == told["familiarity"]["components"] == known.components.size
     assert told["page"]["words"]["range"] == words["range"]

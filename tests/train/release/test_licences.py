@@ -27,7 +27,7 @@ def releases(root, tmp_path_factory):
         (folder / "utkface" / "data").mkdir(parents=True)
         (folder / "utkface" / "data" / "test-00000-of-00001.parquet").write_bytes(b"PAR1")
         (folder / "utkface" / "README.md").write_bytes((root / "dataset_script" / "README.md").read_bytes())
-        version = contents.read_config(root / "hf_model")["model_version"]
+        version = contents.Settings.load(root / "hf_model").model_version
         return {
             "model": contents.model_release("u/m", version),
             "space": contents.space_release("u/s", version, "u/m", f"v{version}"),

@@ -4,6 +4,7 @@ python -m train.jobs.gpu.join RETURNED --packs PACKS --before RUN --out runs/gpu
 """
 
 import argparse
+import dataclasses
 import json
 import pathlib
 import shutil
@@ -12,7 +13,8 @@ import safetensors.numpy
 
 import hf_model
 from hf_model.console import expanded_path
-from hf_model.download import file_sha256, read_config
+from hf_model.download import file_sha256
+from hf_model.settings import Settings
 from train.data import AGES
 from train.recipe import load_recipe
 from train.run import BEFORE, FILES, keep_history
@@ -51,7 +53,8 @@ def main(argv: list[str] | None = None) -> None:
 def describe(trained: dict, packed: dict, start: str) -> dict:
     """``run.json`` as ``python -m train`` writes it, from the GPU's facts, the packs', and the sha256 of the weights before."""
     recipe = load_recipe(trained["recipe"])
-    heads = read_config(pathlib.Path(hf_model.__file__).parent)["heads"] | {"age_bins": len(AGES)}
+    shipped = Settings.load(pathlib.Path(hf_model.__file__).parent)
+    heads = dataclasses.asdict(dataclasses.replace(shipped.heads, age_bins=len(AGES)))
     return {
         "recipe": recipe.name,
         "recipe_text": trained["recipe_text"],

@@ -1,9 +1,9 @@
-// How far an answer can be trusted: the age's range and the gender's probability, as hf_model/doubt.py has them.
+// How far an answer can be trusted: the age's prediction interval and the gender's calibrated probability, as in hf_model/calibration.py.
 
 import { clip, logit, rounded } from "./numbers.js";
 
-/** Of one face the probability of "female" as measured, and the range that holds the labelled age of four in five. */
-export function trust(female, age, distribution, quality, section, { tail, oldest }) {
+/** Of one face the calibrated probability of "female", and the interval that holds the labelled age of four in five. */
+export function calibrate(female, age, distribution, quality, section, { tail, oldest }) {
   const features = section.features.map((one) =>
     (one.both ?? [one]).reduce((all, part) => all * feature(age, quality, part), 1),
   );
