@@ -7,7 +7,7 @@ import pathlib
 import subprocess
 import sys
 
-from train.run import describe_machine
+from train.machine import describe_machine
 
 FOLDER = pathlib.Path(__file__).parent
 

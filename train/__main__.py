@@ -66,9 +66,10 @@ def main(argv: list[str] | None = None) -> None:
     from train.data import AGES, load_chips
     from train.devices import use_devices
     from train.fit import fit
+    from train.history import remember_before
     from train.model import new_model
     from train.recipe import load_recipe
-    from train.run import Run, remember_before
+    from train.run import Run
     from train.sets import add_sets
     from train.smoke import smoke_chips, smoke_recipe
     from train.start import start_from
@@ -132,7 +133,7 @@ def write_description(args: argparse.Namespace, recipe: "Recipe", run: "Run", fa
     """
     import keras
 
-    from train.run import describe_machine, git_commit
+    from train.machine import describe_machine, git_commit
 
     description = {
         "recipe": recipe.name,

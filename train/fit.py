@@ -12,11 +12,12 @@ import numpy as np
 from hf_model.network.weights import save_weights
 from train.average import WeightAverage
 from train.batches import Activations, Batches, cache_activations, rows_of_pass, steps_per_epoch
+from train.curves import plot_log
 from train.data import HOME, Chips
 from train.devices import Padded
 from train.model import TrainingModel, prepare_stage
 from train.recipe import Stage
-from train.run import Progress, Run, plot_log
+from train.run import Progress, Run
 from train.teacher import TeachingModel
 
 

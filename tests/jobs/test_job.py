@@ -80,7 +80,7 @@ def test_a_job_pushes_after_every_stage_and_the_next_one_goes_on(hub, api, root,
         "hf_model/model.safetensors",
         "hf_model/metrics.json",
         "hf_model/config.json",
-        "train/shipped/run.json",
+        "train/shipped/01-seed/run.json",
     } <= set(done)
     metrics = json.loads(done["hf_model/metrics.json"])
     assert metrics["overall"]["age_mae"]["n"] > 0

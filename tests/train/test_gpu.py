@@ -14,9 +14,9 @@ import safetensors.numpy
 
 from tests.support import jpeg_bytes, last_json, run_script
 from tests.train.test_sets import write_set
+from train.history import read_history
 from train.jobs.gpu import join, packs
 from train.recipe import RECIPES
-from train.run import read_history
 
 
 def test_packs_hold_the_files_as_they_are_and_none_is_larger_than_a_call_carries(tmp_path):

@@ -3,11 +3,12 @@
 import json
 
 from hf_model.settings import Heads
+from train.history import SHIPPED, keep_history, read_history, remember_before
 from train.measure.evaluate import recipe_of
 from train.model import new_model, prepare_stage
 from train.recipe import load_recipe
 from train.release import export
-from train.run import SHIPPED, Progress, Run, keep_history, read_history, remember_before
+from train.run import Progress, Run
 
 
 def make_run(folder, recipe: str, seconds: float):

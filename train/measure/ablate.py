@@ -124,7 +124,7 @@ def main(argv: list[str] | None = None) -> None:
 
     import hf_model
     from train.data import AGES, load_chips
-    from train.run import describe_machine
+    from train.machine import describe_machine
 
     heads = dataclasses.replace(Settings.load(pathlib.Path(hf_model.__file__).parent).heads, age_bins=len(AGES))
     first = next(iter(ablations.variants.values()))

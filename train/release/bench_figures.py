@@ -3,9 +3,9 @@
 import json
 import pathlib
 
+from train.history import read_history
 from train.release.sets import facts, trained_on
 from train.release.units import show
-from train.run import read_history
 
 BENCHMARKS = pathlib.Path(__file__).parents[2] / "benchmarks"
 

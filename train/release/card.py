@@ -15,11 +15,11 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from hf_model.console import expanded_path
 from hf_model.settings import Settings
+from train.history import read_history, recipe_values
 from train.release.bench_figures import BENCHMARKS, peers
 from train.release.figures import EXTERNAL_MEASURES, MEASURES, render_figures
 from train.release.sets import elsewhere, facts, gaps, seen_after_all, side_by_side, title_of, trained_on
 from train.release.units import show
-from train.run import read_history, recipe_values
 
 TEMPLATE = pathlib.Path(__file__).with_name("card_template.md")
 

@@ -15,7 +15,8 @@ from hf_model.console import expanded_path
 from hf_model.download import WEIGHTS_NAME, read_config
 from hf_model.network.familiarity import NAME as FAMILIARITY
 from train.config import CALIBRATIONS, write_config
-from train.run import Run, keep_history
+from train.history import keep_history
+from train.run import Run
 
 SHIPPED_MODEL = pathlib.Path(hf_model.__file__).resolve().parent
 

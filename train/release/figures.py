@@ -8,12 +8,12 @@ import json
 import re
 from collections.abc import Callable
 
+from train.history import read_history
 from train.measure.ablate import RESULTS
 from train.measure.compare import RESULTS as MODELS
 from train.release.bench_figures import browser, bulk, engines, page, peers, profile, saved
 from train.release.sets import side_by_side, title_of, trained_on
 from train.release.units import show
-from train.run import read_history
 
 MARKERS = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- /figures -->)", re.DOTALL)
 MEASURES = (

@@ -20,7 +20,7 @@ def trained_on(history: list[dict]) -> dict[str, dict]:
     """Name to facts of every set that a run of the history was trained on, in the order of the facts.
 
     Args:
-        history: of :func:`train.run.read_history`.
+        history: of :func:`train.history.read_history`.
     """
     prints = [part["run"].get("data_fingerprint") for part in history]
     # Of UTKFace alone, early runs kept one string.

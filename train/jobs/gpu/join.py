@@ -16,8 +16,8 @@ from hf_model.console import expanded_path
 from hf_model.download import file_sha256
 from hf_model.settings import Settings
 from train.data import AGES
+from train.history import BEFORE, is_run, keep_history
 from train.recipe import load_recipe
-from train.run import BEFORE, FILES, keep_history
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -29,8 +29,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     if not (args.returned / "done").is_file():
         parser.error(f"{args.returned} is not of a training that came to its end: there is no file done")
-    if args.before and not all((args.before / name).is_file() for name in FILES):
-        parser.error(f"--before {args.before} holds no run: {' and '.join(FILES)} are wanted")
+    if args.before and not is_run(args.before):
+        parser.error(f"--before {args.before} holds no run: run.json and log.csv are wanted")
     if args.out.exists():
         parser.error(f"--out {args.out} is there already: name a new folder")
     args.out.mkdir(parents=True)

@@ -123,8 +123,8 @@ def main(argv: list[str] | None = None) -> None:
     from train.batches import Weights, rows_of_pass
     from train.data import load_chips
     from train.fit import some_of_each
+    from train.machine import git_commit
     from train.recipe import load_recipe
-    from train.run import git_commit
     from train.sets import add_sets
 
     recipe = load_recipe(args.recipe)

@@ -17,8 +17,8 @@ from train.jobs.gpu.feed import Feed
 from train.jobs.gpu.fit import Labels, Trainer, fit, write_pieces
 from train.jobs.gpu.network import Network
 from train.jobs.gpu.packs import decode, read_packs
+from train.machine import describe_machine
 from train.recipe import load_recipe
-from train.run import describe_machine
 
 
 def work(args: argparse.Namespace) -> None:
