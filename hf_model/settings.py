@@ -261,7 +261,8 @@ class QualityLimit:
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """A model's ``config.json``: ``network``: a name of :data:`hf_model.network.layout.NETWORKS`; ``calibration``: None for weights
-    that were not calibrated; ``quality``: the limits of warnings."""
+    that were not calibrated; ``quality``: the limits of warnings; ``calibrated_for``: sha256 of the weights file that both were
+    measured on, None where nobody wrote it down."""
 
     input: Input
     heads: Heads
@@ -273,6 +274,7 @@ class Settings:
     reading: Reading = Reading()
     calibration: Calibration | None = None
     quality: tuple[QualityLimit, ...] = ()
+    calibrated_for: str | None = None
 
     @classmethod
     def load(cls, folder: pathlib.Path) -> "Settings":

@@ -80,10 +80,22 @@ def test_a_room_imports_only_what_the_design_allows(root, room):
 
 
 # What each room of train/ may import of the others: arrows run release → measure → train's top, curate stands apart.
-TRAIN_ROOMS = {
-    "": set(), "curate": set(), "measure": {""}, "release": {"", "measure"}, "jobs": {"", "measure", "release"},
-}  # fmt: skip
+TRAIN_ROOMS: dict[str, set[str]] = {
+    "": set(),
+    "curate": set(),
+    "measure": {""},
+    "release": {"", "measure"},
+    "jobs": {"", "measure", "release"},
+}
 WHERE = "what both need belongs at train's top, what judges weights in measure/, what goes out with them in release/"
+# And within measure/: what the network says ← constants ← figures. Those without a room put them together.
+MEASURE_ROOMS: dict[str, set[str]] = {
+    "raw": {"metrics"},
+    "calibrate": {"raw", "context"},
+    "report": {"raw", "calibrate", "context", "metrics"},
+    "metrics": set(),
+    "context": {"raw"},
+}
 
 
 def test_the_arrows_inside_train_run_one_way(root):
@@ -107,6 +119,23 @@ def test_the_arrows_inside_train_run_one_way(root):
                     f"{path}:{node.lineno} imports {name}: {room or 'the top of train'} may import of train/ only "
                     f"{sorted(allowed)}; {WHERE}."
                 )
+
+
+def test_the_arrows_inside_measure_run_one_way(root):
+    measure = root / "train" / "measure"
+    for path in measure.rglob("*.py"):
+        parts = path.relative_to(measure).parts
+        room = parts[0].removesuffix(".py")
+        if room not in MEASURE_ROOMS:
+            assert len(parts) == 1, f"{path}: {room} is no room of train/measure/"
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("train.measure"):
+                _, _, *inner = node.module.split(".")
+                for name in inner[:1] or [alias.name for alias in node.names]:
+                    assert name in MEASURE_ROOMS[room] | {room}, (
+                        f"{path}:{node.lineno} imports {name}, against the arrow"
+                    )
 
 
 def test_importing_the_model_package_loads_neither_tensorflow_nor_mtcnn(root):

@@ -8,7 +8,7 @@ import re
 from hf_model.download import CONFIG_NAME, read_config, write_whole
 from hf_model.settings import RENAMED
 
-CALIBRATIONS = ("calibration", "quality")  # sections that are fitted to one set of weights
+CALIBRATIONS = ("calibration", "quality", "calibrated_for")  # sections that are fitted to one set of weights
 
 
 def write_config(folder: str | os.PathLike, config: dict) -> None:
@@ -19,9 +19,7 @@ def write_config(folder: str | os.PathLike, config: dict) -> None:
     write_whole(pathlib.Path(folder) / CONFIG_NAME, text)
 
 
-def update_config(folder: str | os.PathLike, section: str, values: dict | list) -> None:
-    """Replaces one section of a model folder's ``config.json`` by measured values."""
-    config = read_config(pathlib.Path(folder))
-    old = {key for key, new in RENAMED.items() if new == section}
-    config = {section if key in old else key: value for key, value in config.items()}
-    write_config(folder, config | {section: values})
+def update_config(folder: str | os.PathLike, sections: dict) -> None:
+    """Replaces sections of a model folder's ``config.json`` by measured values."""
+    config = {RENAMED.get(key, key): value for key, value in read_config(pathlib.Path(folder)).items()}
+    write_config(folder, config | sections)

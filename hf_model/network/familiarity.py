@@ -13,7 +13,7 @@ import pathlib
 import numpy as np
 import safetensors
 
-NAME = "familiarity.safetensors"  # of a model folder; made by `python -m train.measure.familiarity`
+NAME = "familiarity.safetensors"  # of a model folder; made by `python -m train.measure familiarity`
 MAPS = ("age_map", "gender_map")
 # Of 1,024 features times 64 components: below what makes numpy's OpenBLAS start threads, which then turn in the network's way.
 ROWS_AT_ONCE = 3

@@ -1,7 +1,7 @@
 """The network with int8 convolutions, as an ONNX graph with quantize and dequantize nodes.
 
 ONNX Runtime and OpenVINO compute what lies between such nodes in whole numbers. Activations are uint8 over ranges
-measured on faces (``python -m train.measure.quantize``), kernels int8 a channel.
+measured on faces (``python -m train.measure int8``), kernels int8 a channel.
 
 Source: Jacob et al., Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference,
 CVPR 2018.

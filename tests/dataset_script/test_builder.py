@@ -276,7 +276,7 @@ def test_the_real_utkface_splits_without_leaks(real):
 
 @pytest.mark.utkface
 def test_the_real_splits_are_alike_in_age_and_gender(real):
-    from train.curate.choose_salt import largest_difference
+    from train.curate.dataset_card import largest_difference
 
     records = [record for record in real[1] if not record.label_conflict]
     assert largest_difference([record.labels for record in records], [record.split for record in records]) <= 0.015

@@ -7,7 +7,7 @@ import pytest
 
 from hf_model import AgeGenderPredictor
 from hf_model.network.familiarity import NAME, SMALLEST_SHARE, Familiarity, pooled_features
-from train.measure.familiarity import fit
+from train.measure.calibrate.fit_familiarity import fit
 
 
 def made(n, seed, shift=0.0, dimensions=40, rank=5):

@@ -5,7 +5,7 @@ import pytest
 
 from dataset_script.utkface import find_sources, index_files, iter_bytes, read_manifest
 from hf_model.pictures.resize import resize
-from train.measure.scenes import make_scene
+from train.measure.raw.scenes import make_scene
 
 CHIPS = 60
 

@@ -72,7 +72,7 @@ def test_what_is_measured_does_not_depend_on_what_was_calibrated_before(root, tm
     import shutil
 
     from train.config import CALIBRATIONS, write_config
-    from train.measure.outputs import RawOutputs
+    from train.measure.raw.outputs import RawOutputs
     from train.smoke import smoke_chips
 
     for name in ("model.safetensors", "familiarity.safetensors", "config.json"):

@@ -4,7 +4,7 @@ import json
 
 from hf_model.settings import Heads
 from train.history import SHIPPED, keep_history, read_history, remember_before
-from train.measure.evaluate import recipe_of
+from train.measure.files import recipe_of
 from train.model import new_model, prepare_stage
 from train.recipe import load_recipe
 from train.release import export

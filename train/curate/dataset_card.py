@@ -9,7 +9,6 @@ import numpy as np
 
 from dataset_script import utkface
 from hf_model.console import expanded_path
-from train.curate.choose_salt import largest_difference
 
 TEMPLATE = pathlib.Path(__file__).with_name("dataset_card_template.md")
 CARD = pathlib.Path(utkface.__file__).with_name("README.md")
@@ -48,6 +47,22 @@ def render(records: list[utkface.Record], skipped: list[utkface.Skipped]) -> str
         races=utkface.RACES,
         largest_difference=largest_difference([r.labels for r in usable], [r.split for r in usable]),
     )
+
+
+def largest_difference(labels: list[utkface.Labels], splits: list[str]) -> float:
+    """The largest difference, between splits, in the share of a 10-year age bin or of a gender."""
+    factors = np.array([[label.age // 10, utkface.GENDERS.index(label.gender)] for label in labels])
+    splits_array = np.array(splits)
+    names = ("train", "validation", "test")
+    if any(not (splits_array == name).any() for name in names):
+        return 1.0
+    worst = 0.0
+    for column in factors.T:
+        shares = np.stack(
+            [np.bincount(column[splits_array == name], minlength=12) / (splits_array == name).sum() for name in names]
+        )
+        worst = max(worst, float((shares.max(axis=0) - shares.min(axis=0)).max()))
+    return worst
 
 
 def findings(records: list[utkface.Record], skipped: list[utkface.Skipped]) -> dict[str, int]:

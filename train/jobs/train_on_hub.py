@@ -117,9 +117,8 @@ def main(argv: list[str] | None = None) -> None:
         push(api, args.repo, args.branch, {f"{RUN}/{file}": work / "run" / file for file in RUN_FILES}, f"Stage {name}")
     python(work, "-m", "train.release.export", "run", backend="tensorflow")
     limit = ["--limit", "8", "--limit-changed", "8"] if args.smoke else []
-    for module in ("familiarity", "calibrate", "quality", "quantize", "evaluate"):
-        also = [argument for place in args.also for argument in ("--also", place)] if module == "familiarity" else []
-        python(work, "-m", f"train.measure.{module}", "--data", args.data, *also, *limit, backend="tensorflow")
+    also = [argument for place in args.also for argument in ("--also", place)]
+    python(work, "-m", "train.measure", "--data", args.data, *also, *limit, backend="tensorflow")
     results = [*(work / "hf_model").glob("*.json"), *(work / "hf_model").glob("*.safetensors")]
     results += (work / "train" / "shipped").rglob("*.*")
     push(api, args.repo, args.branch, {str(file.relative_to(work)): file for file in results}, "Weights and figures")

@@ -1,6 +1,6 @@
 """Figures in the READMEs: what stands between ``<!-- figures: NAME -->`` and ``<!-- /figures -->`` is written here.
 
-Each block reads what a command wrote: ``metrics.json``, ``train/shipped/``, ``train/measure/ablations.json``,
+Each block reads what a command wrote: ``metrics.json``, ``train/shipped/``, ``train/measure/report/ablations.json``,
 and through ``bench_figures`` ``benchmarks/``.
 """
 
@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable
 
 from train.history import read_history
-from train.measure.ablate import RESULTS
-from train.measure.compare import RESULTS as MODELS
+from train.measure.report.ablate import RESULTS
+from train.measure.report.compare import RESULTS as MODELS
 from train.release.bench_figures import browser, bulk, engines, page, peers, profile, saved
 from train.release.sets import side_by_side, title_of, trained_on
 from train.release.units import show

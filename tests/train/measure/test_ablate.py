@@ -3,7 +3,8 @@ import json
 import pytest
 
 from hf_model.settings import Heads
-from train.measure import ablate
+from train.measure.context import Context
+from train.measure.report import ablate
 from train.recipe import load_recipe
 from train.smoke import smoke_chips
 
@@ -44,7 +45,7 @@ def test_a_change_of_nothing_that_is_there_is_refused(tmp_path, change):
         ablate.load_ablations(tmp_path / "a.toml")
 
 
-def test_variants_are_trained_once_and_again_only_when_they_change(tmp_path, monkeypatch):
+def test_variants_are_trained_once_and_again_only_when_they_change(root, tmp_path, monkeypatch):
     asked = []
 
     def trained(recipe, chips, *_):
@@ -54,11 +55,12 @@ def test_variants_are_trained_once_and_again_only_when_they_change(tmp_path, mon
     monkeypatch.setattr(ablate, "train_variant", trained)
     monkeypatch.setattr("train.data.load_chips", lambda *_: smoke_chips())
     (tmp_path / "a.toml").write_text(SMALL)
-    arguments = ["--data", "x", "--variants", str(tmp_path / "a.toml"), "--out", str(tmp_path / "r.json")]
-    ablate.main(arguments)
+    context = Context(root / "hf_model", "x", tmp_path)
+    paths = {"variants": tmp_path / "a.toml", "out": tmp_path / "r.json"}
+    ablate.ablate(context, **paths)
     assert asked == [(load_recipe("best").soft_age_weight, 20), (0.0, 20)]
     (tmp_path / "a.toml").write_text(SMALL.replace("= 0.0", "= 0.5"))
-    ablate.main(arguments)
+    ablate.ablate(context, **paths)
     assert asked[2:] == [(0.5, 20)]
     assert list(json.loads((tmp_path / "r.json").read_text())["variants"]) == ["plain", "no soft ages"]
 

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from hf_model.settings import Decision
-from train.measure.compare import compare, main, paired
-from train.measure.external import Labels
-from train.measure.outputs import Raw
+from train.measure.__main__ import main
+from train.measure.context import raw_of_set
+from train.measure.raw.labels import Labels
+from train.measure.raw.raw import Raw
+from train.measure.report.compare import compare, paired
 
 DECISION = types.SimpleNamespace(decision=Decision(0.45, 0.55), calibration=None)
 
@@ -58,9 +60,11 @@ def test_the_command_writes_one_file(root, tmp_path, astronaut, monkeypatch):
     folder.mkdir()
     astronaut.save(folder / "one.png")
     (folder / "labels.csv").write_text("file,age,gender\none.png,40,1\n")
-    monkeypatch.setattr("train.measure.compare.RESULTS", tmp_path / "models.json")
+    monkeypatch.setattr("train.measure.report.compare.RESULTS", tmp_path / "models.json")
+    monkeypatch.setattr("train.measure.report.compare.utkface", lambda outputs, context: raw_of_set(outputs, folder))
     model = str(root / "hf_model")
-    main(["--before", f"old={model}", "--model", model, "--external", str(folder), "--cache", str(tmp_path)])
+    places = ["--model", model, "--data", "x", "--external", str(folder), "--cache", str(tmp_path)]
+    main(["compare", "--before", f"old={model}", *places])
     written = json.loads((tmp_path / "models.json").read_text())
     assert list(written["weights_sha256"]) == ["old", "shipped"]
     assert written["sets"]["photos"]["gained_on"]["old"]["age_mae"]["value"] == 0

@@ -1,0 +1,72 @@
+"""The steps of ``python -m train.measure``, in their order."""
+
+import dataclasses
+import importlib
+from collections.abc import Callable
+
+from train.measure.context import Context
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One thing that is measured: a module of this package with a ``run(context)``.
+
+    ``section``: of ``metrics.json``, where ``run`` returns one; "" where it returns several by name.
+    """
+
+    name: str
+    module: str
+    about: str
+    section: str = ""
+
+    @property
+    def run(self) -> Callable[[Context], dict | None]:
+        """Imported here, because the libraries of one step need not be installed for another."""
+        return importlib.import_module(f"train.measure.{self.module}").run
+
+
+PLAN = Step("plan", "report.plan", "what is about to be measured, and how long it takes")
+# What each writes into config.json depends on those above it.
+CALIBRATE = (
+    Step("familiarity", "calibrate.fit_familiarity", "familiarity.safetensors: what faces look like to the network"),
+    Step("uncertainty", "calibrate.uncertainty", "prediction intervals and gender probabilities, into config.json"),
+    Step("quality", "calibrate.quality_limits", "from where on a picture's measures earn a warning, into config.json"),
+    Step("int8", "calibrate.int8_ranges", "activation_ranges.json: between which values int8 rounds"),
+)
+REPORT = (
+    Step("overall", "report.overall", "errors on the reported split, by group"),
+    Step("adulthood", "report.adulthood", "the 18-year line", "adulthood"),
+    Step("end_to_end", "report.end_to_end", "chips in scenes, found by the detector", "end_to_end"),
+    Step("robustness", "report.robustness", "changed pictures, and which warnings they earn"),
+    Step("no_faces", "report.no_faces", "the detector's false positives", "quality"),
+    Step("engines", "report.engines", "every engine and precision", "engines"),
+    Step("explanations", "report.explanations", "whether heat maps are worth believing", "explanation"),
+    Step("datasets", "report.datasets", "the sets of --external", "external"),
+    Step("leakage", "report.leakage", "figures without the faces that also trained", "seen"),
+    Step("stability", "report.stability", "ranges fitted on random halves", "halves"),
+)
+PLOTS = Step("plots", "report.plots", "the card's plots, from metrics.json")
+# Run alone, when they are asked for.
+APART = (
+    Step("crop", "calibrate.crop", "how landmarks lie in a chip, into config.json"),
+    Step("compare", "report.compare", "the model beside those of --before, into report/models.json"),
+    Step("ablate", "report.ablate", "short trainings that differ in one thing, into report/ablations.json"),
+)
+GROUPS = {"calibrate": CALIBRATE, "report": (*REPORT, PLOTS), "": (PLAN, *CALIBRATE, *REPORT, PLOTS)}
+STEPS = {step.name: step for step in (*GROUPS[""], *APART)}
+
+
+def chosen(names: list[str]) -> list[Step]:
+    """The steps of some names, of steps and of groups, in their order; of no names those of ``make evaluate``.
+
+    Raises:
+        ValueError: there is no such step.
+    """
+    wanted: set[str] = set()
+    for name in names or [""]:
+        if name not in STEPS and name not in GROUPS:
+            raise ValueError(
+                f"There is no step {name!r}. Steps: {', '.join(STEPS)}; groups of them: calibrate, report."
+            )
+        wanted |= {step.name for step in GROUPS[name]} if name in GROUPS else {name}
+    return [step for name, step in STEPS.items() if name in wanted]
