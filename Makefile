@@ -126,16 +126,13 @@ format: setup
 data: setup
 	$(BIN)/python -m train.curate.build_dataset --data $(DATA_DIR) --out $(or $(OUT),build/utkface)
 
-# make bench [DATA_DIR=...]: the benchmark of the dataset wants UTKFace
+# Speed, of engines, photos, the page and training.
 bench: setup
-	$(BIN)/python -m benchmarks.bench_predictor
-	$(BIN)/python -m benchmarks.bench_against
 	$(BIN)/python -m benchmarks.bench_engines
 	$(BIN)/python -m benchmarks.bench_photos
 	$(BIN)/python -m benchmarks.bench_profile
 	$(BIN)/python -m benchmarks.bench_page
 	$(MAKE) bench-training
-	$(if $(DATA_DIR),$(BIN)/python -m benchmarks.bench_dataset $(DATA_DIR))
 
 # The picture of the page in the README: wants Debian's chromium.
 picture: $(VENV)/.ready-e2e

@@ -16,8 +16,7 @@ import threading
 
 import numpy as np
 
-from benchmarks.bench_predictor import astronaut
-from benchmarks.common import write_report
+from benchmarks.common import astronaut, write_report
 from benchmarks.sides import OURS, Side
 from hf_model import AgeGenderPredictor
 from hf_model.faces.boxes import box_overlap

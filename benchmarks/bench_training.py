@@ -75,7 +75,7 @@ def stage_two(model: "TrainingModel", size: int, batch_size: int, cached_variant
 
 def compare_caching(recipe: "Recipe", heads: "Heads", chips, size: int, repeats: int) -> dict:
     """Seconds of an epoch of stage 2 on pictures and on cached activations, and of filling the cache."""
-    from benchmarks.bench_predictor import in_turns
+    from benchmarks.common import in_turns
     from train.batches import Activations, Batches, cache_activations
     from train.fit import compiled_frozen
     from train.model import new_model

@@ -24,8 +24,7 @@ import httpx
 import numpy as np
 import PIL.Image
 
-from benchmarks.bench_predictor import astronaut
-from benchmarks.common import write_report
+from benchmarks.common import astronaut, write_report
 
 GROWTH_LIMIT_MB = 60
 

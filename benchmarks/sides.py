@@ -37,7 +37,7 @@ def answer(files):
 STRAIGHTFORWARD = """
 sys.path.insert(0, os.getcwd())
 import PIL.Image
-from benchmarks.bench_predictor import Straightforward
+from benchmarks.straightforward import Straightforward
 from hf_model import AgeGenderPredictor
 plain = Straightforward(AgeGenderPredictor.from_pretrained("hf_model", engine="keras"))
 def answer(files):

@@ -15,7 +15,7 @@ from .pictures.inputs import InvalidImageError
 from .prediction import RawPrediction
 
 # Batches of these shapes, the largest first: nothing is retraced, nothing padded. 32 takes more memory and gained a few per
-# cent on one processor, and lost a tenth on another (benchmarks/predictor.json).
+# cent on one processor, and lost a tenth on another.
 BATCH_SHAPES = (8, 4, 2, 1)
 
 

@@ -20,7 +20,7 @@ def saved(metrics: dict) -> str:
     caching = bench["caching"]
     epochs = caching["epoch_s"]
     return (
-        "| input, px | plain PyTorch loop, pictures a second | `python -m train` | ratio |\n|---|---|---|---|\n"
+        "| input, px | plain PyTorch loop, images/s | `python -m train`, images/s | ratio |\n|---|---|---|---|\n"
         + "\n".join(rows)
         + f"\n\nAn epoch of stage 2 on {caching['chips']} chips at {caching['size']} px: {epochs['pictures']:.1f} s from "
         f"pictures, {epochs['cached']:.1f} s from cached activations ({caching['cached_times_faster']:.2f} ×); filling the "
@@ -36,7 +36,7 @@ def engines(metrics: dict) -> str:
     """How fast each engine is, the network alone and photos end to end."""
     forward, photos = _bench("engines"), _bench("photos")
     rows = [
-        "| engine/precision | network alone, faces a second | × ONNX Runtime float32 | of the processor's own speed |",
+        "| engine/precision | network only, faces/s | × ONNX Runtime float32 | of the processor's matrix speed |",
         "|---|---|---|---|",
     ]
     for name, side in forward["engines"].items():
@@ -44,7 +44,7 @@ def engines(metrics: dict) -> str:
         rows.append(f"| {name} | {side['per_second']:.0f} | {side['times_base']:.2f} | {share} |")
     rows += [
         "",
-        "| photos end to end, a second | 448 px | × 0.2.0 | 12 megapixels | × 0.2.0 |",
+        "| end to end, photos/s | 448 px | × 0.2.0 | 12 megapixels | × 0.2.0 |",
         "|---|---|---|---|---|",
     ]
     small, large = (photos[key]["sides"] for key in ("photos_448", "photos_12_megapixels"))
@@ -63,7 +63,7 @@ def profile(metrics: dict) -> str:
     bench = _bench("profile")
     sides = [(size, side) for size, sides in bench["photos"].items() for side in sides.values()]
     cells = [f"{size}, {side['runs']}" for size, side in sides]
-    rows = [f"| milliseconds a photo, one at a time | {' | '.join(cells)} |", f"|---|{'---|' * len(sides)}"]
+    rows = [f"| ms per photo, one at a time | {' | '.join(cells)} |", f"|---|{'---|' * len(sides)}"]
     for part in sides[0][1]["ms"]:
         cells = [f"{side['ms'][part]:.1f}" for _, side in sides]
         rows.append(f"| {part} | {' | '.join(cells)} |")
@@ -84,13 +84,13 @@ def page(metrics: dict) -> str:
     asked, busy = sum(load["outcomes"].values()), load["outcomes"].get("refused", 0)
     unusable = load["outcomes"].get("sentence", 0)
     return (
-        f"A slider moved: the new answer after {poke['median_s']:.2f} s ({poke['p95_s']:.2f} s at the 95th percentile, "
-        f"{poke['p95_forward_passes']:.0f} forward passes of the network). A camera's frame: after {live['median_s']:.2f} s "
-        f"({live['p95_s']:.2f} s, {live['p95_forward_passes']:.0f} passes); one face moving had the numbers "
-        f"{', '.join(live['numbers'])} and ages from {live['ages'][0]} to {live['ages'][1]}. {load['clients']} visitors at once, half of "
-        f"them before a camera: of {asked} photos, some no pictures on purpose, {load['outcomes']['answer']} were answered, "
-        f"{unusable} told in a sentence that they cannot be used, {busy} told to try again; frames: {live_frames}; memory grew by "
-        f"{load['memory_grown_in_second_round_mb']:.0f} MB in the second round.\n"
+        f"- A slider is moved: the new prediction is shown after {poke['median_s']:.2f} s (95th percentile {poke['p95_s']:.2f} s, the time of "
+        f"{poke['p95_forward_passes']:.0f} forward passes of the network).\n"
+        f"- A frame from the camera: after {live['median_s']:.2f} s ({live['p95_s']:.2f} s, {live['p95_forward_passes']:.0f} forward passes). "
+        f"One moving face had the numbers {', '.join(live['numbers'])} and ages from {live['ages'][0]} to {live['ages'][1]}.\n"
+        f"- {load['clients']} visitors at once, half of them with a camera: of {asked} uploads, some of them no pictures on purpose, "
+        f"{load['outcomes']['answer']} got a prediction, {unusable} a sentence on why the file cannot be used, and {busy} were asked to "
+        f"try again. Frames: {live_frames}. Memory grew by {load['memory_grown_in_second_round_mb']:.0f} MB in the second round.\n"
     )
 
 
@@ -101,19 +101,18 @@ def browser(metrics: dict) -> str:
     own = bench["python_with_a_few_pixels_one_step_brighter"]
     return (
         f"A photo of 512 pixels takes {bench['photo_ms']['chromium']:.0f} ms in headless Chromium on one thread, {bench['times_python']:.1f} "
-        f"times what Python's `onnx/int8` takes on one; the first answer fetches {bench['first_answer_mb']:.0f} MB. Of {told['faces']} faces "
-        f"in forty pictures {told['same_faces']} are found in the same place; their ages differ from Python's by {told['years_mean']:.2f} years "
-        f"on average and {told['years_most']:.2f} at most, and {told['same_side_of_half']:.0%} of genders lie on the same side. Both compute "
-        f"the same whole numbers from the same pixels. As JPEG, decoded by Chromium, it is {photos['years_mean']:.2f} "
-        f"and {photos['years_most']:.2f} years. Where a thousandth of a crop's values is one step brighter, Python's own int8 answers move "
-        f"by {own['years_mean']:.2f} and {own['years_most']:.2f}.\n"
+        f"times what Python's `onnx/int8` takes on one; the first prediction downloads {bench['first_answer_mb']:.0f} MB. Of {told['faces']} faces "
+        f"in forty pictures, {told['same_faces']} are found in the same place. Their ages differ from Python's by {told['years_mean']:.2f} years "
+        f"on average and {told['years_most']:.2f} years at most; {told['same_side_of_half']:.0%} of genders agree. For JPEG files, which "
+        f"Chromium decodes itself, these are {photos['years_mean']:.2f} and {photos['years_most']:.2f} years. For comparison: if 0.1 % of a "
+        f"crop's values change by one, Python's own int8 predictions change by {own['years_mean']:.2f} and {own['years_most']:.2f} years.\n"
     )
 
 
 def peers(metrics: dict) -> str:
     """Accuracy and speed beside another package."""
     bench = _bench("peers")
-    rows = ["| the same pictures | side | age error, years | gender | missed | a second |", "|---|---|---|---|---|---|"]
+    rows = ["| pictures | predictor | age error, years | gender accuracy | missed | images/s |", "|---|---|---|---|---|---|"]
     for title, sides in bench["sets"].items():
         for name, side in sides.items():
             error, gender = show(side["age_error"]["value"], "years"), show(side["gender"]["value"], "share")
@@ -121,15 +120,15 @@ def peers(metrics: dict) -> str:
     trained, known = trained_on(read_history()), facts()["measured"]
     away = [title for title in bench["sets"] if title in known and known[title].get("of") not in trained]
     return "\n".join(rows) + (
-        "\n\nOurs was trained on other faces of these sets"
-        + (f", but for {', '.join(away)}, of which it saw nothing" if away else "")
-        + f"; {bench['peer']} on data that its authors do not tell. Of photos of another dataset the error is "
-        "the distance to the labelled bin. Paired differences with intervals: `benchmarks/peers.json`.\n"
+        "\n\nOur training used other images from these datasets"
+        + (f", except {', '.join(away)}, which is unseen" if away else "")
+        + f". The authors of {bench['peer']} do not publish their training data. Where labels are bins, the error is the distance to the "
+        "bin. Paired differences with intervals: `benchmarks/peers.json`.\n"
     )
 
 
 def bulk(metrics: dict) -> str:
-    """What labelling in bulk costs, and survives."""
+    """Speed, memory and fault tolerance of bulk labelling."""
     bench, faults = _bench("bulk"), _bench("faults")
     rates = ", ".join(f"{name}: {rate:.1f}" for name, rate in bench["pictures_per_second"].items())
     hours = ", ".join(
@@ -138,9 +137,11 @@ def bulk(metrics: dict) -> str:
     memory = " and ".join(f"{gb:.2f} GB for {count}" for count, gb in bench["memory_gb"].items())
     killed, lost, hostile = faults["killed"], faults["node_lost"], faults["hostile"]
     return (
-        f"Measured, pictures a second: {rates}. Peak memory of everything: {memory} pictures. A million pictures would take "
-        f"{hours} ({bench['a_million_pictures']['assumption']}). Killed {killed['kills']} times at random moments and started "
-        f"again: {killed['rows_that_differ']} of {killed['rows']} rows differ from an unbroken run; with one of three nodes "
-        f"lost: {lost['rows_that_differ']}. Of {hostile['pictures']} pictures with {hostile['unusable']} unusable ones every "
-        f"one is a row, {hostile['reasons']} different reasons told. `make faults` repeats it.\n"
+        f"- Speed, images/s: {rates}.\n"
+        f"- Peak memory of all processes: {memory} pictures.\n"
+        f"- A million pictures would take {hours} ({bench['a_million_pictures']['assumption']}).\n"
+        f"- Killed {killed['kills']} times at random moments and resumed: {killed['rows_that_differ']} of {killed['rows']} rows differ from "
+        f"an uninterrupted run. With one of three nodes lost: {lost['rows_that_differ']}.\n"
+        f"- {hostile['pictures']} pictures, {hostile['unusable']} of them unusable: every one has a row, with {hostile['reasons']} different "
+        "reasons.\n\n`make faults` repeats this.\n"
     )

@@ -18,7 +18,7 @@ from hf_model.settings import Settings
 from train.history import read_history, recipe_values
 from train.release.bench_figures import BENCHMARKS, peers
 from train.release.figures import EXTERNAL_MEASURES, MEASURES, render_figures
-from train.release.sets import elsewhere, facts, gaps, seen_after_all, side_by_side, title_of, trained_on
+from train.release.sets import elsewhere, facts, gaps, leakage, side_by_side, title_of, trained_on
 from train.release.units import show
 
 TEMPLATE = pathlib.Path(__file__).with_name("card_template.md")
@@ -31,7 +31,7 @@ def extreme(levels: dict, pick, metric: str = "age_mae", unit: str = "years") ->
 
 
 def children(metrics: dict) -> dict[str, float]:
-    """Gender accuracy of faces answered under 13, from the bins of predicted age that end before 13."""
+    """Gender accuracy of faces with a predicted age under 13, from the bins of predicted age that end before 13."""
     young = [
         figures["gender_accuracy"]
         for name, figures in metrics["by_predicted_age"].items()
@@ -118,7 +118,7 @@ def render_card(metrics: dict, settings: Settings, plots: Collection[str] = ()) 
             passes=sum(stage["passes"] for part in history for stage in part["stages"]),
             trained=trained,
             side_by_side=side_by_side(metrics, history),
-            seen_after_all=seen_after_all(metrics),
+            leakage=leakage(metrics),
             gaps=gaps(metrics),
             elsewhere=elsewhere(metrics),
             title_of=title_of,
@@ -143,8 +143,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     metrics = json.loads((args.model / "metrics.json").read_text(encoding="utf-8"))
     texts = {pathlib.Path("MODEL_CARD.md"): render_card(metrics, Settings.load(args.model), plots_in(args.model))}
-    readmes = ("README.md", "train/README.md", "benchmarks/README.md", "hf_model/LICENSE.md")
-    for readme in map(pathlib.Path, readmes):
+    documents = map(pathlib.Path, ("README.md", "train/README.md", "benchmarks/README.md", "hf_model/LICENSE.md"))
+    for readme in (*documents, *sorted(pathlib.Path("docs").glob("*.md"))):
         texts[readme] = render_figures(readme.read_text(encoding="utf-8"), metrics)
     stale = [path for path, text in texts.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if args.check:

@@ -21,7 +21,7 @@ MEASURES = (
     ("age_median_error", "age: median absolute error, years", "years"),
     ("age_bias", "age: mean signed error, years", "years"),
     ("age_cs5", "age: share within 5 years", "share"),
-    ("age_interval_coverage", "age: labels inside the 80 % interval", "share"),
+    ("age_interval_coverage", "age: coverage of the 80 % prediction interval", "share"),
     ("gender_accuracy", "gender: accuracy at 0.5", "share"),
     ("gender_auc", "gender: area under the ROC curve", "number"),
     ("gender_recall_female", "gender: recall of label female", "share"),
@@ -29,34 +29,34 @@ MEASURES = (
     ("gender_coverage", "gender: share of faces not called uncertain", "share"),
     ("gender_accuracy_decided", "gender: accuracy among those", "share"),
     ("gender_accuracy_uncertain_wrong", "gender: accuracy, uncertain counted as wrong", "share"),
-    ("gender_called_wrong", "gender: called male or female, and wrong", "share"),
+    ("gender_called_wrong", "gender: predicted male or female, and wrong", "share"),
     ("gender_log_loss", "gender: log loss, nats", "number"),
     ("gender_ece", "gender: expected calibration error", "number"),
 )
 EXTERNAL_MEASURES = (
     ("age_mae", "age: mean error, years", "years"),
-    ("age_bias", "age: answered older than it is by, years", "years"),
+    ("age_bias", "age: mean signed error, years", "years"),
     ("age_cs5", "age: within 5 years", "share"),
-    ("age_interval_coverage", "age: the 80 % range holds it", "share"),
+    ("age_interval_coverage", "age: coverage of the 80 % prediction interval", "share"),
     ("bin_distance", "age: distance to the labelled bin, years", "years"),
     ("inside_bin", "age: inside the labelled bin", "share"),
-    ("range_meets_bin", "age: the 80 % range meets the bin", "share"),
+    ("range_meets_bin", "age: 80 % prediction intervals that overlap the bin", "share"),
     ("gender", "gender: accuracy at 0.5", "share"),
     ("gender_10plus", "gender: the same at 10 and older", "share"),
     ("women_10plus", "gender: women of 10 and older", "share"),
     ("men_10plus", "gender: men of 10 and older", "share"),
-    ("called_wrong", "gender: called male or female, and wrong", "share"),
+    ("called_wrong", "gender: predicted male or female, and wrong", "share"),
     ("gender_ece", "gender: expected calibration error", "number"),
-    ("most_central", "photos of several people: answered for the most central face", "share"),
+    ("most_central", "photos of several people: share answered for the most central face", "share"),
 )
 COMPARED = (
-    ("age_mae", "age, years off", "years"),
-    ("age_cs5", "age within 5 years", "share"),
-    ("bin_distance", "age, years outside the bin", "years"),
-    ("inside_bin", "age in the bin", "share"),
-    ("gender", "gender", "share"),
-    ("gender_10plus", "gender at 10 and older", "share"),
-    ("gender_10plus_gap", "the same, best less worst race", "share"),
+    ("age_mae", "age: mean error, years", "years"),
+    ("age_cs5", "age: within 5 years", "share"),
+    ("bin_distance", "age: years outside the bin", "years"),
+    ("inside_bin", "age: in the bin", "share"),
+    ("gender", "gender: accuracy", "share"),
+    ("gender_10plus", "gender: accuracy at 10 and older", "share"),
+    ("gender_10plus_gap", "the same: gap between the best and the worst race", "share"),
 )
 
 
@@ -74,17 +74,16 @@ def overall(metrics: dict) -> str:
     for name, figures in metrics["groups"]["range"].items():
         rows.append(_row(f"ages {name}: age MAE, years", figures["age_mae"], "years"))
         rows.append(_row(f"ages {name}: gender accuracy", figures["gender_accuracy"], "share"))
-    n, seen = metrics["overall"]["age_mae"]["n"], metrics.get("seen", {}).get("utkface", {}).get("seen", 0)
-    told = f"; {seen} of them may be other cuts of a photo that trained (the card's “Seen after all”)" if seen else ""
-    return "\n".join(rows) + f"\n\n{n} test faces of UTKFace, whose known copies stand in the same split{told}.\n"
+    n, leaked = metrics["overall"]["age_mae"]["n"], metrics.get("seen", {}).get("utkface", {}).get("seen", 0)
+    note = f" {leaked} of them may be other crops of a photo in the training set (see the card)." if leaked else ""
+    return "\n".join(rows) + f"\n\n{n} test faces of UTKFace. All known copies of a picture are in the same split.{note}\n"
 
 
 def headline(metrics: dict) -> str:
-    """Every set in a line: its faces, the age, the gender."""
-    rows = ["| measured on | age | perceived gender, 10 and older |", "|---|---|---|"]
+    """Every dataset in a line: its domain, its faces, the age, the gender."""
+    rows = ["| dataset | | faces | mean error of the age | gender accuracy, 10 and older |", "|---|---|---|---|---|"]
     for row in side_by_side(metrics, read_history()):
-        ground = "its other faces were trained on" if row["ground"] == "home" else "nothing of it was trained on"
-        rows.append(f"| {row['title']} ({row['faces']} faces; {ground}) | {row['age']} | {row['gender']} |")
+        rows.append(f"| {row['title']} | {row['domain']} | {row['faces']} | {row['age']} | {row['gender']} |")
     return "\n".join(rows) + "\n"
 
 
@@ -102,7 +101,7 @@ def models(metrics: dict) -> str:
     """The shipped weights beside earlier ones, on every set."""
     told = json.loads(MODELS.read_text(encoding="utf-8"))
     names = list(told["weights_sha256"])
-    head = ["set", "measure", *names, *(f"{names[-1]} less {name}" for name in names[:-1])]
+    head = ["dataset", "measure", *names, *(f"{names[-1]} − {name}" for name in names[:-1])]
     rows = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     for set_, section in told["sets"].items():
         for key, title, unit in COMPARED:
@@ -116,13 +115,13 @@ def models(metrics: dict) -> str:
                 ]
                 cells.append("{:+.2f} ({:+.2f} to {:+.2f})".format(*ends) if ends else "–")
             rows.append(f"| {title_of(set_)} | {title} | {' | '.join(cells)} |")
-    return "\n".join(rows) + "\n\nDifferences are paired, with 95 % intervals; of shares in points.\n"
+    return "\n".join(rows) + "\n\nDifferences are paired, with 95 % intervals. Differences of shares are in percentage points.\n"
 
 
 def course(metrics: dict) -> str:
     """The stages of the runs that made the shipped weights, and the validation figures after each."""
     rows = [
-        "| stage | input, px | passes | validation MAE, years | gender accuracy | AUC |",
+        "| stage | input, px | epochs | validation MAE, years | gender accuracy | AUC |",
         "|---|---|---|---|---|---|",
     ]
     for stage in (stage for run in read_history() for stage in run["stages"]):
@@ -148,7 +147,7 @@ def ablations(metrics: dict) -> str:
     error = 1.96 * (first["gender_accuracy"] * (1 - first["gender_accuracy"]) / n) ** 0.5
     return "\n".join(rows) + (
         f"\n\n{results['chips']:,} training chips at {first['size']} px, {n:,} validation chips, one seed, Keras on "
-        f"{results['backend']}. An accuracy on so many faces is known to ± {show(error, 'share')}.\n"
+        f"{results['backend']}. The 95 % interval of an accuracy on so many faces is ± {show(error, 'share')}.\n"
     )
 
 
@@ -157,7 +156,7 @@ def relu(metrics: dict) -> str:
     name, figures = next(iter(metrics["groups"]["age"].items()))
     return (
         f"Measured: at {name} years the mean error is {show(figures['age_mae']['value'], 'years')} years "
-        f"(signed {figures['age_bias']['value']:+.2f}), against {show(metrics['overall']['age_mae']['value'], 'years')} for all ages.\n"
+        f"(signed {figures['age_bias']['value']:+.2f}); for all ages it is {show(metrics['overall']['age_mae']['value'], 'years')}.\n"
     )
 
 
@@ -167,9 +166,9 @@ def crop(metrics: dict) -> str:
     agreement = found["agreement"]
     return (
         f"Measured on {found['overall']['age_mae']['n']} test chips pasted on larger pictures: MAE "
-        f"{show(found['overall']['age_mae']['value'], 'years')} years through the detector and "
-        f"{show(found['chips']['age_mae']['value'], 'years')} on the chips themselves; the two answers differ by "
-        f"{show(agreement['mean_age_difference'], 'years')} years and agree on the side of 0.5 for "
+        f"{show(found['overall']['age_mae']['value'], 'years')} years through the detector, "
+        f"{show(found['chips']['age_mae']['value'], 'years')} years on the chips themselves. The two predicted ages differ by "
+        f"{show(agreement['mean_age_difference'], 'years')} years on average; the genders agree for "
         f"{show(agreement['same_side_of_half'], 'share')}.\n"
     )
 
@@ -178,20 +177,20 @@ def band(metrics: dict) -> str:
     """What the uncertain band does."""
     figures = metrics["overall"]
     return (
-        f"Measured: {show(1 - figures['gender_coverage']['value'], 'share')} of the test faces fall between them; accuracy is "
-        f"{show(figures['gender_accuracy']['value'], 'share')} with all faces called at 0.5 and "
-        f"{show(figures['gender_accuracy_decided']['value'], 'share')} among those that are called. The calibration error is "
-        f"{show(figures['gender_ece']['value'], 'number')}, so a probability near 0.5 does mean a coin toss.\n"
+        f"Measured: {show(1 - figures['gender_coverage']['value'], 'share')} of the test faces are between them. The accuracy is "
+        f"{show(figures['gender_accuracy']['value'], 'share')} with all faces decided at 0.5 and "
+        f"{show(figures['gender_accuracy_decided']['value'], 'share')} without the uncertain ones. The calibration error is "
+        f"{show(figures['gender_ece']['value'], 'number')}, so a probability near 0.5 means that both labels are about equally likely.\n"
     )
 
 
 def interval(metrics: dict) -> str:
-    """Coverage of the age's range over the predicted ages."""
+    """Coverage of the age's interval over the predicted ages."""
     levels = {name: figures["age_interval_coverage"]["value"] for name, figures in metrics["by_predicted_age"].items()}
     worst, best = min(levels, key=levels.__getitem__), max(levels, key=levels.__getitem__)
     return (
-        f"Measured: {show(metrics['overall']['age_interval_coverage']['value'], 'share')} of the test labels inside; of faces answered "
-        f"as {worst} {show(levels[worst], 'share')}, as {best} {show(levels[best], 'share')}.\n"
+        f"Measured: {show(metrics['overall']['age_interval_coverage']['value'], 'share')} of the test labels are inside. By predicted age the coverage is lowest at "
+        f"{worst} ({show(levels[worst], 'share')}) and highest at {best} ({show(levels[best], 'share')}).\n"
     )
 
 

@@ -7,6 +7,7 @@ import tomllib
 from train.release.units import show
 
 FACTS = pathlib.Path(__file__).with_name("sets.toml")
+IN_DOMAIN, OUT_OF_DOMAIN = "in-domain", "out-of-domain"
 SPLITS = {"train", "validation", "test"}  # of UTKFace, in a run's fingerprints; the others are further sets
 
 
@@ -37,53 +38,53 @@ def title_of(name: str) -> str:
 
 
 def side_by_side(metrics: dict, history: list[dict]) -> list[dict[str, str]]:
-    """What was measured on every set, as text: ``title``, ``ground`` (home or away), ``faces``, ``age``, ``near``,
-    ``held``, ``gender``."""
+    """What was measured on every set, as text: ``title``, ``domain`` (in-domain or out-of-domain), ``faces``, ``age``, ``near``,
+    ``coverage``, ``gender``."""
     trained = trained_on(history)
     overall, grown = metrics["overall"], metrics["groups"]["range"]["13 and older"]["gender_accuracy"]
     home = f"UTKFace, {metrics['split']}"
-    rows = [_row(home, "home", overall, f"{show(grown['value'], 'share')} (13 and older)")]
+    rows = [_row(home, IN_DOMAIN, overall, f"{show(grown['value'], 'share')} (13 and older)")]
     if metrics.get("end_to_end"):
         found = metrics["end_to_end"]["overall"]
         gender = f"{_share(found, 'gender_accuracy')} (all ages)"
-        rows.append(_row(f"{home}, pasted into pictures, found by the detector", "home", found, gender))
+        rows.append(_row(f"{home}, pasted into pictures, found by the detector", IN_DOMAIN, found, gender))
     for name, figures in _answered(metrics).items():
-        ground = "home" if facts()["measured"].get(name, {}).get("of") in trained else "away"
-        rows.append(_row(title_of(name), ground, figures, _share(figures, "gender_10plus")))
+        domain = IN_DOMAIN if facts()["measured"].get(name, {}).get("of") in trained else OUT_OF_DOMAIN
+        rows.append(_row(title_of(name), domain, figures, _share(figures, "gender_10plus")))
     return rows
 
 
-SEEN_MEASURES = (
-    ("age_mae", "years", "years off"),
+LEAKAGE_MEASURES = (
+    ("age_mae", "years", "years of mean age error"),
     ("bin_distance", "years", "years outside the bin"),
     ("inside_bin", "share", "in the bin"),
-    ("gender_10plus", "share", "of genders right at 10 and older"),
-    ("gender_10plus_gap", "share", "between the races of most and least right genders"),
+    ("gender_10plus", "share", "gender accuracy at 10 and older"),
+    ("gender_10plus_gap", "share", "between the best and the worst race"),
 )
 
 
-def seen_after_all(metrics: dict) -> list[dict]:
-    """Of every measured set, as text: ``title``, ``seen`` and ``of`` (faces), ``figures`` with and without those that were seen."""
+def leakage(metrics: dict) -> list[dict]:
+    """Of every measured set, as text: ``title``, ``leaked`` and ``of`` (faces), ``figures`` with and without the leaked ones."""
     rows = []
     for name, part in metrics.get("seen", {}).items():
         every, rest = part["all"], part["without"]
         figures = [
             f"{show(every[key], unit)} → {show(rest[key], unit)} {words}"
-            for key, unit, words in SEEN_MEASURES
+            for key, unit, words in LEAKAGE_MEASURES
             if key in every
         ]
-        rows.append({"title": title_of(name), "seen": part["seen"], "of": part["of"], "figures": "; ".join(figures)})
+        rows.append({"title": title_of(name), "leaked": part["seen"], "of": part["of"], "figures": "; ".join(figures)})
     return rows
 
 
-def _row(title: str, ground: str, figures: dict, gender: str) -> dict[str, str]:
+def _row(title: str, domain: str, figures: dict, gender: str) -> dict[str, str]:
     near = f"{_share(figures, 'age_cs5')} within 5 years"
     if "inside_bin" in figures:
         near = f"{_share(figures, 'inside_bin')} in the bin"
     held = "range_meets_bin" if "range_meets_bin" in figures else "age_interval_coverage"
     faces = str((figures.get("age_mae") or figures["bin_distance"])["n"])
-    told = {"title": title, "ground": ground, "faces": faces, "age": _age(figures)}
-    return told | {"near": near, "held": _share(figures, held), "gender": gender}
+    told = {"title": title, "domain": domain, "faces": faces, "age": _age(figures)}
+    return told | {"near": near, "coverage": _share(figures, held), "gender": gender}
 
 
 def _answered(metrics: dict) -> dict[str, dict]:
@@ -100,7 +101,7 @@ def gaps(metrics: dict) -> list[str]:
         words = [
             f"{show(found[key]['value'], unit)} ({show(found[key]['low'], unit)} to {show(found[key]['high'], unit)}) {what}"
             for key, unit, what in (
-                ("gender_10plus", "share", "in right genders at 10 and older"),
+                ("gender_10plus", "share", "in gender accuracy at 10 and older"),
                 ("age_mae", "years", "years in the age's error"),
                 ("bin_distance", "years", "years in the age's distance to the bin"),
             )
@@ -115,14 +116,14 @@ def elsewhere(metrics: dict) -> str:
     """One sentence on the sets beside UTKFace; "" where none was measured."""
     told = []
     for name, figures in _answered(metrics).items():
-        gender = f", gender at 10 and older {_share(figures, 'gender_10plus')}" if "gender_10plus" in figures else ""
-        told.append(f"{title_of(name)}: age {_age(figures)}{gender}")
+        gender = f", gender accuracy at 10 and older {_share(figures, 'gender_10plus')}" if "gender_10plus" in figures else ""
+        told.append(f"{title_of(name)}: mean age error {_age(figures)}{gender}")
     return "; ".join(told)
 
 
 def _age(figures: dict) -> str:
     if "age_mae" in figures:
-        return f"{show(figures['age_mae']['value'], 'years')} years off"
+        return f"{show(figures['age_mae']['value'], 'years')} years"
     return f"{show(figures['bin_distance']['value'], 'years')} years outside the bin"
 
 
