@@ -21,7 +21,8 @@ from benchmarks.sides import OURS, Side
 from hf_model import AgeGenderPredictor
 from hf_model.faces.boxes import box_overlap
 from tests.browser.pictures import forty
-from train.release.browser import serve, write_page
+from train.release.browser import write_page
+from train.release.browser_server import serve
 
 # In the page: a worker of its own, asked many times; milliseconds each, and the ages told.
 ASK = """

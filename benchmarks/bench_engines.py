@@ -13,8 +13,8 @@ import time
 import numpy as np
 
 from benchmarks.common import write_report
-from hf_model.network.engines import make_engine
-from hf_model.network.openvino_engine import OpenVinoEngine
+from hf_model.network.engines.choice import make_engine
+from hf_model.network.engines.openvino_engine import OpenVinoEngine
 from hf_model.settings import Settings
 from train.measure.report.engines import runnable
 

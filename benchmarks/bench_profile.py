@@ -49,7 +49,7 @@ def profile(options: dict, files: list[pathlib.Path]) -> dict:
 
     from hf_model import AgeGenderPredictor, answering
     from hf_model.faces import cropping
-    from hf_model.network import cascade
+    from hf_model.network.mtcnn import cascade
 
     predictor = AgeGenderPredictor.from_pretrained("hf_model", **options)
     clock, found = Clock(), predictor.detector.load()

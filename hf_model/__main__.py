@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 
 from .console import run_command
-from .network.engines import ENGINES, PRECISIONS
+from .network.engines.choice import ENGINES, PRECISIONS
 from .pictures.folders import list_files
 from .pictures.images import picture_endings
 from .pictures.inputs import InvalidImageError

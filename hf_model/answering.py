@@ -7,7 +7,7 @@ import numpy as np
 
 from .faces.cropping import FaceCrop, FoundFaces
 from .faces.face import Face
-from .network.engine import Forward
+from .network.engines.engine import Forward
 from .network.familiarity import MAPS, Familiarity, pooled_features
 from .network.layout import DISTRIBUTION
 from .network.preprocessing import preprocess

@@ -6,7 +6,7 @@ import sys
 
 from .console import run_command
 from .download import find_model
-from .network.graph_files import RANGES, detector_files, network_file
+from .network.engines.graph_files import RANGES, detector_files, network_file
 from .settings import Settings
 
 

@@ -11,12 +11,12 @@ from .download import find_model
 from .faces.cropping import FaceCropper, FoundFaces
 from .faces.detector import FaceDetector
 from .faces.face import Face
-from .network.engine import Engine, Forward
-from .network.engines import choose_engine, files_instead, make_engine
+from .network.engines.choice import choose_engine, files_instead, make_engine
+from .network.engines.engine import Engine, Forward
+from .network.engines.graph_files import graph_name, has_graph, weights_identity
+from .network.engines.keras_engine import KerasEngine
 from .network.familiarity import Familiarity
-from .network.graph_files import graph_name, has_graph, weights_identity
 from .network.heat_maps import TARGETS, heat_map, read_heads
-from .network.keras_engine import KerasEngine
 from .network.layout import network_of
 from .pictures.images import read_image
 from .pictures.inputs import is_many

@@ -12,9 +12,9 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import gradio as gr
 from about import build_about
-from answer import WORDS, message
 from callers import Page, RefuseAddresses
 from demo import CONCURRENCY, Demo
+from face_card import WORDS, message
 from live import build_live
 from look import styles, theme
 from photo import LIFETIME, PhotoTab

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import numpy as np
 import PIL.Image
-from answer import is_doubted
 from boxes import LARGEST_SIDE, draw_faces, shown_size
 from charts import heat_over, laid_back
+from face_card import is_doubted
 from model import chosen_model, find_model_folder, load_predictor, page_version, read_card, read_metrics
 
 REQUEST_SECONDS = int(os.environ.get("REQUEST_SECONDS", "30"))

@@ -2,7 +2,7 @@
 
 import html
 
-from answer import answered_so
+from face_card import answered_so
 
 CLOSE = 0.5  # years: what is told as no difference
 

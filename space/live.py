@@ -9,9 +9,9 @@ import time
 import gradio as gr
 import numpy as np
 import PIL.Image
-from answer import message
 from boxes import colour_of
 from demo import Demo
+from face_card import message
 from photo import CONSENT
 
 STREAMS = 8  # visitors before a camera at once; their frames share the threads of Demo.within_time

@@ -3,7 +3,7 @@
 import html
 from collections.abc import Callable
 
-from answer import WORDS, answered_so
+from face_card import WORDS, answered_so
 
 AT_MOST = 3
 CHILD = WORDS["child_below"]

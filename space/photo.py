@@ -5,10 +5,10 @@ import os
 import time
 
 import gradio as gr
-from answer import describe_faces, message
 from charts import data_uri, figure, heat_over, legend
 from components import PhotoUpload
 from demo import TARGETS, Answer, Demo
+from face_card import describe_faces, message
 from guess import compare, judge
 from notes import beside_answer
 

@@ -4,9 +4,9 @@ import functools
 
 import gradio as gr
 import numpy as np
-from answer import message
 from charts import along_slider, figure, heat_over
 from demo import Answer, Demo, Face
+from face_card import message
 from photo import PhotoTab, forgotten
 from presets import changed, story, told
 

@@ -16,7 +16,7 @@ ALLOWED = {
         "safetensors", "matplotlib", "tensorboard", "imagehash", "tensorflow", "jax", "torch", "jinja2", "onnxruntime", "cv2", "sklearn", "scipy", "crepes",
     },
     "space": {
-        "gradio", "huggingface_hub", "PIL", "numpy", "matplotlib", "model", "demo", "charts", "components", "about", "answer",
+        "gradio", "huggingface_hub", "PIL", "numpy", "matplotlib", "model", "demo", "charts", "components", "about", "face_card",
         "boxes", "guess", "notes", "photo", "poke", "presets", "live", "look", "programs", "callers",
     },
 }  # fmt: skip

@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 import tomllib
 
-from hf_model.network.processor import multiplies_bfloat16
+from hf_model.network.engines.processor import multiplies_bfloat16
 
 RECIPES = pathlib.Path(__file__).with_name("recipes")
 TRAINED_PARTS = ("heads", "conv5", "conv4", "all")

@@ -17,7 +17,7 @@ import numpy as np
 
 from dataset_script.utkface import MAX_AGE
 from hf_model.download import WEIGHTS_NAME, file_sha256
-from hf_model.network.processor import lacks_vnni
+from hf_model.network.engines.processor import lacks_vnni
 from hf_model.predictor import AgeGenderPredictor
 from train.augment import augment
 from train.data import Chips

@@ -10,7 +10,7 @@ import sys
 
 from ..console import expanded_path, run_command
 from ..download import find_model
-from ..network.engines import ENGINES, PRECISIONS
+from ..network.engines.choice import ENGINES, PRECISIONS
 from ..predictor import FACES
 from .report import write_report
 from .run import run

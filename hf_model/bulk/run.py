@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from huggingface_hub.utils import tqdm
 
 from ..download import WEIGHTS_NAME, file_sha256, find_model
-from ..network.engine import GraphEngine
-from ..network.engines import choose_engine, make_engine
-from ..network.graph_files import detector_files, network_file
+from ..network.engines.choice import choose_engine, make_engine
+from ..network.engines.engine import GraphEngine
+from ..network.engines.graph_files import detector_files, network_file
 from ..settings import Settings
 from .cluster import start_ray
 from .labelling import Labeller

@@ -14,7 +14,7 @@ import numpy as np
 import PIL.Image
 import PIL.ImageOps
 
-from ..network.engine import Mtcnn
+from ..network.engines.engine import Mtcnn
 from ..pictures.alignment import cut
 from ..pictures.colours import with_srgb_tones
 from ..settings import Detection

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import PIL.Image
 
-from ..network.landmarks import LANDMARKS
+from ..network.mtcnn.landmarks import LANDMARKS
 from ..pictures.alignment import Square
 from ..settings import Crop, CropRoll
 from .boxes import shared_area

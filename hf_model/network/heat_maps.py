@@ -19,7 +19,7 @@ import PIL.Image
 import safetensors
 
 from ..download import WEIGHTS_NAME
-from .graph_files import GRAPHS, HEADS_NAME
+from .engines.graph_files import GRAPHS, HEADS_NAME
 
 TARGETS = ("age", "gender")
 

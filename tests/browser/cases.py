@@ -8,7 +8,7 @@ import PIL.Image
 
 from hf_model import AgeGenderPredictor
 from hf_model.faces import detector
-from hf_model.network import cascade
+from hf_model.network.mtcnn import cascade
 
 
 def write_cases(

@@ -23,7 +23,7 @@ def built(root, tmp_path_factory):
 @pytest.fixture(scope="session")
 def served(built):
     """Its address on this machine."""
-    from train.release.browser import serve
+    from train.release.browser_server import serve
 
     with serve(built[0], 0) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

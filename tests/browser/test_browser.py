@@ -107,7 +107,7 @@ def test_with_full_storage_it_answers_and_shows_what_the_server_has(browser, ser
 
 def test_a_new_version_replaces_the_one_that_is_kept(browser, built, tmp_path):
     """The kept page is the whole of one version, and is only shown without a network."""
-    from train.release.browser import serve
+    from train.release.browser_server import serve
 
     folder = tmp_path / "page"
     shutil.copytree(built[0], folder)

@@ -4,8 +4,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from hf_model.network.cascade import area_resized, patches, pyramid, squared, suppressed
-from hf_model.network.engines import make_engine
+from hf_model.network.engines.choice import make_engine
+from hf_model.network.mtcnn.cascade import area_resized, patches, pyramid, squared, suppressed
 
 
 def scenes(astronaut, count):

@@ -11,7 +11,7 @@ import pytest
 from hf_model import AgeGenderPredictor
 from hf_model.faces.detector import FaceDetector
 from hf_model.faces.face import LANDMARKS, Face, chip_square
-from hf_model.network.keras_engine import KerasEngine
+from hf_model.network.engines.keras_engine import KerasEngine
 from hf_model.pictures.changes import brightness, contrast
 from hf_model.settings import Detection
 from tests.faceless import faceless_pictures

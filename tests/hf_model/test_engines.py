@@ -12,8 +12,8 @@ import pytest
 
 from hf_model import AgeGenderPredictor, download
 from hf_model.download import file_sha256
-from hf_model.network import engines, graph_files
-from hf_model.network.onnx_engine import OnnxEngine
+from hf_model.network.engines import choice, graph_files
+from hf_model.network.engines.onnx_engine import OnnxEngine
 from hf_model.settings import Settings
 
 ENGINES = ("onnx", "openvino")
@@ -94,7 +94,7 @@ def test_auto_takes_the_fastest_and_builds_its_graphs_once_and_says_so(
     root, chips, predictor, monkeypatch, no_graphs, capsys
 ):
     pytest.importorskip("onnx")
-    best = engines.make_engine("openvino")
+    best = choice.make_engine("openvino")
     made = AgeGenderPredictor.from_pretrained(root / "hf_model")
     assert made.engine == str(best)
     assert "Building the network's graph from" in capsys.readouterr().err
@@ -106,13 +106,13 @@ def test_auto_takes_the_fastest_and_builds_its_graphs_once_and_says_so(
 def test_where_nothing_can_build_a_graph_keras_answers_and_says_why(root, monkeypatch, no_graphs, capsys):
     settings = Settings.load(root / "hf_model")
     find = importlib.util.find_spec
-    monkeypatch.setattr(engines.importlib.util, "find_spec", lambda name: None if name == "onnx" else find(name))
-    assert str(engines.choose_engine(settings, root / "hf_model")) == "keras/float32"
+    monkeypatch.setattr(choice.importlib.util, "find_spec", lambda name: None if name == "onnx" else find(name))
+    assert str(choice.choose_engine(settings, root / "hf_model")) == "keras/float32"
     assert "pip install onnx" in capsys.readouterr().err
     assert not no_graphs.exists()
-    for engine in (engines.OpenVinoEngine, engines.OnnxEngine):
+    for engine in (choice.OpenVinoEngine, choice.OnnxEngine):
         monkeypatch.setattr(engine, "packages", ("nothing_of_that_name",))
-    assert str(engines.choose_engine(settings, root / "hf_model")) == "keras/float32"
+    assert str(choice.choose_engine(settings, root / "hf_model")) == "keras/float32"
     assert capsys.readouterr().err == ""  # nothing to build it for
 
 
@@ -248,7 +248,7 @@ def test_onnx_runtime_sums_int8_carefully_only_where_it_must(monkeypatch, tmp_pa
             return []
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
-    monkeypatch.setattr("hf_model.network.onnx_engine.lacks_vnni", lambda: lacks)
+    monkeypatch.setattr("hf_model.network.engines.onnx_engine.lacks_vnni", lambda: lacks)
     OnnxEngine("int8").open(tmp_path / "int8.onnx", "int8", 1)
     (options,) = seen
     if asked:
@@ -260,7 +260,7 @@ def test_onnx_runtime_sums_int8_carefully_only_where_it_must(monkeypatch, tmp_pa
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_an_engine_that_is_not_installed_is_named(root, monkeypatch, engine):
-    monkeypatch.setattr(engines.ENGINES[engine], "packages", ("nothing_of_that_name",))
+    monkeypatch.setattr(choice.ENGINES[engine], "packages", ("nothing_of_that_name",))
     with pytest.raises(ImportError, match=f"engine='{engine}' needs .* pip install nothing_of_that_name"):
         AgeGenderPredictor.from_pretrained(root / "hf_model", engine=engine)
 

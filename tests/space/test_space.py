@@ -97,7 +97,7 @@ def test_a_large_photo_is_shown_small_enough_to_be_sent(part, size):
 
 
 def described(part, *faces, metrics=None, found=None):
-    return part("answer").describe_faces(list(faces), [None] * len(faces), SETTINGS, metrics, found)
+    return part("face_card").describe_faces(list(faces), [None] * len(faces), SETTINGS, metrics, found)
 
 
 def test_answers_are_said_in_words(part):
@@ -146,8 +146,8 @@ def test_a_childs_gender_is_greyed_and_headed(part, age, heading):
 
 def test_a_face_that_is_half_believed_is_said_so(part):
     doubted = face(quality={"level": 0.6})
-    assert part("answer").is_doubted(doubted, SETTINGS)
-    assert not part("answer").is_doubted(face(quality={"level": 0.9}), SETTINGS)
+    assert part("face_card").is_doubted(doubted, SETTINGS)
+    assert not part("face_card").is_doubted(face(quality={"level": 0.9}), SETTINGS)
     told = described(part, face(), doubted)
     assert told.index("Face 1") < told.index("Perhaps not a face")
 
@@ -163,7 +163,7 @@ def test_the_faces_that_are_doubted_come_last(part):
 def test_no_face_and_further_faces_are_a_sentence(part):
     assert "No face was found" in described(part)
     assert "3 faces were found" in described(part, face(), found=3)
-    assert "&lt;b&gt;" in part("answer").message("<b>")
+    assert "&lt;b&gt;" in part("face_card").message("<b>")
 
 
 def test_a_guess_is_compared_by_the_errors_of_faces_answered_so(part):

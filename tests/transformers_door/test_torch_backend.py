@@ -89,7 +89,7 @@ PLAIN = """
 import dataclasses, json, keras, numpy as np, torch
 from hf_model.network.preprocessing import preprocess
 from train.batches import Weights, targets
-from train.jobs.gpu.fit import Labels, Trainer
+from train.jobs.gpu.loop import Labels, Trainer
 from train.jobs.gpu.network import Network
 from hf_model.settings import Heads
 from train.model import new_model, prepare_stage

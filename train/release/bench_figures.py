@@ -4,7 +4,7 @@ import json
 import pathlib
 
 from train.history import read_history
-from train.release.sets import facts, trained_on
+from train.release.dataset_facts import facts, trained_on
 from train.release.units import show
 
 BENCHMARKS = pathlib.Path(__file__).parents[2] / "benchmarks"
@@ -112,7 +112,10 @@ def browser(metrics: dict) -> str:
 def peers(metrics: dict) -> str:
     """Accuracy and speed beside another package."""
     bench = _bench("peers")
-    rows = ["| pictures | predictor | age error, years | gender accuracy | missed | images/s |", "|---|---|---|---|---|---|"]
+    rows = [
+        "| pictures | predictor | age error, years | gender accuracy | missed | images/s |",
+        "|---|---|---|---|---|---|",
+    ]
     for title, sides in bench["sets"].items():
         for name, side in sides.items():
             error, gender = show(side["age_error"]["value"], "years"), show(side["gender"]["value"], "share")

@@ -6,10 +6,7 @@ graphs, ONNX Runtime's WebAssembly from the npm registry, and the files of ``spa
 
 import argparse
 import contextlib
-import functools
 import hashlib
-import http.server
-import inspect
 import json
 import pathlib
 import shutil
@@ -19,114 +16,20 @@ import tarfile
 
 import numpy as np
 
-from hf_model import calibration, tracking
 from hf_model.console import expanded_path
 from hf_model.download import file_sha256
-from hf_model.faces import detector, face, quality
-from hf_model.network import cascade, familiarity, graph_files, preprocessing
-from hf_model.network.graph_files import weights_identity
-from hf_model.pictures import alignment
-from hf_model.settings import Settings, as_json
+from hf_model.network import familiarity
+from hf_model.network.engines import graph_files
+from hf_model.network.engines.graph_files import weights_identity
+from hf_model.settings import Settings
+from train.release.browser_constants import constants_of
+from train.release.browser_server import serve
 
 RUNTIME = "onnxruntime-web@1.30.0"
 RUNTIME_FILES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
+LICENCE = pathlib.Path(__file__).with_name("onnxruntime_licence.txt")
 PAGE = pathlib.Path("space/browser")
 SOURCES = ("index.html", "page.css", "sw.js", "icon.svg", "manifest.webmanifest", "README.md", "js/*.js")
-FACTORS = ("age", "race", "gender")
-HEADERS = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}  # for threads
-LARGEST_BYTES = 20_000_000
-# A WebAssembly module of one SIMD instruction, which a browser without SIMD refuses.
-SIMD_PROBE = [
-    0,
-    97,
-    115,
-    109,
-    1,
-    0,
-    0,
-    0,
-    1,
-    5,
-    1,
-    96,
-    0,
-    1,
-    123,
-    3,
-    2,
-    1,
-    0,
-    10,
-    10,
-    1,
-    8,
-    0,
-    65,
-    0,
-    253,
-    15,
-    253,
-    98,
-    11,
-]
-
-
-def constants_of(folder: pathlib.Path, words: dict) -> dict:
-    """Every constant that the JavaScript computes or speaks with, from the Python code and the model folder."""
-    settings, metrics = Settings.load(folder), json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    known = familiarity.Familiarity.load(folder)
-    if known is None or settings.calibration is None:
-        raise ValueError(f"{folder} has no familiarity or calibration: run make evaluate first.")
-    limits = {name: one.default for name, one in inspect.signature(cascade.Cascade.detect_faces).parameters.items()
-              if name.startswith("threshold_")}  # fmt: skip
-    wanted = ("detection", "crop", "input", "decision", "quality", "calibration", "heads")
-    return {
-        "version": settings.model_version,
-        "config": {name: as_json(getattr(settings, name)) for name in wanted},
-        "imagenet_means": preprocessing.IMAGENET_MEANS.tolist(),
-        "cascade": {"smallest_side": cascade.SMALLEST_SIDE, "stride": cascade.STRIDE, "scale_factor": cascade.SCALE_FACTOR,
-                    "patches_at_once": cascade.PATCHES_AT_ONCE},
-        "detector": {"largest_safe_face": detector.LARGEST_SAFE_FACE, "landmark_input": detector.LANDMARK_INPUT,
-                     "mirrored": detector.MIRRORED, "faces_at_once": detector.FACES_AT_ONCE, "thresholds": limits},
-        "alignment": {"blocks_from": alignment.BLOCKS_FROM, "fineness": alignment.FINENESS, "turns": alignment.TURNS},
-        "face": {"distances": face.DISTANCES, "points": face.POINTS},
-        "quality": {"seen_at": quality.SEEN_AT, "middle": quality.MIDDLE, "around": quality.AROUND,
-                    "block": quality.BLOCK, "texture": quality.TEXTURE, "daylight_skin": quality.DAYLIGHT_SKIN,
-                    "measures": quality.MEASURES, "beginnings": quality.BEGINNINGS, "unsigned": quality.UNSIGNED,
-                    "told_from": quality.TOLD_FROM, "sentences": quality.SENTENCES},
-        "calibration": {"tail": calibration.TAIL, "oldest": calibration.OLDEST},
-        "familiarity": {"mean": known.mean.size, "components": known.components.size, "distances": known.distances.tolist(),
-                        "shares": np.exp(known.shares).tolist(), "fall": known.fall.tolist(), "maps": familiarity.MAPS,
-                        "smallest": familiarity.SMALLEST_SHARE},
-        "tracking": {"least_overlap": tracking.LEAST_OVERLAP, "memory": tracking.MEMORY, "frames_missed": tracking.FRAMES_MISSED},
-        "metrics": _shown(metrics),
-        "page": {"words": {name: text for name, text in words.items() if name != "browser"} | words["browser"],
-                 "largest_bytes": LARGEST_BYTES, "largest_pixels": settings.input.max_pixels,
-                 "camera": {"width": 640, "pause": 30}, "simd_probe": SIMD_PROBE},
-    }  # fmt: skip
-
-
-def _shown(metrics: dict) -> dict:
-    """The figures that the page tells."""
-    levels = []
-    for level, figures in metrics["by_predicted_age"].items():
-        low, high = map(int, level.split("-"))
-        name = f"{low} to {high}" if high < calibration.OLDEST else f"{low} and older"
-        levels.append({"low": low, "high": high, "name": name, "age": figures["age_mae"]["value"],
-                       "gender": figures["gender_accuracy"]["value"], "held": figures["age_interval_coverage"]["value"]})  # fmt: skip
-    groups = {
-        factor: [
-            {
-                "name": level,
-                "n": one["age_mae"]["n"],
-                "age": one["age_mae"]["value"],
-                "wrong": 1 - one["gender_accuracy"]["value"],
-            }
-            for level, one in metrics["groups"][factor].items()
-        ]
-        for factor in FACTORS
-    }
-    return {"by_predicted_age": levels, "groups": groups, "median_width": metrics["age_interval_width"]["median"]}
 
 
 def fetch_runtime(out: pathlib.Path, cache: pathlib.Path = pathlib.Path("build/npm")) -> None:
@@ -157,26 +60,7 @@ def fetch_runtime(out: pathlib.Path, cache: pathlib.Path = pathlib.Path("build/n
     licence = (
         f"{told['name']} {told['version']}, {told['license']} licence, {told['author']}: {told['repository']['url']}\n"
     )
-    (out / "LICENSE.txt").write_text(licence + MIT, encoding="utf-8")
-
-
-MIT = """
-MIT License
-
-Copyright (c) Microsoft Corporation
-
-Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation files
-(the "Software"), to deal in the Software without restriction, including without limitation the rights to use, copy, modify, merge,
-publish, distribute, sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is furnished to do
-so, subject to the following conditions:
-
-The above copyright notice and this permission notice shall be included in all copies or substantial portions of the Software.
-
-THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF
-MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE
-FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION
-WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
-"""
+    (out / "LICENSE.txt").write_text(licence + LICENCE.read_text(encoding="utf-8"), encoding="utf-8")
 
 
 def write_page(
@@ -254,31 +138,6 @@ def _write_look(path: pathlib.Path, table: pathlib.Path) -> None:
         f":root {{ color-scheme: light dark; {properties(0)} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {properties(1)} }} }}\n",
         encoding="utf-8",
     )
-
-
-class Handler(http.server.SimpleHTTPRequestHandler):
-    """Files with the headers that let a page use threads."""
-
-    extensions_map = {**http.server.SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript", ".wasm": "application/wasm",
-                      ".webmanifest": "application/manifest+json"}  # fmt: skip
-
-    def __init__(self, *given, isolated: bool = True, **named):
-        self.isolated = isolated
-        super().__init__(*given, **named)
-
-    def end_headers(self):
-        for name, value in HEADERS.items() if self.isolated else ():
-            self.send_header(name, value)
-        super().end_headers()
-
-    def log_message(self, *told):
-        pass
-
-
-def serve(folder: pathlib.Path, port: int, isolated: bool = True) -> http.server.ThreadingHTTPServer:
-    """A server of a folder on this machine alone, not yet running; ``isolated``: so that the page may use threads."""
-    handler = functools.partial(Handler, directory=str(folder), isolated=isolated)
-    return http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
 
 
 def main(argv: list[str] | None = None) -> None:

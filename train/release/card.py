@@ -17,8 +17,8 @@ from hf_model.console import expanded_path
 from hf_model.settings import Settings
 from train.history import read_history, recipe_values
 from train.release.bench_figures import BENCHMARKS, peers
+from train.release.dataset_facts import elsewhere, facts, gaps, leakage, side_by_side, title_of, trained_on
 from train.release.figures import EXTERNAL_MEASURES, MEASURES, render_figures
-from train.release.sets import elsewhere, facts, gaps, leakage, side_by_side, title_of, trained_on
 from train.release.units import show
 
 TEMPLATE = pathlib.Path(__file__).with_name("card_template.md")

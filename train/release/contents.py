@@ -22,7 +22,7 @@ import safetensors.numpy
 from huggingface_hub.utils.sha import git_hash
 
 from hf_model.download import CONFIG_NAME, SMALL_FILES, WEIGHTS_NAME, file_sha256
-from hf_model.network import graph_files
+from hf_model.network.engines import graph_files
 from hf_model.network.heat_maps import is_dense
 from hf_model.network.weights import read_tensors
 from hf_model.settings import Settings
@@ -35,7 +35,7 @@ CARD_NAME = "README.md"
 # What a published repo may hold. A file of another name in the folder stops the release.
 MODEL_FILES = (
     CONFIG_NAME, WEIGHTS_NAME, METRICS_NAME, graph_files.RANGES, *SMALL_FILES, "LICENSE.md", "requirements.txt", "notebook.ipynb",
-    "*.py", "pictures/*.py", "faces/*.py", "network/*.py", "bulk/*.py", "plots/*.png",
+    "*.py", "pictures/*.py", "faces/*.py", "network/*.py", "network/engines/*.py", "network/mtcnn/*.py", "bulk/*.py", "plots/*.png",
 )  # fmt: skip
 # The files of the package, beside it: transformers' door fetches exactly these, where a repo is not a folder.
 PACKAGE_LIST = "package_files.json"

@@ -12,7 +12,7 @@ from train.history import read_history
 from train.measure.report.ablate import RESULTS
 from train.measure.report.compare import RESULTS as MODELS
 from train.release.bench_figures import browser, bulk, engines, page, peers, profile, saved
-from train.release.sets import side_by_side, title_of, trained_on
+from train.release.dataset_facts import side_by_side, title_of, trained_on
 from train.release.units import show
 
 MARKERS = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- /figures -->)", re.DOTALL)
@@ -76,7 +76,9 @@ def overall(metrics: dict) -> str:
         rows.append(_row(f"ages {name}: gender accuracy", figures["gender_accuracy"], "share"))
     n, leaked = metrics["overall"]["age_mae"]["n"], metrics.get("seen", {}).get("utkface", {}).get("seen", 0)
     note = f" {leaked} of them may be other crops of a photo in the training set (see the card)." if leaked else ""
-    return "\n".join(rows) + f"\n\n{n} test faces of UTKFace. All known copies of a picture are in the same split.{note}\n"
+    return (
+        "\n".join(rows) + f"\n\n{n} test faces of UTKFace. All known copies of a picture are in the same split.{note}\n"
+    )
 
 
 def headline(metrics: dict) -> str:
@@ -115,7 +117,10 @@ def models(metrics: dict) -> str:
                 ]
                 cells.append("{:+.2f} ({:+.2f} to {:+.2f})".format(*ends) if ends else "–")
             rows.append(f"| {title_of(set_)} | {title} | {' | '.join(cells)} |")
-    return "\n".join(rows) + "\n\nDifferences are paired, with 95 % intervals. Differences of shares are in percentage points.\n"
+    return (
+        "\n".join(rows)
+        + "\n\nDifferences are paired, with 95 % intervals. Differences of shares are in percentage points.\n"
+    )
 
 
 def course(metrics: dict) -> str:

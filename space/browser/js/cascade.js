@@ -1,4 +1,4 @@
-// MTCNN's cascade around its three networks (Zhang et al., 2016), as hf_model/network/cascade.py has it.
+// MTCNN's cascade around its three networks (Zhang et al., 2016), as hf_model/network/mtcnn/cascade.py has it.
 
 import { roundEven } from "./numbers.js";
 

@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from train.release import browser
+from train.release import browser, browser_constants
 from train.release.contents import browser_release
 
 
@@ -18,10 +18,10 @@ def test_constants_are_those_of_the_python_code(root, words):
     from hf_model import calibration
     from hf_model.download import read_config
     from hf_model.faces import detector
-    from hf_model.network import cascade
     from hf_model.network.familiarity import Familiarity
+    from hf_model.network.mtcnn import cascade
 
-    told = json.loads(json.dumps(browser.constants_of(root / "hf_model", words)))
+    told = json.loads(json.dumps(browser_constants.constants_of(root / "hf_model", words)))
     config = read_config(root / "hf_model")
     assert told["config"]["detection"] == config["detection"]
     assert told["config"]["calibration"] == config["calibration"]

@@ -433,7 +433,7 @@ def test_the_space_names_the_model_and_the_revision_that_it_shows(root):
     assert card.data.model_revision == "v0.1.0"
     assert card.data.sdk == "gradio"
     assert "user/space-repo" in card.text
-    assert {"app.py", "model.py", "answer.py", "page.js", "requirements.txt", "README.md"} <= set(files)
+    assert {"app.py", "model.py", "face_card.py", "page.js", "requirements.txt", "README.md"} <= set(files)
 
 
 @pytest.mark.parametrize(

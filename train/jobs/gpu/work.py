@@ -14,7 +14,7 @@ import torch
 
 from hf_model.pictures.resize import resize
 from train.jobs.gpu.feed import Feed
-from train.jobs.gpu.fit import Labels, Trainer, fit, write_pieces
+from train.jobs.gpu.loop import Labels, Trainer, fit, write_pieces
 from train.jobs.gpu.network import Network
 from train.jobs.gpu.packs import decode, read_packs
 from train.machine import describe_machine

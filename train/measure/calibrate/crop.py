@@ -14,7 +14,7 @@ import numpy as np
 
 from hf_model.faces.detector import FaceDetector
 from hf_model.faces.face import DISTANCES, POINTS, Face, chip_square, middle_points, roll, squared_distances, yaw
-from hf_model.network.keras_engine import KerasEngine
+from hf_model.network.engines.keras_engine import KerasEngine
 from hf_model.pictures.alignment import Square
 from hf_model.settings import Crop, CropCentre, CropRoll, CropSide, as_json
 from train.measure.context import Context

@@ -12,7 +12,7 @@ import tempfile
 import numpy as np
 
 from hf_model.download import WEIGHTS_NAME, write_whole
-from hf_model.network.graph_files import RANGES, network_file
+from hf_model.network.engines.graph_files import RANGES, network_file
 from hf_model.network.graphs import Graph, network_graph
 from hf_model.network.layout import network_of
 from hf_model.network.quantized import QuantizedGraph

@@ -14,7 +14,7 @@ import datasets
 import numpy as np
 
 from hf_model.download import WEIGHTS_NAME, file_sha256
-from hf_model.network.engines import installed
+from hf_model.network.engines.choice import installed
 from hf_model.network.familiarity import NAME as FAMILIARITY
 from hf_model.prediction import RawPrediction
 from hf_model.predictor import AgeGenderPredictor

@@ -4,9 +4,9 @@ import pathlib
 
 import numpy as np
 
-from hf_model.network.engines import ENGINES, installed, make_engine
-from hf_model.network.graph_files import RANGES
-from hf_model.network.processor import CPUINFO, lacks_vnni
+from hf_model.network.engines.choice import ENGINES, installed, make_engine
+from hf_model.network.engines.graph_files import RANGES
+from hf_model.network.engines.processor import CPUINFO, lacks_vnni
 from hf_model.settings import Decision
 from train.measure.context import Context
 from train.measure.raw.answers import Answers, answers_of

@@ -10,10 +10,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..settings import Settings
-from .cascade import Cascade
+from ...settings import Settings
+from ..layout import answers_of
+from ..mtcnn.cascade import Cascade
 from .graph_files import detector_files, network_file
-from .layout import answers_of
 
 # From (N, S, S, 3) float32 network input to the outputs by name, each with N rows: "age" (N,) in years and
 # "gender" (N,), the probability of "female"; where the model has it, "age_distribution" (N, years); from a graph
@@ -73,10 +73,10 @@ class Engine:
 
 
 class Mtcnn(Protocol):
-    """MTCNN as an engine has it: the ``mtcnn`` package, or :class:`hf_model.network.cascade.Cascade`."""
+    """MTCNN as an engine has it: the ``mtcnn`` package, or :class:`hf_model.network.mtcnn.cascade.Cascade`."""
 
     def detect_faces(self, pixels: np.ndarray, *arguments: Any, **options: Any) -> list[dict]:
-        """The faces of a picture, see :meth:`hf_model.network.cascade.Cascade.detect_faces`."""
+        """The faces of a picture, see :meth:`hf_model.network.mtcnn.cascade.Cascade.detect_faces`."""
 
     @property
     def output(self) -> Forward:

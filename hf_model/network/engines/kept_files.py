@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 
-from ..download import file_sha256, write_whole
+from ...download import file_sha256, write_whole
 
 SIZES = "kept.json"  # beside the files: of each its size in bytes and its sha256, written behind them
 

@@ -1,4 +1,4 @@
-"""The datasets as the card and the READMEs tell of them: ``sets.toml``, and what was measured on each, side by side."""
+"""The datasets as the card and the READMEs tell of them: ``dataset_facts.toml``, and what was measured on each, side by side."""
 
 import functools
 import pathlib
@@ -6,7 +6,7 @@ import tomllib
 
 from train.release.units import show
 
-FACTS = pathlib.Path(__file__).with_name("sets.toml")
+FACTS = pathlib.Path(__file__).with_name("dataset_facts.toml")
 IN_DOMAIN, OUT_OF_DOMAIN = "in-domain", "out-of-domain"
 SPLITS = {"train", "validation", "test"}  # of UTKFace, in a run's fingerprints; the others are further sets
 
@@ -116,7 +116,11 @@ def elsewhere(metrics: dict) -> str:
     """One sentence on the sets beside UTKFace; "" where none was measured."""
     told = []
     for name, figures in _answered(metrics).items():
-        gender = f", gender accuracy at 10 and older {_share(figures, 'gender_10plus')}" if "gender_10plus" in figures else ""
+        gender = (
+            f", gender accuracy at 10 and older {_share(figures, 'gender_10plus')}"
+            if "gender_10plus" in figures
+            else ""
+        )
         told.append(f"{title_of(name)}: mean age error {_age(figures)}{gender}")
     return "; ".join(told)
 

@@ -8,11 +8,11 @@ import json
 import os
 import pathlib
 
-from ..download import WEIGHTS_NAME, file_sha256, refuse_pointer
-from ..settings import Settings
+from ...download import WEIGHTS_NAME, file_sha256, refuse_pointer
+from ...settings import Settings
+from ..layout import network_of
+from ..weights import read_tensors, refused
 from .kept_files import is_kept, keep, place_of
-from .layout import network_of
-from .weights import read_tensors, refused
 
 GRAPHS = "onnx"  # the folder of a model repo that holds them
 STAMP = "built_from.json"  # beside them: their format, and the sha256 of the weights that each was built from
@@ -71,7 +71,7 @@ def weights_identity(folder: str | os.PathLike, precision: str) -> str | None:
 
 
 def network_file(settings: Settings, folder: pathlib.Path, precision: str, thoroughly: bool = False) -> pathlib.Path:
-    """The network's graph, built first where it is missing or not whole, see :func:`hf_model.network.kept_files.keep`.
+    """The network's graph, built first where it is missing or not whole, see :func:`hf_model.network.engines.kept_files.keep`.
 
     Args:
         settings, folder, precision: of the model.
@@ -95,8 +95,8 @@ def network_file(settings: Settings, folder: pathlib.Path, precision: str, thoro
 def build_network(settings: Settings, folder: pathlib.Path, precision: str) -> bytes:
     """The graph of a model folder's weights, see :func:`network_file`."""
     need_onnx()
-    from .graphs import network_graph
-    from .quantized import QuantizedGraph
+    from ..graphs import network_graph
+    from ..quantized import QuantizedGraph
 
     weights, ranges = folder / WEIGHTS_NAME, folder / RANGES
     graph = None
@@ -165,7 +165,7 @@ def detector_files(thoroughly: bool = False) -> dict[str, pathlib.Path]:
     paths = [place / f"{name}.onnx" for name in DETECTOR]
     if not all(is_kept(path, thoroughly) for path in paths):
         need_onnx()
-        from .detector_graphs import detector_graphs
+        from ..mtcnn.detector_graphs import detector_graphs
 
         def build() -> dict[str, bytes]:
             weights = {name: read_detector_weights(path) for name, path in files.items()}

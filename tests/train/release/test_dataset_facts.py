@@ -1,7 +1,7 @@
 """What the card and the READMEs tell of datasets."""
 
+from train.release.dataset_facts import elsewhere, gaps, seen_after_all, side_by_side, title_of, trained_on
 from train.release.figures import models, trained
-from train.release.sets import elsewhere, gaps, seen_after_all, side_by_side, title_of, trained_on
 
 HISTORY = [
     {"run": {"data_fingerprint": "one string, as early runs kept it"}},

@@ -4,7 +4,7 @@ import importlib.util
 import pathlib
 import sys
 
-from ..settings import Settings
+from ...settings import Settings
 from .engine import Engine, GraphEngine
 from .graph_files import GRAPHS, STAMP, find_graph, graph_name
 from .keras_engine import KerasEngine

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..download import WEIGHTS_NAME
-from ..settings import Settings
+from ...download import WEIGHTS_NAME
+from ...settings import Settings
+from ..layout import network_of
 from .engine import Engine, Forward, flat
 from .graph_files import packaged_weights, read_detector_weights
-from .layout import network_of
 
 _BUILDING = threading.Lock()  # Keras's settings are the process's
 
@@ -36,7 +36,7 @@ class KerasEngine(Engine):
         model = load_keras_model(settings, folder)
         import tensorflow
 
-        from .folding import fold_model, run_model
+        from ..folding import fold_model, run_model
 
         network = network_of(settings.network)
         folded = {name: tuple(map(tensorflow.constant, values)) for name, values in fold_model(model, network).items()}
@@ -79,7 +79,7 @@ class PackagedDetector:
                 stage._model = compiled(stage.model)
 
     def detect_faces(self, pixels: np.ndarray, **options) -> list[dict]:
-        """As :meth:`hf_model.network.cascade.Cascade.detect_faces`."""
+        """As :meth:`hf_model.network.mtcnn.cascade.Cascade.detect_faces`."""
         _refuse_child(self._process)
         # The boxes are asked for unclipped, so that a face at the edge keeps its true centre and size.
         return self.mtcnn.detect_faces(pixels, fit_to_image=False, **options)
@@ -106,8 +106,8 @@ def load_keras_model(settings: Settings, folder: pathlib.Path):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras
 
-    from .architecture import build_model
-    from .weights import load_weights
+    from ..architecture import build_model
+    from ..weights import load_weights
 
     if keras.backend.backend() != "tensorflow":
         where = "KERAS_BACKEND" if os.environ.get("KERAS_BACKEND") else str(_settings_file())
