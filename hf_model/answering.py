@@ -50,7 +50,7 @@ class Answerer:
                 female_probability=female,
                 age_distribution=distribution,
                 features=None if features is None else features[row],
-                quality=crop.quality | {"familiarity": None if share is None else round(share, 4)},
+                quality=crop.quality(share),
                 face=crop.face,
                 photo=crop.photo,
             )

@@ -164,14 +164,13 @@ class AgeGenderPredictor(Portable):
         outputs = self._answerer.run(np.stack([one.pixels for one in shown]), 32)
         predictions = self._calibrated(self._answerer.raw_predictions(outputs, shown))
         crops = [PIL.Image.fromarray(one.pixels) for one in shown]
-        squares = [self._cropper.square(one.face) for one in shown]
         explanations = {}
         for target in explain:
             heats = (
                 heat_map(outputs[f"{target}_map"][row], self.heads(), target, made.female_probability >= 0.5, self.size)
                 for row, made in enumerate(predictions)
             )
-            explanations[target] = list(map(Explanation, predictions, crops, heats, squares))
+            explanations[target] = list(map(Explanation, predictions, crops, heats, (one.square for one in shown)))
         return Analysis(predictions, crops, found.count, explanations)
 
     def raw(self, images, *, faces: str = "most_confident", batch_size: int = 32, on_error: str = "raise"):

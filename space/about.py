@@ -8,10 +8,10 @@ from demo import Demo
 
 WHAT = """## What this is
 
-A network (ResNet50) that was shown faces with their labelled ages and genders, and now guesses both for yours. It is made for
-teaching. It must not decide anything about anyone: no age checks, no hiring, no policing, no identification.
+A neural network (ResNet50) was trained on faces with labelled ages and genders. It estimates both for your photo. It is made for
+teaching. Do not use it to decide anything about anyone: no age checks, no hiring, no policing, no identification.
 
-A photo is deleted after its few minutes, nothing is logged, there are no analytics, and no other server is asked.
+Photos are deleted after a few minutes. Nothing is logged, there are no analytics, and no other server is contacted.
 """
 # Sections of the model card that are shown, in their order.
 SECTIONS = ("Limitations", "Bias", "Out-of-scope use", "Training data", "Licence", "Citation")
@@ -37,7 +37,7 @@ def worst_for(metrics: dict | None) -> str:
             name = f"{level.replace('-', '–')} ({error['n']})"
             rows.append((name, error["value"], f"{error['value']:.1f}", wrong, f"{wrong:.0%}"))
         tables.append(bars(title, rows))
-    told = "Errors on test faces by what they were labelled; in brackets how many faces, the worst marked."
+    told = "Errors on test faces, by label. The number of faces is in brackets, and the worst group is marked."
     return f'<div class="card"><h2>Who it is worst for</h2><p class="small">{told}</p>{"".join(tables)}</div>'
 
 

@@ -127,5 +127,5 @@ def bars(title: str, rows: list[tuple[str, float, str, float, str]]) -> str:
     )
     return (
         f'<table class="bars"><caption>{html.escape(title)}</caption><tr><th scope="col">group</th>'
-        f'<th scope="col">age, years off</th><th scope="col">gender wrong</th></tr>{lines}</table>'
+        f'<th scope="col">age: mean error, years</th><th scope="col">gender wrong</th></tr>{lines}</table>'
     )

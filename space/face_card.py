@@ -1,4 +1,4 @@
-"""An answer in words: a card a face, with the doubt where it belongs."""
+"""The card of a face: the prediction in words, with its uncertainty."""
 
 import html
 import json
@@ -78,7 +78,7 @@ def _card(number: int, face: dict, crop: PIL.Image.Image | None, several: bool, 
 
 
 def _age(face: dict) -> str:
-    told = f'<p class="age">{WORDS["age"].format(**face)}</p>'
+    told = f'<p class="age">{WORDS["age_one" if round(face["age"]) == 1 else "age"].format(**face)}</p>'
     if face["age_interval"]:
         low, high = face["age_interval"]
         told += f'<p class="range">{WORDS["range"].format(low=low, high=high)}</p>'
@@ -89,10 +89,10 @@ def _warnings(face: dict) -> str:
     """Each warning directly under the number: what is the matter large, what it cost in tests small."""
     alerts = []
     if face.get("rotation"):
-        alerts.append((WORDS["turned"].format(**face), ""))
+        alerts.append((WORDS["turned"][str(face["rotation"])], ""))
     for warning in face.get("warnings", ()):
-        what, _, cost = warning.partition("; ")
-        alerts.append((what + ".", cost[:1].upper() + cost[1:]))
+        what, _, cost = warning.partition(". ")
+        alerts.append((what + ".", cost))
     return "".join(
         f'<div class="alert" role="note"><b>{html.escape(what)}</b><span>{html.escape(cost)}</span></div>'
         for what, cost in alerts
@@ -106,12 +106,10 @@ def _gender(face: dict, decision, metrics: dict | None) -> str:
     if face["age"] < WORDS["child_below"]:
         right = found[1].get("gender_accuracy", {}).get("value") if found else None
         guess = WORDS["child_guess" if right is None or right < WORDS["hardly_better_below"] else "child_wrong"]
-        told_so = (
-            WORDS["child"].format(guess=guess, right=right, level=found[0])
-            if found and right is not None
-            else f"{guess}."
+        heading = (
+            WORDS["child"].format(guess=guess, one_in=1 / max(1 - right, 0.001)) if right is not None else f"{guess}."
         )
-        heading = f"<p>{told_so}</p>"
+        heading = f"<p>{heading}</p>"
     return f'<div class="{"unsure" if heading else "gender"}">{heading}<p class="said">{told}</p>{_bar(female, decision)}</div>'
 
 

@@ -37,18 +37,16 @@ def compare(guess: float, age: float, metrics: dict | None) -> str:
         told += " You agree."
     elif found:
         share = share_closer(guess, age, found[1])
-        told += (
-            f" In test faces answered as {found[0]}, the truth is closer to a guess like yours {share:.0%} of the time."
-        )
+        told += f" For test faces estimated at {found[0]}, a guess like yours was closer to the true age {share:.0%} of the time."
     return _card(told)
 
 
 def judge(truth: float, age: float, metrics: dict | None) -> str:
     """How far off the answer is, and how many test faces were closer."""
     off, found = truth - age, errors_of(age, metrics)
-    told = "The model is right to the year." if abs(off) < CLOSE else f"The model is off by {abs(off):.0f} years."
+    told = "The model is right." if abs(off) < CLOSE else f"The model is off by {abs(off):.0f} years."
     if found:
-        told += f" {share_nearer(off, found[1]):.0%} of test faces answered as {found[0]} were closer."
+        told += f" For {share_nearer(off, found[1]):.0%} of test faces estimated at {found[0]} it was closer."
     return _card(told)
 
 

@@ -23,8 +23,8 @@ LONGEST_FRAME = 2_000_000  # characters of a frame's data URI
 FRAMES = 20  # whose spread is told
 STOPPED = "Stopped: nothing moved for a minute. Press “Start camera” to go on."
 RESTED = "Stopped after two minutes, so that others get their turn. Press “Start camera” to go on."
-CAMERA = f"""<div class="card own"><p>Your camera, <b>not recorded</b>: a frame every half second is answered and forgotten. Faces are told apart
-by their place alone; nobody is recognised. It stops after a minute without movement.</p>{CONSENT}
+CAMERA = f"""<div class="card own"><p>Your camera, <b>not recorded</b>: every half second one frame is analysed and then deleted. Faces are followed
+by position only. Nobody is recognised. It stops after a minute without movement.</p>{CONSENT}
 <div class="row"><button type="button" class="press first" id="live-start">Start camera</button>
 <button type="button" class="press" id="live-stop" hidden>Stop camera</button></div><p id="live-told" class="told" role="status"></p></div>
 <div class="stage" hidden><video id="live-video" playsinline muted aria-label="Your camera"></video><div id="live-boxes"></div></div>"""

@@ -23,39 +23,37 @@ def _old(faces: list[dict], metrics: dict) -> str | None:
         if bias is None or abs(bias) < 1
         else f", on average {abs(bias):.1f} years too {'old' if bias > 0 else 'young'}"
     )
-    return f"Older faces are harder: those answered as {level} were off by {figures['age_mae']['value']:.1f} years in tests{way}."
+    return f"Older faces are harder. In tests, estimates from {level} were off by {figures['age_mae']['value']:.1f} years{way}."
 
 
 def _young(faces: list[dict], metrics: dict) -> str | None:
     if all(face["age"] >= CHILD for face in faces):
         return None
-    return "Children's faces say little about gender, and a year or two of age is much for a child: read both loosely."
+    return "Children's faces say little about gender, and one or two years are much for a child. Do not take either literally."
 
 
 def _uncertain(faces: list[dict], metrics: dict) -> str | None:
     if all(face["gender"] != "uncertain" for face in faces):
         return None
-    return "Between 45 and 55% the model says that it cannot tell. That says something of the model, nothing of the person."
+    return "Between 45 and 55% the model cannot tell. This says something about the model, not about the person."
 
 
 def _several(faces: list[dict], metrics: dict) -> str | None:
     if all((face.get("quality") or {}).get("faces") in (None, 1) for face in faces):
         return None
-    return "Each face is judged by itself. Unless all are shown, it is the one the detector is surest of, not the most important one."
+    return "Each face is judged on its own. If only one is shown, it is the one that the detector is surest of, not the most important one."
 
 
 def _small(faces: list[dict], metrics: dict) -> str | None:
     if all(((face.get("quality") or {}).get("face_size") or SMALL) >= SMALL for face in faces):
         return None
-    return (
-        "Of a small face little can be seen. A photo taken from nearer gives a better answer than enlarging this one."
-    )
+    return "A small face shows little. Take a photo from closer; enlarging this one does not help."
 
 
 def _poor(faces: list[dict], metrics: dict) -> str | None:
     if not any(face.get("warnings") for face in faces):
         return None
-    return "A warning means: pictures like this cost the model accuracy in tests. A better photo helps more than anything else."
+    return "A warning means that the model was less accurate on such pictures in tests. A better photo helps most."
 
 
 def _elsewhere(faces: list[dict], metrics: dict) -> str | None:
@@ -64,13 +62,13 @@ def _elsewhere(faces: list[dict], metrics: dict) -> str | None:
     if inside is None or gender is None:
         return None
     return (
-        f"The tests' figures are of photos like those it learnt from. On everyday photos of other people the age fell into the "
-        f"right group in {inside:.0%}, and the gender of people of 10 and older was right in {gender:.0%}."
+        f"These figures are for photos like the training photos. On everyday photos of other people, the age group was right for "
+        f"{inside:.0%}, and the gender of people of 10 and older for {gender:.0%}."
     )
 
 
 def _label(faces: list[dict], metrics: dict) -> str | None:
-    return "“Gender” is how strangers labelled pictures, with two words. It does not fit everyone, and the model cannot see that."
+    return "“Gender” is how strangers labelled pictures, with two words. These do not fit everyone, and the model cannot recognise that."
 
 
 def _guess(faces: list[dict], metrics: dict) -> str | None:
@@ -78,7 +76,7 @@ def _guess(faces: list[dict], metrics: dict) -> str | None:
     return (
         None
         if near is None
-        else f"The age is a guess from looks: {1 - near:.0%} of test faces were more than 5 years off."
+        else f"The age is estimated from looks. For {1 - near:.0%} of test faces it was more than 5 years off."
     )
 
 

@@ -16,17 +16,15 @@ LIFETIME = int(os.environ.get("FILE_LIFETIME_SECONDS", "300"))  # of a photo and
 SHOWN_SIDE = 1280  # pixels of the photo in the page
 CAPTIONS = {
     "age": "Age: what made it older or younger.",
-    "gender": "Gender: what spoke for the side that was called.",
+    "gender": "Gender: what pointed to this answer.",
 }
 NOT_SHOWN = (
     "A heat map shows where the answer would move if the picture changed there. It does not show why a place counts, "
     "what the network sees in it, or that the answer is right."
 )
 FORGOTTEN = "This photo was forgotten after its {minutes:g} minutes. Please choose it again."
-CONSENT = (
-    '<label class="consent"><input type="checkbox" aria-label="I may use this photo; I decide nothing about anyone with it">'
-    "<span>I may use this photo; I decide nothing about anyone with it.</span></label>"
-)
+AGREED = "I may use this photo and won't use the result to decide anything about anyone"
+CONSENT = f'<label class="consent"><input type="checkbox" aria-label="{AGREED}"><span>{AGREED}.</span></label>'
 OWN = f"""<div class="card own"><h2>Try your own photo</h2>
 <div class="row"><button type="button" class="press first" id="own-choose">Choose a photo</button>
 <button type="button" class="press" id="own-camera">Take a photo</button></div>
@@ -34,7 +32,7 @@ OWN = f"""<div class="card own"><h2>Try your own photo</h2>
 {CONSENT}
 <p id="told" class="told" role="status"></p>
 <p class="small">Or drop or paste one anywhere. JPEG, PNG, HEIC, WebP and others, up to 20 MB and 50 megapixels. It is deleted after
-{LIFETIME / 60:g} minutes, nothing is logged, and nobody else is asked.</p></div>
+{LIFETIME / 60:g} minutes, nothing is logged, and no other server is contacted.</p></div>
 <dialog class="camera" id="camera-box" aria-label="Take a photo"><video playsinline muted aria-label="Your camera"></video>
 <p id="camera-told" role="status"></p><div class="row"><button type="button" class="press first" id="camera-take">Take the photo</button>
 <button type="button" class="press" id="camera-cancel">Cancel</button></div></dialog>"""

@@ -8,26 +8,26 @@ from charts import along_slider, figure, heat_over
 from demo import Answer, Demo, Face
 from face_card import message
 from photo import PhotoTab, forgotten
-from presets import changed, story, told
+from presets import changed, signed, story, told
 
 # Name of the change in hf_model/pictures/changes.py, what it is called here, lowest, highest, step, and where it changes nothing.
 # They are applied in this order: what moves the face first, then what covers it, light, and what a camera does.
 SLIDERS = (
-    ("margin", "Crop margin, of the side", -0.2, 0.4, 0.02, 0.0),
+    ("margin", "Zoom out", -0.2, 0.4, 0.02, 0.0),
     ("tilt", "Tilt, degrees", -45, 45, 1, 0),
     ("mirror", "Mirrored", 0, 1, 1, 0),
-    ("cover_eyes", "Bar over the eyes, of the side", 0, 0.4, 0.02, 0.0),
-    ("cover_mouth", "Bar over the mouth, of the side", 0, 0.4, 0.02, 0.0),
-    ("brightness", "Brightness, times", 0.2, 2, 0.05, 1.0),
-    ("contrast", "Contrast, times", 0.2, 2, 0.05, 1.0),
-    ("saturation", "Colour, times (0: grey)", 0, 2, 0.1, 1.0),
+    ("cover_eyes", "Bar over the eyes", 0, 0.4, 0.02, 0.0),
+    ("cover_mouth", "Bar over the mouth", 0, 0.4, 0.02, 0.0),
+    ("brightness", "Brightness", 0.2, 2, 0.05, 1.0),
+    ("contrast", "Contrast", 0.2, 2, 0.05, 1.0),
+    ("saturation", "Colour (0: grey)", 0, 2, 0.1, 1.0),
     ("blur", "Blur, pixels", 0, 6, 0.25, 0.0),
     ("pixels", "Size, pixels", 16, 224, 8, 224),
     ("jpeg", "JPEG quality", 5, 100, 5, 100),
 )
 UNCHANGED = [slider[5] for slider in SLIDERS]
 STEPS = 7  # answers along the slider that moves, beside that at its place
-NO_FACE = "No face in this photo, nothing to poke."
+NO_FACE = "No face was found in this photo, so there is nothing to change."
 
 
 def poke(demo: Demo, moving: str, face: Face, values: list[float]) -> str:
@@ -56,7 +56,7 @@ def poke(demo: Demo, moving: str, face: Face, values: list[float]) -> str:
     chart = along_slider(title, strengths, [a.age for a in along], [a.female_probability for a in along], place)
     moved_by = (
         f"<p><b>Moved:</b> {here.age - first.age:+.1f} years, probability of “female” "
-        f"{100 * (here.female_probability - first.female_probability):+.0f} points.</p>"
+        f"{signed(round(100 * (here.female_probability - first.female_probability)))} points.</p>"
     )
     return f'<div class="card"><div class="maps">{"".join(figures)}</div>{moved_by}{chart}</div>'
 

@@ -20,14 +20,14 @@ class Preset:
 
 PRESETS = (
     Preset("dark", "Dark room", "In a dark room", (("dim", 0.3),)),
-    Preset("back_light", "Strong back light", "Before a bright window", (("back_light", 0.8),)),
+    Preset("back_light", "Strong back light", "In front of a bright window", (("back_light", 0.8),)),
     Preset("coloured", "Coloured light", "Under red light", (("coloured_light", 1),)),
     Preset("glasses", "Sunglasses", "With sunglasses", (("glasses", 1),)),
     Preset("mask", "Mask", "With a mask", (("mask", 1),)),
     Preset("cap", "Cap", "With a cap", (("cap", 1),)),
     Preset("messenger", "Messenger photo", "As a messenger sends it", (("pixels", 96), ("jpeg", 30))),
     Preset("far", "From far away", "From far away", (("pixels", 32),)),
-    Preset("turned", "Head turned", "Narrowed as a turned head is", (("squeeze", 0.75),)),
+    Preset("turned", "Head turned", "With the head turned", (("squeeze", 0.75),)),
     Preset("mirrored", "Mirrored", "In the mirror", (("mirror", 1),)),
     Preset("grey", "Black and white", "In black and white", (("saturation", 0),)),
 )
@@ -100,7 +100,7 @@ def story(demo: Demo, face: Face) -> str:
     afters, chips = [], []
     for place, (preset, picture, now) in enumerate(zip(PRESETS, pictures, answers, strict=True)):
         hidden, pressed = ("", "true") if place == by_age else (" hidden", "false")
-        warned = now.warnings[0].partition("; ")[0] + "." if now.warnings else "No warning is given."
+        warned = now.warnings[0].partition(". ")[0] + "." if now.warnings else "There is no warning."
         sentence = f"{preset.sentence}: {moved(first, now)}."
         afters.append(
             f'<div data-after="{preset.name}"{hidden}>{_pair(face.crop, picture, first, now, preset.title)}'

@@ -136,12 +136,19 @@ def recorded(recorder, tmp_path):
     """A plain user's environment for a process that is recorded, and the lines that the record holds."""
     record = tmp_path / "network.txt"
     hidden = ("CI", "HF_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "MODEL_ID", "PYTHONPATH")
+    hidden += ("ORT_DISABLE_TELEMETRY", "ORT_TELEMETRY_DISABLED")
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
     # Nothing said that telemetry is not wanted, and no earlier run left a file that says so.
     environment |= {"HOME": str(tmp_path / "home"), "HF_HOME": str(tmp_path / "hf")}
     environment |= {"NETWORK_RECORD": str(record), "LD_PRELOAD": str(recorder), "TF_CPP_MIN_LOG_LEVEL": "3"}
     (tmp_path / "home").mkdir()
-    return environment, lambda: record.read_text().splitlines() if record.exists() else []
+
+    def lines() -> list[str]:
+        # ONNX Runtime gives the machine a name at once, and sends it only after seconds.
+        kept = [f"wrote {path.relative_to(tmp_path)}" for path in (tmp_path / "home").rglob("deviceid")]
+        return kept + (record.read_text().splitlines() if record.exists() else [])
+
+    return environment, lines
 
 
 @pytest.fixture

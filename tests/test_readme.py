@@ -51,19 +51,24 @@ def place(root, astronaut, tmp_path_factory):
         yield folder, environment
 
 
+def pages(root):
+    """The documents with Python that runs as it stands."""
+    return [root / "README.md", *sorted((root / "docs").glob("*.md"))]
+
+
 def test_the_readme_has_its_snippets(root):
-    found = list(snippets((root / "README.md").read_text(encoding="utf-8")))
-    assert len(found) >= 5
-    assert {"Use it from Python", "Use it with transformers", "Load UTKFace as a dataset"} <= {
-        name for name, _ in found
-    }
+    assert [name for name, _ in snippets((root / "README.md").read_text(encoding="utf-8"))] == [
+        "Use it from Python", "Use it with transformers",
+    ]  # fmt: skip
+    assert len([one for path in pages(root) for one in snippets(path.read_text(encoding="utf-8"))]) >= 6
 
 
 @pytest.mark.timeout(900)
 def test_every_python_snippet_runs(root, place):
     folder, environment = place
     before = ""  # a snippet may go on from the one above it
-    for heading, code in snippets((root / "README.md").read_text(encoding="utf-8")):
+    every = (one for path in pages(root) for one in snippets(path.read_text(encoding="utf-8")))
+    for heading, code in every:
         if "transformers" in code and importlib.util.find_spec("torch") is None:
             continue  # the same call is made by tests/transformers_door
         if "snapshot_download" in code:  # it would write into the checkout through the link
@@ -80,7 +85,7 @@ def test_every_python_snippet_runs(root, place):
 @pytest.fixture(scope="module")
 def documents(root):
     """Every Markdown file of the project, by path."""
-    folders = ("hf_model", "dataset_script", "train", "space", "benchmarks", "tests")
+    folders = ("hf_model", "dataset_script", "train", "space", "benchmarks", "tests", "docs")
     paths = [*root.glob("*.md"), *(path for folder in folders for path in (root / folder).rglob("*.md"))]
     return {path: path.read_text(encoding="utf-8") for path in paths}
 

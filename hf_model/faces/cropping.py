@@ -29,12 +29,18 @@ class FoundFaces:
 
 @dataclasses.dataclass(frozen=True)
 class FaceCrop:
-    """A face as the network is shown it: ``pixels`` (S, S, 3) uint8, and its picture's measures."""
+    """A face as the network is shown it: ``pixels`` (S, S, 3) uint8; ``square``: where they are in the photo, None for a chip;
+    ``photo``: its size in pixels; ``count``: how many faces it has."""
 
     face: Face | None
+    square: Square | None
     pixels: np.ndarray
     photo: tuple[int, int]
-    quality: dict[str, float | None]
+    count: int
+
+    def quality(self, familiarity: float | None) -> dict[str, float | None]:
+        """The measures of its picture, see :func:`hf_model.faces.quality.measure_quality`."""
+        return measure_quality(self.pixels, self.face, self.square, self.photo, self.count, familiarity)
 
 
 class FaceCropper:
@@ -80,10 +86,6 @@ class FaceCropper:
             found.sort(key=lambda face: -face.size)
         return [*(found if faces == "all" else found[:1])], len(found)
 
-    def square(self, face: Face | None) -> Square | None:
-        """The square about a face, None for a picture that is one."""
-        return chip_square(face, self.settings.crop) if face else None
-
     def crop(self, found: FoundFaces, face: Face | None) -> PIL.Image.Image:
         """The square upright picture of a face, as large as the chips of the training; a chip as it is."""
         if face is None:
@@ -95,5 +97,5 @@ class FaceCropper:
     def prepare(self, found: FoundFaces, face: Face | None) -> FaceCrop:
         """A face as the network is shown it."""
         pixels = resize(self.crop(found, face), self.settings.input.size, self.settings.input.resample)
-        quality = measure_quality(pixels, face, self.square(face), found.size, found.count)
-        return FaceCrop(face, pixels, found.size, quality)
+        square = chip_square(face, self.settings.crop) if face else None
+        return FaceCrop(face, square, pixels, found.size, found.count)

@@ -1,4 +1,4 @@
-"""What the picture of a face is worth: measures of it, and warnings where a measure was seen to cost accuracy."""
+"""Measures of a face's picture, and warnings where a measure was seen to cost accuracy."""
 
 import dataclasses
 import math
@@ -25,37 +25,39 @@ AROUND = (0.5, 0.55, 0.36, 0.5)
 BLOCK, TEXTURE = 4, 0.05
 # Where skin in daylight lies: logarithms of red by green and of blue by green, medians over 1,500 of UTKFace's chips.
 DAYLIGHT_SKIN = (0.31, -0.16)
-# How a warning begins; the value in it, and in what it is told.
+# What a warning says is the matter.
 BEGINNINGS = {
-    "face_size": ("The face is {value:.0f} pixels across", "{threshold:.0f}"),
-    "sharpness": ("The picture is blurred (sharpness {value:.2f})", "{threshold:.2f}"),
-    "roll": ("The head is tilted by {value:.0f}°", "{threshold:.0f}°"),
-    "yaw": ("The face is turned away by about {value:.0f}°", "{threshold:.0f}°"),
-    "brightness": ("The face is {adjective} (brightness {value:.2f})", "{threshold:.2f}"),
-    "contrast": ("The picture has little contrast ({value:.2f})", "{threshold:.2f}"),
-    "outside": ("{value:.0%} of the face's square lie outside the photo", "{threshold:.0%}"),
-    "cast": ("The light is coloured (cast {value:.2f})", "{threshold:.2f}"),
-    "covered": ("Parts of the face seem covered ({value:.0%} of its middle are without texture)", "{threshold:.0%}"),
-    "cut_out": ("The face seems cut out ({value:.0%} of its surroundings are without texture)", "{threshold:.0%}"),
-    "familiarity": (
-        "The picture is unlike those that were learnt from ({value:.1%} of usual faces are less like them)",
-        "{threshold:.1%}",
-    ),
-    "level": ("Perhaps not a face (the detector's last network is {value:.0%} sure)", "{threshold:.0%}"),
+    "face_size": "The face is only {value:.0f} pixels wide",
+    "sharpness": "The face is blurred",
+    "roll": "The head is tilted by {value:.0f}°",
+    "yaw": "The face is turned away by about {value:.0f}°",
+    "brightness": "The face is {adjective}",
+    "contrast": "The face has little contrast",
+    "outside": "{value:.0%} of the square around the face is outside the photo",
+    "cast": "The light is strongly coloured",
+    "covered": "About {value:.0%} of the face seems to be covered",
+    "cut_out": "The face seems to be cut out of its background",
+    "familiarity": "The face looks unlike the training faces (only {value:.1%} of usual faces look less like them)",
+    "level": "This may not be a face (verification score {value:.0%})",
 }
-# How it goes on: of a measure that costs years, that costs genders too, and of what is perhaps no face.
+# And what that cost in tests: years, years and genders; or, of what may not be a face, how often such a score occurs.
 SENTENCES = {
-    "age": "{start}; {beyond} {threshold}, ages were off by {age_mae:.1f} years in tests, against {age_mae_usual:.1f}.",
-    "both": "{start}; {beyond} {threshold}, ages were off by {age_mae:.1f} years in tests, against {age_mae_usual:.1f}, and "
-    "{gender_accuracy:.0%} of genders were right, against {gender_accuracy_usual:.0%}.",
-    "level": "{start}; below {threshold} {real:.0%} of small and turned faces in tests were, and {none:.0%} of things that are none.",
+    "age": "{start}. In tests, ages of such faces were off by {age_mae:.1f} years instead of {age_mae_usual:.1f}.",
+    "both": "{start}. In tests, ages of such faces were off by {age_mae:.1f} years instead of {age_mae_usual:.1f}, and "
+    "{gender_accuracy:.0%} of genders were right instead of {gender_accuracy_usual:.0%}.",
+    "level": "{start}. In tests, {real:.0%} of real small or rotated faces scored below {threshold:.0%}, and {none:.0%} of non-faces.",
 }
 TOLD_FROM = 0.01  # of all genders: a smaller loss is left out of the sentence
 UNSIGNED = ("roll", "yaw")
 
 
 def measure_quality(
-    pixels: np.ndarray, face: Face | None, square: Square | None, photo: tuple[int, int], faces: int | None
+    pixels: np.ndarray,
+    face: Face | None,
+    square: Square | None,
+    photo: tuple[int, int],
+    faces: int | None,
+    familiarity: float | None = None,
 ) -> dict[str, float | None]:
     """The measures of one face, always the same keys.
 
@@ -68,14 +70,14 @@ def measure_quality(
     as a distance of two logarithms; ``evenness``: the darker half of the middle by the brighter one, left and right, 0 to 1;
     ``covered`` and ``cut_out``: the shares of the face's middle, and of what surrounds the face, that have no texture, as under
     paint or a plain mask, behind dark lenses, before a plain background, where the light is too bright;
-    ``familiarity``: the share of validation faces that are less like the training's, which the network's features say
-    (:mod:`hf_model.network.familiarity`), so that it is not known here. None: not known, as the place of a chip.
+    ``familiarity``: the share of validation faces that are less like the training's. None: not known, as the place of a chip.
 
     Args:
         pixels: (S, S, 3) uint8, what the network is shown.
         face, square: where it was found and cut out; None for a chip.
         photo: width and height of the picture given.
         faces: how many faces were found, None for a chip.
+        familiarity: as the network's features say it, see :mod:`hf_model.network.familiarity`.
     """
     grey = np.asarray(PIL.Image.fromarray(pixels).convert("L").resize((SEEN_AT,) * 2, PIL.Image.Resampling.BILINEAR))
     light = grey.astype(np.float32) / 255
@@ -91,6 +93,7 @@ def measure_quality(
         "contrast": float(middle.std()),
         "cast": _cast(pixels),
         "evenness": (min(halves) + 0.02) / (max(halves) + 0.02),
+        "familiarity": familiarity,
     }
     values |= dict(zip(("covered", "cut_out"), _without_texture(light), strict=True))
     if face is not None and square is not None:
@@ -139,13 +142,11 @@ def warnings_of(quality: dict[str, float | None], limits: Sequence[QualityLimit]
 
 
 def _sentence(limit: QualityLimit, value: float) -> str:
-    beginning, threshold = BEGINNINGS[limit.measure]
-    adjective = "dark" if limit.beyond == "below" else "overexposed"
-    start = beginning.format(value=value, adjective=adjective)
+    adjective = "too dark" if limit.beyond == "below" else "overexposed"
+    start = BEGINNINGS[limit.measure].format(value=value, adjective=adjective)
     kind = "age"
     if limit.measure == "level":
         kind = "level"
     elif limit.gender_accuracy is not None and limit.gender_accuracy_usual is not None:
         kind = "both" if limit.gender_accuracy <= limit.gender_accuracy_usual - TOLD_FROM else "age"
-    told = dataclasses.asdict(limit) | {"start": start, "threshold": threshold.format(threshold=limit.threshold)}
-    return SENTENCES[kind].format(**told)
+    return SENTENCES[kind].format(start=start, **dataclasses.asdict(limit))

@@ -53,7 +53,7 @@ def test_json_lines_hold_every_input(root, photos):
 def test_a_turned_photo_and_what_its_picture_is_worth_are_told():
     answer = {
         "age": 30.2, "age_interval": [20.0, 40.0], "gender": "male", "female_probability": 0.1, "rotation": 90,
-        "box": {"xmin": 1, "ymin": 2, "xmax": 3, "ymax": 4}, "warnings": ["The face is 24 pixels across; ..."],
+        "box": {"xmin": 1, "ymin": 2, "xmax": 3, "ymax": 4}, "warnings": ["The face is only 24 pixels wide. ..."],
     }  # fmt: skip
     told = line("a.jpg", 1, 1, answer).splitlines()
     assert told[0].endswith("at x 1-3, y 2-4, after turning the photo by 90° to the left")

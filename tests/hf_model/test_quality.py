@@ -90,15 +90,15 @@ def test_a_warning_says_by_how_much_and_since_when(predictor):
     quality = dict.fromkeys(MEASURES) | {"face_size": 24.0}
     (sentence,) = warnings_of(quality, [SMALL])
     assert sentence == (
-        "The face is 24 pixels across; below 48, ages were off by 6.1 years in tests, against 4.7, "
-        "and 94% of genders were right, against 96%."
+        "The face is only 24 pixels wide. In tests, ages of such faces were off by 6.1 years instead of 4.7, "
+        "and 94% of genders were right instead of 96%."
     )
     assert warnings_of(quality | {"face_size": 48.0}, [SMALL]) == ()
     assert warnings_of(quality, ()) == ()
     turned = dataclasses.replace(SMALL, measure="yaw", beyond="above", threshold=40)
     assert warnings_of(quality, [turned]) == ()
     (sentence,) = warnings_of(quality | {"yaw": -51.0}, [turned])
-    assert sentence.startswith("The face is turned away by about 51°; above 40°, ages")
+    assert sentence.startswith("The face is turned away by about 51°. In tests, ages")
     for measure, beyond in (
         ("sharpness", "below"),
         ("brightness", "above"),
@@ -116,8 +116,8 @@ def test_what_is_perhaps_no_face_is_said():
     limit = QualityLimit("level", "below", 0.9, real=0.08, none=0.85)
     (sentence,) = warnings_of(dict.fromkeys(MEASURES) | {"level": 0.6}, [limit])
     assert sentence == (
-        "Perhaps not a face (the detector's last network is 60% sure); below 90% 8% of small and turned faces in tests were, "
-        "and 85% of things that are none."
+        "This may not be a face (verification score 60%). In tests, 8% of real small or rotated faces scored below 90%, "
+        "and 85% of non-faces."
     )
 
 

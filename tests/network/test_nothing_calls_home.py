@@ -10,6 +10,9 @@ import sys
 
 import pytest
 
+from hf_model.network.engines.graph_files import network_file
+from hf_model.settings import Settings
+
 COMMANDS = {
     "command line, OpenVINO": "-m hf_model {photo} --engine openvino",
     "command line, OpenVINO in int8": "-m hf_model {photo} --engine openvino --precision int8",
@@ -65,6 +68,15 @@ def test_a_command_asks_nobody(name, root, photo, recorded, make_utkface, tmp_pa
     command = COMMANDS[name].format(photo=photo, out=tmp_path / "out", model=model, faces=faces)
     run(command.split(), root, environment)
     assert record() == []
+
+
+def test_the_recorder_sees_what_onnx_runtime_would_do(root, recorded):
+    """Without the switch; if this fails, ONNX Runtime has stopped it, or does it in another way: look."""
+    environment, record = recorded
+    graph = network_file(Settings.load(root / "hf_model"), root / "hf_model", "float32")
+    code = f"import onnxruntime; onnxruntime.InferenceSession({str(graph)!r}, providers=['CPUExecutionProvider'])"
+    run(["-c", code], root, environment)
+    assert any("deviceid" in line for line in record())
 
 
 @pytest.mark.parametrize("name", CODE)

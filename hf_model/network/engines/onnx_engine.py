@@ -3,6 +3,7 @@
 import pathlib
 
 from .engine import Forward, GraphEngine
+from .onnx_runtime import import_onnxruntime
 from .processor import lacks_vnni
 
 
@@ -14,10 +15,7 @@ class OnnxEngine(GraphEngine):
     precisions = ("float32", "int8")
 
     def open(self, path: pathlib.Path, precision: str, threads: int | None) -> Forward:
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise ImportError("engine='onnx' needs onnxruntime: pip install onnxruntime") from error
+        onnxruntime = import_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or 0
         options.log_severity_level = 3

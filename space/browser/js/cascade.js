@@ -167,8 +167,7 @@ export function patches({ width, height, pixels }, boxes, size) {
   return made;
 }
 
-/** Those that overlap no surer one by more than `most`, the surest first; one that goes still suppresses others.
- * Those that overlap no surer one by more than `most`, the surest first; one that goes still suppresses others. */
+/** Those that overlap no surer one by more than `most`, the surest first; one that goes still suppresses others. */
 export function suppressed(found, most) {
   const order = found
     .map((one, place) => [one, place])

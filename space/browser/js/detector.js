@@ -120,8 +120,7 @@ export class Detector {
     return upright.filter((face) => face.level >= sure_level || likely(face));
   }
 
-  /** The faces with their landmarks found once more, on level squares that frame all alike, and on mirror images.
-   * The faces with their landmarks found once more, on level squares that frame all alike, and on mirror images. */
+  /** The faces with their landmarks found once more, on level squares that frame all alike, and on mirror images. */
   async refine(picture, faces) {
     const { landmark_input: size, mirrored, faces_at_once } = this.constants;
     const squares = faces.map((face) => landmarkSquare(face, this.settings.landmark_scale));

@@ -1,6 +1,6 @@
-// An answer as elements: what title 19's page says, from the same sentences.
+// The card of a face as elements: what space/face_card.py says, from the same sentences.
 
-import { filled } from "./numbers.js";
+import { filled, roundEven } from "./numbers.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const [WIDE, HIGH] = [360, 92]; // of the chart, in its own units
@@ -60,26 +60,21 @@ export function card(number, face, several, { words, config, metrics }) {
     warnings,
   } = prediction;
   const level = metrics.by_predicted_age.find((one) => one.low <= age && age < one.high + 1);
-  const say = (name, values) => made("p", { class: name, html: filled(words[name], values) });
-  const heading = several && made("h2", { text: doubted ? words.doubted : filled(words.face, { number }) });
-  const alerts = warnings.map((warning) => {
-    const [what, cost] = warning.split(/; (.*)/s);
-    return made(
-      "div",
-      { class: "alert", role: "note" },
-      made("b", { text: `${what}.` }),
-      made("span", { text: cost[0].toUpperCase() + cost.slice(1) }),
-    );
-  });
-  if (prediction.rotation)
-    alerts.unshift(made("div", { class: "alert" }, made("b", { text: filled(words.turned, prediction) })));
+  const say = (name, text, values) => made("p", { class: name, html: filled(text, values) });
+  const title = filled(words.face, { number });
+  const heading = several && made("h2", {}, made("span", { class: "number", text: number }), doubted ? words.doubted : title);
+  const turned = prediction.rotation ? [[words.turned[prediction.rotation], ""]] : [];
+  const costs = warnings.map((warning) => warning.split(/(?<=\.) (.*)/s));
+  const alerts = [...turned, ...costs].map(([what, cost]) =>
+    made("div", { class: "alert", role: "note" }, made("b", { text: what }), made("span", { text: cost })),
+  );
   const child = age < words.child_below && level;
   const guess = child && (level.gender < words.hardly_better_below ? words.child_guess : words.child_wrong);
   const said = filled(words[gender], { sure: Math.max(female, 1 - female), female });
   const genderPart = made(
     "div",
     { class: child ? "unsure" : "gender" },
-    child && made("p", { text: filled(words.child, { guess, right: level.gender, level: level.name }) }),
+    child && made("p", { text: filled(words.child, { guess, one_in: 1 / Math.max(1 - level.gender, 0.001) }) }),
     made("p", { class: "said", html: said }),
     bar(female, config.decision, words),
   );
@@ -99,12 +94,12 @@ export function card(number, face, several, { words, config, metrics }) {
     {
       class: `card face${doubted ? " doubted" : ""}`,
       style: { "--face": colourOf(number) },
-      "aria-label": filled(words.face, { number }),
+      "aria-label": title,
     },
     heading,
     canvas,
-    say("age", { age }),
-    say("range", { low, high }),
+    say("age", roundEven(age) === 1 ? words.age_one : words.age, { age }),
+    say("range", words.range, { low, high }),
     ...alerts,
     genderPart,
     !several && chart(prediction, words),

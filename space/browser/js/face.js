@@ -9,8 +9,8 @@ const middle = (points) => [0, 1].map((k) => mean(points.map((point) => point[k]
 const apart = ([x0, y0], [x1, y1]) => (x0 - x1) ** 2 + (y0 - y1) ** 2;
 
 export class Face {
-  /** `left`, `top`, `width`, `height`: the detector's box; `score`; `landmarks`; `rotation`; `level`: pixels, 0 to 1,
-   * degrees. */
+  /** `left`, `top`, `width`, `height`: the detector's box in pixels; `landmarks`: five points in pixels; `score` and
+   * `level`, 0 to 1; `rotation` in degrees. */
   constructor(values) {
     Object.assign(this, { rotation: 0, level: 0 }, values);
   }

@@ -1,4 +1,4 @@
-// What the picture of a face is worth: measures of it, and warnings where a measure was seen to cost accuracy.
+// Measures of a face's picture, and warnings where a measure was seen to cost accuracy.
 
 import { roll, yaw } from "./face.js";
 import { filled, mean, roundEven, rounded } from "./numbers.js";
@@ -72,11 +72,10 @@ export function warningsOf(quality, limits, { beginnings, unsigned, told_from, s
     if (value === null) return [];
     if (unsigned.includes(limit.measure)) value = Math.abs(value);
     if (limit.beyond === "below" ? value >= limit.threshold : value <= limit.threshold) return [];
-    const [beginning, shown] = beginnings[limit.measure];
-    const start = filled(beginning, { value, adjective: limit.beyond === "below" ? "dark" : "overexposed" });
-    const threshold = filled(shown, { threshold: limit.threshold });
-    if (limit.measure === "level") return [filled(sentences.level, { ...limit, start, threshold })];
+    const adjective = limit.beyond === "below" ? "too dark" : "overexposed";
+    const start = filled(beginnings[limit.measure], { value, adjective });
+    if (limit.measure === "level") return [filled(sentences.level, { ...limit, start })];
     const costsGender = limit.gender_accuracy <= limit.gender_accuracy_usual - told_from;
-    return [filled(costsGender ? sentences.both : sentences.age, { ...limit, start, threshold })];
+    return [filled(costsGender ? sentences.both : sentences.age, { ...limit, start })];
   });
 }

@@ -97,6 +97,6 @@ def test_limits_are_measured_end_to_end_and_make_warnings(root, predictor, astro
     json.dumps(as_json(tuple(limits)))
     assert not any(limit.measure == "level" for limit in limits)
     values = dict.fromkeys(MEASURES) | {"face_size": 10.0}
-    assert warnings_of(values, limits)[0].startswith("The face is 10 pixels across; below")
+    assert warnings_of(values, limits)[0].startswith("The face is only 10 pixels wide. In tests, ages")
     asked = {"validation": chips, "test": chips}
     assert measure_limits(RawOutputs(root / "hf_model", None), asked, n, ("contrast",)) == []  # none of its ladders

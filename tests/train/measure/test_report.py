@@ -273,7 +273,7 @@ def test_the_card_is_generated_from_the_metrics_and_accepted(root, metrics):
     assert "nan" not in text.split()
 
 
-@pytest.mark.parametrize("name", ["README.md", "train/README.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/design.md"])
 def test_figures_in_the_readmes_follow_what_was_measured(root, metrics, name):
     readme = (root / name).read_text(encoding="utf-8")
     assert render_figures(readme, metrics) == readme

@@ -1,6 +1,6 @@
 """What the card and the READMEs tell of datasets."""
 
-from train.release.dataset_facts import elsewhere, gaps, seen_after_all, side_by_side, title_of, trained_on
+from train.release.dataset_facts import elsewhere, gaps, leakage, side_by_side, title_of, trained_on
 from train.release.figures import models, trained
 
 HISTORY = [
@@ -37,26 +37,26 @@ def test_sets_are_those_of_all_runs_with_utkface_first():
     assert list(trained_on(HISTORY[:1])) == ["utkface"]
 
 
-def test_home_is_a_set_whose_other_part_was_trained_on():
+def test_a_dataset_is_in_domain_where_its_other_images_were_trained_on():
     rows = {row["title"]: row for row in side_by_side(METRICS, HISTORY)}
-    assert {title: row["ground"] for title, row in rows.items()} == {
-        "UTKFace, test": "home",
-        "FairFace, validation": "home",
-        "APPA-REAL, validation": "away",  # no run of this history saw APPA-REAL
-        "Adience, one album": "away",
+    assert {title: row["domain"] for title, row in rows.items()} == {
+        "UTKFace, test": "in-domain",
+        "FairFace, validation": "in-domain",
+        "APPA-REAL, validation": "out-of-domain",  # no run of this history saw APPA-REAL
+        "Adience, one album": "out-of-domain",
     }
     assert rows["FairFace, validation"]["age"] == "2.50 years outside the bin"
     assert (
-        rows["APPA-REAL, validation"] | {"near": "50.0 % within 5 years", "held": "70.0 %", "gender": "–"}
+        rows["APPA-REAL, validation"] | {"near": "50.0 % within 5 years", "coverage": "70.0 %", "gender": "–"}
         == rows["APPA-REAL, validation"]
     )
 
 
 def test_one_sentence_tells_of_every_set_that_was_answered():
     assert elsewhere(METRICS).split("; ") == [
-        "FairFace, validation: age 2.50 years outside the bin, gender at 10 and older 90.0 %",
-        "APPA-REAL, validation: age 6.50 years off",
-        "Adience, one album: age 2.00 years outside the bin, gender at 10 and older 95.0 %",
+        "FairFace, validation: mean age error 2.50 years outside the bin, gender accuracy at 10 and older 90.0 %",
+        "APPA-REAL, validation: mean age error 6.50 years",
+        "Adience, one album: mean age error 2.00 years outside the bin, gender accuracy at 10 and older 95.0 %",
     ]
     assert elsewhere({}) == ""
     assert title_of("none") == "none"
@@ -65,7 +65,7 @@ def test_one_sentence_tells_of_every_set_that_was_answered():
 def test_gaps_between_races_are_told_with_their_intervals():
     (told,) = gaps(METRICS)
     assert told.startswith(
-        "FairFace, validation: 5.0 % (-5.0 % to 15.0 %) in right genders at 10 and older, 0.40 (0.30 to 0.50) years"
+        "FairFace, validation: 5.0 % (-5.0 % to 15.0 %) in gender accuracy at 10 and older, 0.40 (0.30 to 0.50) years"
     )
 
 
@@ -78,9 +78,9 @@ def test_models_stand_beside_each_other_with_paired_differences(monkeypatch, tmp
     )
     monkeypatch.setattr("train.release.figures.MODELS", path)
     head, _, age, gender, *_ = models({}).splitlines()
-    assert head == "| set | measure | old | shipped | shipped less old |"
-    assert age == "| UTKFace, test | age, years off | 5.00 | 4.50 | -0.50 (-0.70 to -0.30) |"
-    assert gender == "| UTKFace, test | gender | 90.0 % | 92.0 % | +2.00 (+1.00 to +3.00) |"
+    assert head == "| dataset | measure | old | shipped | shipped − old |"
+    assert age == "| UTKFace, test | age: mean error, years | 5.00 | 4.50 | -0.50 (-0.70 to -0.30) |"
+    assert gender == "| UTKFace, test | gender: accuracy | 90.0 % | 92.0 % | +2.00 (+1.00 to +3.00) |"
 
 
 def test_the_terms_name_every_set_with_its_own(monkeypatch):
@@ -92,7 +92,7 @@ def test_the_terms_name_every_set_with_its_own(monkeypatch):
     assert third == "- **mine**."
 
 
-def test_what_was_seen_after_all_is_told_with_and_without():
+def test_leakage_is_told_with_and_without():
     seen = {
         "utkface": {
             "seen": 13,
@@ -101,8 +101,8 @@ def test_what_was_seen_after_all_is_told_with_and_without():
             "without": {"age_mae": 4.44, "gender_10plus": 0.969, "age_mae_gap": 2.0},
         }
     }
-    (row,) = seen_after_all(METRICS | {"seen": seen})
+    (row,) = leakage(METRICS | {"seen": seen})
     assert row["title"] == f"UTKFace, {METRICS['split']}"
-    assert (row["seen"], row["of"]) == (13, 1980)
-    assert row["figures"] == "4.43 → 4.44 years off; 97.0 % → 96.9 % of genders right at 10 and older"
-    assert seen_after_all(METRICS) == []
+    assert (row["leaked"], row["of"]) == (13, 1980)
+    assert row["figures"] == "4.43 → 4.44 years of mean age error; 97.0 % → 96.9 % gender accuracy at 10 and older"
+    assert leakage(METRICS) == []

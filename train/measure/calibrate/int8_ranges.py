@@ -13,6 +13,7 @@ import numpy as np
 
 from hf_model.download import WEIGHTS_NAME, write_whole
 from hf_model.network.engines.graph_files import RANGES, network_file
+from hf_model.network.engines.onnx_runtime import import_onnxruntime
 from hf_model.network.graphs import Graph, network_graph
 from hf_model.network.layout import network_of
 from hf_model.network.quantized import QuantizedGraph
@@ -73,6 +74,7 @@ def measure_ranges(tensors: dict, settings: Settings, batches: list[np.ndarray])
         settings: of the model.
         batches: network input.
     """
+    import_onnxruntime()
     from onnxruntime.quantization.calibrate import CalibrationMethod, create_calibrator
 
     graph = OperandNames()
@@ -132,6 +134,7 @@ def without_ties(ranges: dict[str, list[float]], sums: dict[str, list[str]]) -> 
 
 def iter_reader(batch: np.ndarray):
     """One batch, as the calibrators ask for it."""
+    import_onnxruntime()
     from onnxruntime.quantization import CalibrationDataReader
 
     class OneBatch(CalibrationDataReader):
