@@ -23,8 +23,8 @@ def main(argv: list[str] | None = None) -> int:
         folder = find_model(args.model)
         settings = Settings.load(folder)
         precisions = ["float32", *(["int8"] if (folder / RANGES).is_file() else [])]
-        paths = [network_file(settings, folder, precision, thoroughly=True) for precision in precisions]
-        paths += detector_files(thoroughly=True).values()
+        paths = [network_file(settings, folder, precision, verify_checksum=True) for precision in precisions]
+        paths += detector_files(verify_checksum=True).values()
     except (FileNotFoundError, ValueError, ImportError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -11,7 +11,7 @@ from .download import find_model
 from .faces.cropping import FaceCropper, FoundFaces
 from .faces.detector import FaceDetector
 from .faces.face import Face
-from .network.engines.choice import choose_engine, files_instead, make_engine
+from .network.engines.choice import choose_engine, graph_files_sufficient_for, make_engine
 from .network.engines.engine import Engine, Forward
 from .network.engines.graph_files import graph_name, has_graph, weights_identity
 from .network.engines.keras_engine import KerasEngine
@@ -111,7 +111,7 @@ class AgeGenderPredictor(Portable):
             ValueError: an unknown engine, or one that cannot do what is asked for; or a ``config.json`` with an unknown or missing key.
         """
         made = None if engine == "auto" else make_engine(engine, precision, threads)
-        instead, graph = files_instead(made, precision), graph_name(precision)
+        instead, graph = graph_files_sufficient_for(made, precision), graph_name(precision)
         options = {"revision": revision, "token": token, "cache_dir": cache_dir, "local_files_only": local_files_only}
         folder = find_model(name_or_path, instead, lambda pulled: has_graph(pulled, graph), **options)
         settings = Settings.load(folder)

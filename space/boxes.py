@@ -27,7 +27,7 @@ def draw_faces(
     faces: list[dict],
     photo: tuple[int, int] | None = None,
     numbers: list[int] | None = None,
-    doubted: frozenset[int] = frozenset(),
+    unlikely: frozenset[int] = frozenset(),
     largest: int = LARGEST_SIDE,
 ) -> PIL.Image.Image:
     """A copy of the photo, no larger than the page needs, with every face boxed, and numbered where there are several.
@@ -37,7 +37,7 @@ def draw_faces(
         faces: prediction dicts.
         photo: the photo's width and height, in whose pixels the boxes are; by default the image's.
         numbers: of the faces; by default from 1.
-        doubted: numbers of the faces that are drawn dashed.
+        unlikely: numbers of the faces that are drawn dashed.
         largest: longer side of the copy, pixels.
     """
     size, scale = shown_size(photo or image.size, largest)
@@ -48,7 +48,7 @@ def draw_faces(
     for number, face in zip(numbers or range(1, len(faces) + 1), faces, strict=True):
         colour = colour_of(number)
         left, top, right, bottom = (round(face["box"][side] * scale) for side in ("xmin", "ymin", "xmax", "ymax"))
-        if number in doubted:
+        if number in unlikely:
             _dashed(pen, (left, top, right, bottom), colour, unit)
         else:
             pen.rectangle((left, top, right, bottom), outline=colour, width=unit)

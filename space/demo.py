@@ -11,7 +11,7 @@ import numpy as np
 import PIL.Image
 from boxes import LARGEST_SIDE, draw_faces, shown_size
 from charts import heat_over, laid_back
-from face_card import is_doubted
+from face_card import is_unlikely
 from model import chosen_model, find_model_folder, load_predictor, page_version, read_card, read_metrics
 
 REQUEST_SECONDS = int(os.environ.get("REQUEST_SECONDS", "30"))
@@ -37,7 +37,7 @@ class Answer:
     photo: PIL.Image.Image | None
     faces: list[Face]
     found: int
-    doubted: frozenset[int] = frozenset()  # numbers of the faces that the detector half believes
+    unlikely: frozenset[int] = frozenset()  # numbers of the faces that the detector half believes
 
     @property
     def predictions(self) -> list[dict]:
@@ -45,7 +45,7 @@ class Answer:
 
     def annotated(self, largest: int = LARGEST_SIDE) -> PIL.Image.Image:
         """The photo with every face boxed and numbered, its longer side at most so many pixels."""
-        return draw_faces(self.photo, self.predictions, doubted=self.doubted, largest=largest)
+        return draw_faces(self.photo, self.predictions, unlikely=self.unlikely, largest=largest)
 
     def plain(self) -> list[dict]:
         """The predictions without their distributions, as programs and the page's data have them."""
@@ -57,9 +57,9 @@ class Answer:
 
     def surest_first(self) -> "Answer":
         """The same with the faces that are perhaps none last, as the page lists them."""
-        order = sorted(range(len(self.faces)), key=lambda place: place + 1 in self.doubted)
-        doubted = frozenset(range(len(order) - len(self.doubted) + 1, len(order) + 1))
-        return dataclasses.replace(self, faces=[self.faces[place] for place in order], doubted=doubted)
+        order = sorted(range(len(self.faces)), key=lambda place: place + 1 in self.unlikely)
+        unlikely = frozenset(range(len(order) - len(self.unlikely) + 1, len(order) + 1))
+        return dataclasses.replace(self, faces=[self.faces[place] for place in order], unlikely=unlikely)
 
     def explained(self, target: str) -> PIL.Image.Image:
         """The photo with the maps of its faces laid back over them, boxed and numbered."""
@@ -70,7 +70,7 @@ class Answer:
                 over = laid_back(face.maps[target], face.square, size, scale)
                 heat = np.where(np.abs(over) > np.abs(heat), over, heat)
         small = self.photo.resize(size, reducing_gap=2.0)
-        return draw_faces(heat_over(small, heat, target), self.predictions, self.photo.size, doubted=self.doubted)
+        return draw_faces(heat_over(small, heat, target), self.predictions, self.photo.size, unlikely=self.unlikely)
 
 
 class Demo:
@@ -142,8 +142,8 @@ class Demo:
         squares = [next((analysis.explanations[target][place].square for target in targets), None) for place in places]
         dicts = [prediction.to_dict(distribution=True) for prediction in analysis.predictions]
         faces = [Face(*row) for row in zip(dicts, analysis.crops, maps, squares, strict=True)]
-        doubted = frozenset(n for n, one in enumerate(dicts, start=1) if is_doubted(one, self.predictor.settings))
-        answer = Answer(image, faces, analysis.found, doubted)
+        unlikely = frozenset(n for n, one in enumerate(dicts, start=1) if is_unlikely(one, self.predictor.settings))
+        answer = Answer(image, faces, analysis.found, unlikely)
         return self._with_surroundings(answer.surest_first()) if around else answer
 
     def _with_surroundings(self, answer: Answer) -> Answer:

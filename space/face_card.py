@@ -17,7 +17,7 @@ def message(text: str) -> str:
     return f'<div class="card"><p class="note" role="status">{html.escape(text)}</p></div>'
 
 
-def is_doubted(face: dict, settings) -> bool:
+def is_unlikely(face: dict, settings) -> bool:
     """Whether the detector only half believes that it is a face."""
     level = (face.get("quality") or {}).get("level")
     least = next((limit.threshold for limit in settings.quality if limit.measure == "level"), None)
@@ -63,15 +63,15 @@ def describe_faces(
 
 
 def _card(number: int, face: dict, crop: PIL.Image.Image | None, several: bool, settings, metrics: dict | None) -> str:
-    doubted = is_doubted(face, settings)
+    unlikely = is_unlikely(face, settings)
     title = WORDS["face"].format(number=number)
-    name = f'<h2><span class="number">{number}</span>{WORDS["doubted"] if doubted else title}</h2>' if several else ""
+    name = f'<h2><span class="number">{number}</span>{WORDS["unlikely"] if unlikely else title}</h2>' if several else ""
     small = "" if crop is None else f'<img class="crop" src="{data_uri(crop)}" alt="{WORDS["crop"]}">'
     curve = ""
     if not several and face.get("age_distribution"):
         curve = distribution(face["age_distribution"], face["age"], face["age_interval"])
     return (
-        f'<section class="card face{" doubted" if doubted else ""}" style="--face:{colour_of(number)}" aria-label="{title}">'
+        f'<section class="card face{" unlikely" if unlikely else ""}" style="--face:{colour_of(number)}" aria-label="{title}">'
         f"{name}{small}{_age(face)}{_warnings(face)}{_gender(face, settings.decision, metrics)}{curve}"
         f"{'' if several else _worth(face, metrics)}</section>"
     )

@@ -38,7 +38,7 @@ STYLES = string.Template("""
 .range { font-size: var(--large); margin: 0.1rem 0 0.4rem !important; }
 .said { font-size: var(--large); margin: 0.4rem 0 0 !important; } .said b { font-weight: 700; }
 .face { border-top: 4px solid var(--face, var(--accent)); } .face > h2 { display: flex; gap: 0.5rem; align-items: center; }
-.face.doubted { border-top-style: dashed; } .face.doubted .age b { font-size: var(--title); }
+.face.unlikely { border-top-style: dashed; } .face.unlikely .age b { font-size: var(--title); }
 .face .crop { float: right; width: 76px; height: 76px; border-radius: 10px; margin: 0 0 0.4rem 0.8rem; }
 .number { background: var(--face); color: white; border-radius: 6px; padding: 0 0.5rem; }
 .several .crop { width: 56px; height: 56px; } .several + .card { margin-top: var(--gap); } .several .range, .several .said { font-size: var(--text); }

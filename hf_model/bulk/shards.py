@@ -77,7 +77,7 @@ class Shards:
             if before != value:
                 what = "the source has changed since" if name == "source" else f"it was made with {name} = {before!r}"
                 raise SourceError(
-                    f"{self.folder}: cannot be gone on with, {what}; now it is {value!r}. "
+                    f"{self.folder}: cannot be resumed, {what}; now it is {value!r}. "
                     "Run as before, or pass another --out."
                 )
 

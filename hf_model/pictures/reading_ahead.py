@@ -9,14 +9,16 @@ from collections.abc import Callable, Iterable, Iterator
 LIGHT = (str, bytes, os.PathLike)  # not decoded yet: one more of them keeps every worker busy beside the network
 
 
-def calls_ahead(call: Callable, items: Iterable, workers: int, own: Callable = lambda item: item) -> Iterator[Callable]:
-    """For each item, in order, a function that gives or raises what ``call(own(item))`` gives or raises.
+def calls_ahead(
+    call: Callable, items: Iterable, workers: int, snapshot: Callable = lambda item: item
+) -> Iterator[Callable]:
+    """For each item, in order, a function that gives or raises what ``call(snapshot(item))`` gives or raises.
 
     Args:
         call: runs on threads, several times at once; with one worker or a single item when its function is called.
         items: taken on the caller's thread; no more of them than there are workers are held, of paths and bytes one more.
         workers: how many items are worked on beside each other.
-        own: called on the caller's thread with each item before the next is asked for; makes it self-contained.
+        snapshot: called on the caller's thread with each item before the next is asked for; makes it self-contained.
 
     Raises:
         BaseException: what taking an item from ``items`` raises, behind the functions of those before it.
@@ -34,7 +36,7 @@ def calls_ahead(call: Callable, items: Iterable, workers: int, own: Callable = l
             except BaseException as error:
                 failure = error
                 break
-            work = _make_work(call, own, item)
+            work = _make_work(call, snapshot, item)
             held = workers + isinstance(item, LIGHT)
             del item
             if workers < 2:
@@ -58,10 +60,10 @@ def calls_ahead(call: Callable, items: Iterable, workers: int, own: Callable = l
             pool.shutdown(cancel_futures=True)
 
 
-def _make_work(call: Callable, own: Callable, item) -> functools.partial:
+def _make_work(call: Callable, snapshot: Callable, item) -> functools.partial:
     """The call with the item made self-contained, or what raises the error of that."""
     try:
-        return functools.partial(call, own(item))
+        return functools.partial(call, snapshot(item))
     except Exception as error:
         return functools.partial(_raise, error)
 

@@ -12,7 +12,7 @@ PARTS = "h2, .age, .range, .alert, .gender p, .unsure p, .bar, .ends span, .smal
 READ = f"""
 (holder) => [...holder.querySelectorAll("section")].map((card) => ({{
   label: card.getAttribute("aria-label"),
-  isDashed: card.classList.contains("doubted"),
+  isDashed: card.classList.contains("unlikely"),
   parts: [...card.querySelectorAll("{PARTS}")].map((part) => [
     part.className, part.textContent.replace(/\\s+/g, " ").trim(), part.getAttribute("aria-label"),
   ]),
@@ -26,8 +26,8 @@ async (faces) => {
   const least = config.quality.find(({ measure }) => measure === "level").threshold;
   const holder = document.createElement("div");
   faces.forEach((prediction, place) => {
-    const doubted = prediction.quality.level < least;
-    holder.append(card(place + 1, { prediction, doubted }, faces.length > 1, { words, config, metrics }));
+    const unlikely = prediction.quality.level < least;
+    holder.append(card(place + 1, { prediction, unlikely }, faces.length > 1, { words, config, metrics }));
   });
   return (READ)(holder);
 }

@@ -142,7 +142,7 @@ def test_a_kept_graph_that_is_not_whole_is_built_anew(root, no_graphs):
     path.write_bytes(whole[:1000])  # cut short, as by a full disk or a copy
     assert graph_files.network_file(settings, root / "hf_model", "float32").read_bytes() == whole
     path.write_bytes(whole[:-1] + b"?")  # changed, which only --build looks for
-    assert graph_files.network_file(settings, root / "hf_model", "float32", thoroughly=True).read_bytes() == whole
+    assert graph_files.network_file(settings, root / "hf_model", "float32", verify_checksum=True).read_bytes() == whole
     (path.parent / "kept.json").write_text("{")
     assert graph_files.network_file(settings, root / "hf_model", "float32").read_bytes() == whole
 

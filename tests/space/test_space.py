@@ -75,10 +75,10 @@ def test_a_doubted_face_is_dashed_and_no_two_faces_share_a_colour(part):
     boxes = part("boxes")
     box = {"xmin": 20, "ymin": 20, "xmax": 180, "ymax": 180}
     sides = [
-        np.asarray(boxes.draw_faces(PIL.Image.new("RGB", (200, 200), "white"), [face(box=box)], doubted=doubted))[
+        np.asarray(boxes.draw_faces(PIL.Image.new("RGB", (200, 200), "white"), [face(box=box)], unlikely=unlikely))[
             20, 20:180
         ]
-        for doubted in (frozenset(), frozenset({1}))
+        for unlikely in (frozenset(), frozenset({1}))
     ]
     assert (sides[0].min(axis=1) < 200).all()
     assert 0.3 < (sides[1].min(axis=1) < 200).mean() < 0.7
@@ -146,10 +146,10 @@ def test_a_childs_gender_is_greyed_and_headed(part, age, heading):
 
 
 def test_a_face_that_is_half_believed_is_said_so(part):
-    doubted = face(quality={"level": 0.6})
-    assert part("face_card").is_doubted(doubted, SETTINGS)
-    assert not part("face_card").is_doubted(face(quality={"level": 0.9}), SETTINGS)
-    told = described(part, face(), doubted)
+    unlikely = face(quality={"level": 0.6})
+    assert part("face_card").is_unlikely(unlikely, SETTINGS)
+    assert not part("face_card").is_unlikely(face(quality={"level": 0.9}), SETTINGS)
+    told = described(part, face(), unlikely)
     assert told.index("Face 1") < told.index("This may not be a face")
 
 
@@ -158,7 +158,7 @@ def test_the_faces_that_are_doubted_come_last(part):
     faces = [Face({"age": age}, None, {}, None) for age in (1, 2, 3)]
     ordered = Answer(None, faces, 3, frozenset({1})).surest_first()
     assert [one.prediction["age"] for one in ordered.faces] == [2, 3, 1]
-    assert ordered.doubted == {3}
+    assert ordered.unlikely == {3}
 
 
 def test_no_face_and_further_faces_are_a_sentence(part):

@@ -36,7 +36,7 @@ def installed(precision: str) -> list[str]:
     return [name for name in able if all(map(importlib.util.find_spec, ENGINES[name].packages))]
 
 
-def files_instead(engine: Engine | None, precision: str) -> list[str]:
+def graph_files_sufficient_for(engine: Engine | None, precision: str) -> list[str]:
     """The files of a published repo that are enough for an engine (None: the one that is chosen) without the weights."""
     runs_graph = installed(precision) if engine is None else isinstance(engine, GraphEngine)
     return [f"{GRAPHS}/{name}" for name in (graph_name(precision), STAMP)] if runs_graph else []

@@ -88,7 +88,7 @@ def flat(values: np.ndarray) -> np.ndarray:
     return values[:, 0] if values.shape[1:] == (1,) else values
 
 
-class OfThisProcess:
+class ForkSafeGraph:
     """A graph that a forked child opens anew: the threads of its parent, which would run it, are not there.
 
     Args:
@@ -124,7 +124,7 @@ class GraphEngine(Engine):
             FileNotFoundError: int8 without its activation ranges.
         """
         path = network_file(settings, folder, self.precision)
-        run = OfThisProcess(lambda: self.open(path, self.precision, self.threads))
+        run = ForkSafeGraph(lambda: self.open(path, self.precision, self.threads))
         return lambda batch: answers_of(run(batch))
 
     def detector(self) -> Mtcnn:
@@ -135,4 +135,4 @@ class GraphEngine(Engine):
         """
         files = detector_files()
         opens = {name: functools.partial(self.open, path, "float32", 1) for name, path in files.items()}
-        return Cascade(**{name: OfThisProcess(open_one) for name, open_one in opens.items()})
+        return Cascade(**{name: ForkSafeGraph(open_one) for name, open_one in opens.items()})

@@ -70,12 +70,14 @@ def weights_identity(folder: str | os.PathLike, precision: str) -> str | None:
     return read_stamp(folder).get(graph_name(precision))
 
 
-def network_file(settings: Settings, folder: pathlib.Path, precision: str, thoroughly: bool = False) -> pathlib.Path:
+def network_file(
+    settings: Settings, folder: pathlib.Path, precision: str, verify_checksum: bool = False
+) -> pathlib.Path:
     """The network's graph, built first where it is missing or not whole, see :func:`hf_model.network.engines.kept_files.keep`.
 
     Args:
         settings, folder, precision: of the model.
-        thoroughly: look at all of what is kept, and not at its size alone.
+        verify_checksum: look at all of what is kept, and not at its size alone.
 
     Raises:
         WeightsError: the weights are missing or do not fit.
@@ -83,7 +85,7 @@ def network_file(settings: Settings, folder: pathlib.Path, precision: str, thoro
         FileNotFoundError: int8 without the activation ranges that it is built from; or a pointer of Git LFS.
     """
     path, there = find_graph(settings, folder, precision)
-    if there and not (thoroughly and path.parent != folder / GRAPHS and not is_kept(path, True)):
+    if there and not (verify_checksum and path.parent != folder / GRAPHS and not is_kept(path, True)):
         return path
     need_onnx()
     if not (folder / WEIGHTS_NAME).is_file():
@@ -154,7 +156,7 @@ def packaged_weights() -> dict[str, pathlib.Path]:
     return {name: folder / f"{name}.lz4" for name in ("pnet", "rnet", "onet")}
 
 
-def detector_files(thoroughly: bool = False) -> dict[str, pathlib.Path]:
+def detector_files(verify_checksum: bool = False) -> dict[str, pathlib.Path]:
     """The graphs of MTCNN's three networks, built from the installed package's weights at first; as :func:`network_file`.
 
     Raises:
@@ -163,7 +165,7 @@ def detector_files(thoroughly: bool = False) -> dict[str, pathlib.Path]:
     files = packaged_weights()
     place = place_of(hashlib.sha256(json.dumps([FORMAT, *map(file_sha256, files.values())]).encode()).hexdigest())
     paths = [place / f"{name}.onnx" for name in DETECTOR]
-    if not all(is_kept(path, thoroughly) for path in paths):
+    if not all(is_kept(path, verify_checksum) for path in paths):
         need_onnx()
         from ..mtcnn.detector_graphs import detector_graphs
 

@@ -22,12 +22,12 @@ def place_of(key: str) -> pathlib.Path:
     return pathlib.Path(huggingface_hub.constants.HF_ASSETS_CACHE) / "age-gender-face" / "onnx" / key[:32]
 
 
-def is_kept(path: pathlib.Path, thoroughly: bool = False) -> bool:
-    """Whether a file is there and whole: of the size that was written, and ``thoroughly``, of the same sha256."""
+def is_kept(path: pathlib.Path, verify_checksum: bool = False) -> bool:
+    """Whether a file is there and whole: of the size that was written, and with ``verify_checksum``, of the same sha256."""
     try:
         about = json.loads((path.parent / SIZES).read_text(encoding="utf-8"))[path.name]
         same = path.stat().st_size == about["size"]
-        return same and (not thoroughly or file_sha256(path) == about["sha256"])
+        return same and (not verify_checksum or file_sha256(path) == about["sha256"])
     except (OSError, ValueError, KeyError, TypeError):  # not there, or the note is not whole
         return False
 

@@ -25,13 +25,13 @@ export const colourOf = (number) => `hsl(${(168 + 137.508 * (number - 1)) % 360}
 /** Boxes with numbers over a picture of a size. */
 export function boxes(faces, width, height, numbers) {
   const unit = Math.max(Math.min(width, height) / 150, 2);
-  const marks = faces.flatMap(({ prediction: { box }, doubted }, n) => {
+  const marks = faces.flatMap(({ prediction: { box }, unlikely }, n) => {
     const number = numbers?.[n] ?? n + 1;
     const stroke = {
       stroke: colourOf(number),
       "stroke-width": unit,
       fill: "none",
-      ...(doubted && { "stroke-dasharray": 4 * unit }),
+      ...(unlikely && { "stroke-dasharray": 4 * unit }),
     };
     const size = { width: box.xmax - box.xmin, height: box.ymax - box.ymin };
     const label = {
@@ -51,7 +51,7 @@ export function boxes(faces, width, height, numbers) {
 
 /** The card of one face. */
 export function card(number, face, several, { words, config, metrics }) {
-  const { prediction, crop, doubted } = face;
+  const { prediction, crop, unlikely } = face;
   const {
     age,
     age_interval: [low, high],
@@ -62,7 +62,7 @@ export function card(number, face, several, { words, config, metrics }) {
   const level = metrics.by_predicted_age.find((one) => one.low <= age && age < one.high + 1);
   const say = (name, text, values) => made("p", { class: name, html: filled(text, values) });
   const title = filled(words.face, { number });
-  const heading = several && made("h2", {}, made("span", { class: "number", text: number }), doubted ? words.doubted : title);
+  const heading = several && made("h2", {}, made("span", { class: "number", text: number }), unlikely ? words.unlikely : title);
   const turned = prediction.rotation ? [[words.turned[prediction.rotation], ""]] : [];
   const costs = warnings.map((warning) => warning.split(/(?<=\.) (.*)/s));
   const alerts = [...turned, ...costs].map(([what, cost]) =>
@@ -92,7 +92,7 @@ export function card(number, face, several, { words, config, metrics }) {
   return made(
     "section",
     {
-      class: `card face${doubted ? " doubted" : ""}`,
+      class: `card face${unlikely ? " unlikely" : ""}`,
       style: { "--face": colourOf(number) },
       "aria-label": title,
     },

@@ -58,8 +58,8 @@ function tell(text, wrong = false) {
 
 const marked = (faces) =>
   faces
-    .map((face) => ({ ...face, doubted: (face.prediction.quality.level ?? 1) < level }))
-    .sort((one, other) => one.doubted - other.doubted);
+    .map((face) => ({ ...face, unlikely: (face.prediction.quality.level ?? 1) < level }))
+    .sort((one, other) => one.unlikely - other.unlikely);
 
 async function offer(file) {
   if (!file) return;
