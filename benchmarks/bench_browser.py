@@ -1,9 +1,10 @@
-"""The static page's model in headless Chromium, one thread, beside Python's ``onnx/int8`` on one thread: `python -m benchmarks.bench_browser`.
+"""The static page's model in headless Chromium, one thread, beside Python's ``onnx/int8`` on one thread: `python -m
+benchmarks.bench_browser`.
 
-A photo of 512 pixels as a PNG file, end to end, from the file to the answer; medians, in turns in one run. And how far the answers
-for the tests' forty pictures lie from Python's, as PNG and as JPEG, which browsers decode in their own way; beside it how far Python's
-own move where one pixel in a thousand of a face's crop is one step brighter: in int8 a step more or less goes a long way. Wants
-chromium and the extra e2e. Written to ``benchmarks/browser.json``.
+A photo of 512 pixels as a PNG file, end to end, from the file to the answer; medians, in turns in one run. And how far
+the answers for the tests' forty pictures lie from Python's, as PNG and as JPEG, which browsers decode in their own way;
+beside it how far Python's own move where one pixel in a thousand of a face's crop is one step brighter: in int8 a step
+more or less goes a long way. Wants chromium and the extra e2e. Written to ``benchmarks/browser.json``.
 """
 
 import argparse
@@ -55,7 +56,8 @@ def encoded(path: pathlib.Path) -> str:
 
 
 def agreement(expected: list, answers: list) -> dict:
-    """Of pictures' faces as [age, P(female), box]: how many are the same by their boxes, and how far the answers lie apart."""
+    """Of pictures' faces as [age, P(female), box]: how many are the same by their boxes, and how far the answers lie
+    apart."""
     years, points, sides, faces, found = [], [], [], 0, 0
     for ours, theirs in zip(expected, answers, strict=True):
         faces += len(ours)
@@ -77,7 +79,8 @@ def spread(years: list[float]) -> dict:
 
 
 def own_noise(pictures: dict) -> dict:
-    """How far Python's own answers in int8 move between a face's crop and one with a thousandth of its values one step higher."""
+    """How far Python's own answers in int8 move between a face's crop and one with a thousandth of its values one step
+    higher."""
     predictor = AgeGenderPredictor.from_pretrained("hf_model", engine="onnx", precision="int8", threads=1)
     random, years = np.random.default_rng(0), []
     for picture in pictures.values():

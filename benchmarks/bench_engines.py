@@ -1,8 +1,9 @@
-"""The network's pass alone, for every engine and precision, beside what the processor can do: `python -m benchmarks.bench_engines`.
+"""The network's pass alone, for every engine and precision, beside what the processor can do: `python -m
+benchmarks.bench_engines`.
 
-Batches of 8, in turns, medians; each side as ratio to ONNX Runtime in float32. The processor's own speed is that of large
-matrix products on OpenVINO in the same types, so that the share of it that the network reaches can be read. Written to
-``benchmarks/engines.json``.
+Batches of 8, in turns, medians; each side as ratio to ONNX Runtime in float32. The processor's own speed is that of
+large matrix products on OpenVINO in the same types, so that the share of it that the network reaches can be read.
+Written to ``benchmarks/engines.json``.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """How soon the page answers, in a real browser: `python -m benchmarks.bench_page` (wants chromium and the extra e2e).
 
 A slider of the tab "Poke it" moved many times, and a camera that shows the astronaut moving in the tab "Live": seconds
-from the move, or from the frame's sending, until the new answer stands on the page, medians and 95th percentiles, also as
-multiples of one forward pass of the network on the same engine, measured in the same run. Written to
+from the move, or from the frame's sending, until the new answer stands on the page, medians and 95th percentiles, also
+as multiples of one forward pass of the network on the same engine, measured in the same run. Written to
 ``benchmarks/page.json``.
 """
 

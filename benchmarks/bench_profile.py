@@ -1,8 +1,8 @@
 """Where a photo's time goes: `python -m benchmarks.bench_profile`.
 
 Single photos, files to answers, the time of each part without that of the parts within it; beside the time that the
-processor needs at its own speed for the network's multiplications alone, as ``benchmarks/engines.json`` has it. Written to
-``benchmarks/profile.json``, and drawn to ``benchmarks/profile.png``.
+processor needs at its own speed for the network's multiplications alone, as ``benchmarks/engines.json`` has it. Written
+to ``benchmarks/profile.json``, and drawn to ``benchmarks/profile.png``.
 """
 
 import argparse

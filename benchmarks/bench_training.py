@@ -1,9 +1,9 @@
 """Measures the trainer: `python -m benchmarks.bench_training`, wants PyTorch (`make bench-training`).
 
 Two comparisons on made-up chips, in turns in one run, after one round that warms up. Pictures trained a second by all
-layers with live BatchNorm, averaged weights and the recipe's augmentation beside a plain PyTorch loop, whose pictures are
-changed by the same code in a thread of its own, at each size of the recipe. And an epoch of stage 2 (``conv5`` and heads) on
-pictures beside one on the cached activations of the frozen part. Written to ``benchmarks/training.json``.
+layers with live BatchNorm, averaged weights and the recipe's augmentation beside a plain PyTorch loop, whose pictures
+are changed by the same code in a thread of its own, at each size of the recipe. And an epoch of stage 2 (``conv5`` and
+heads) on pictures beside one on the cached activations of the frozen part. Written to ``benchmarks/training.json``.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """How the cost of labelling in bulk grows: `python -m benchmarks.bulk` (in .venv-bulk; `make faults` runs it too).
 
 Pictures a second of one and two workers on Ray against one process with two threads on the same files, in turns; what
-Ray itself costs; memory for 1,000 and for 10,000 pictures, as the summed proportional set size of driver, workers, Ray's
-own processes and the object store; and from the rates a table for a million pictures. Written to
+Ray itself costs; memory for 1,000 and for 10,000 pictures, as the summed proportional set size of driver, workers,
+Ray's own processes and the object store; and from the rates a table for a million pictures. Written to
 ``benchmarks/bulk.json``.
 """
 

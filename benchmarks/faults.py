@@ -1,4 +1,5 @@
-"""What bulk labelling survives: kills, a lost node, hostile pictures. `python -m benchmarks.faults` (in .venv-bulk; make faults)
+"""What bulk labelling survives: kills, a lost node, hostile pictures. `python -m benchmarks.faults` (in .venv-bulk;
+make faults)
 
 A release check, outside CI. Every broken run is compared, row for row, with an unbroken one. Written to
 ``benchmarks/faults.json``.
@@ -140,7 +141,8 @@ def kills(
 
 
 def hostile(folder: pathlib.Path) -> dict:
-    """1,000 pictures, 50 of them hostile: those of the tests' corpus that cannot be read, and files cut off anywhere."""
+    """1,000 pictures, 50 of them hostile: those of the tests' corpus that cannot be read, and files cut off
+    anywhere."""
     from hf_model.pictures.images import InvalidImageError, read_image
     from tests.corpus import make_files
 

@@ -1,8 +1,8 @@
 """The Space under load: `python -m benchmarks.load_space [--clients 40] [--requests 10]`, on this machine alone.
 
-Half the clients send good and bad photos, the other half frames of a camera, as the tab "Live" does. Every answer must be
-the one a single client gets, every refusal the polite one; the server must answer afterwards; and memory must not grow in
-a second round, when pools and caches are full. Exits 1 otherwise. Written to ``benchmarks/space.json``.
+Half the clients send good and bad photos, the other half frames of a camera, as the tab "Live" does. Every answer must
+be the one a single client gets, every refusal the polite one; the server must answer afterwards; and memory must not
+grow in a second round, when pools and caches are full. Exits 1 otherwise. Written to ``benchmarks/space.json``.
 """
 
 import argparse

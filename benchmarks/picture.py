@@ -1,4 +1,5 @@
-"""Draws the page with the astronaut's answer, for the README and the Space: `python -m benchmarks.picture` (make picture).
+"""Draws the page with the astronaut's answer, for the README and the Space: `python -m benchmarks.picture` (make
+picture).
 
 Wants chromium and the extra e2e. Written to ``space/picture.png``.
 """

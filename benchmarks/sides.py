@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 VERSION_020 = "1039406"
 PEERS = pathlib.Path(".venv-peers/bin/python")
-# Reads a JSON list of files a line and answers with seconds and, for each file, its faces as [age, P(female) or label, box].
+# Reads a JSON list of files a line and answers with seconds and, for each file, its faces as [age, P(female) or label,
+# box].
 SERVE = """
 import json, os, resource, sys, time
 out = os.fdopen(os.dup(1), "w")

@@ -1,4 +1,5 @@
-"""Command line: `python -m hf_model photo.jpg [more.jpg | folder] [--faces all] [--json] [--engine E] [--precision P]`."""
+"""Command line: `python -m hf_model photo.jpg [more.jpg | folder] [--faces all] [--json] [--engine E] [--precision
+P]`."""
 
 import argparse
 import contextlib

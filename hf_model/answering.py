@@ -1,4 +1,5 @@
-"""From found faces to raw predictions: crops of several photos go through the network together, answers come in the photos' order."""
+"""From found faces to raw predictions: crops of several photos go through the network together, answers come in the
+photos' order."""
 
 import collections
 from collections.abc import Callable, Iterator
@@ -14,8 +15,8 @@ from .network.preprocessing import preprocess
 from .pictures.inputs import InvalidImageError
 from .prediction import RawPrediction
 
-# Batches of these shapes, the largest first: nothing is retraced, nothing padded. 32 takes more memory and gained a few per
-# cent on one processor, and lost a tenth on another.
+# Batches of these shapes, the largest first: nothing is retraced, nothing padded. 32 takes more memory and gained a few
+# per cent on one processor, and lost a tenth on another.
 BATCH_SHAPES = (8, 4, 2, 1)
 
 

@@ -1,12 +1,13 @@
 """How far an answer can be trusted: the prediction interval of the age, and the calibrated probability of the gender.
 
-A face's age, the spread of its own distribution, its familiarity and the measures of its picture become a few features from 0
-to 1. Weighted and summed they are the logarithm of how far the true age is likely to lie below and above the answer, and of the
-temperature by which the gender's log odds are divided. Conformal factors for groups of faces of about one predicted age and
-familiarity bring the interval to its coverage: of the faces with about one *predicted* age, it holds the label of four in five.
+A face's age, the spread of its own distribution, its familiarity and the measures of its picture become a few features
+from 0 to 1. Weighted and summed they are the logarithm of how far the true age is likely to lie below and above the
+answer, and of the temperature by which the gender's log odds are divided. Conformal factors for groups of faces of
+about one predicted age and familiarity bring the interval to its coverage: of the faces with about one *predicted* age,
+it holds the label of four in five.
 
-Sources: Romano et al., Conformalized Quantile Regression, 2019; Vovk et al., Mondrian Confidence Machine, 2003; Guo et al., On
-Calibration of Modern Neural Networks, ICML 2017, its temperature a function of the picture. Fitted by
+Sources: Romano et al., Conformalized Quantile Regression, 2019; Vovk et al., Mondrian Confidence Machine, 2003; Guo et
+al., On Calibration of Modern Neural Networks, ICML 2017, its temperature a function of the picture. Fitted by
 ``python -m train.measure calibrate``.
 """
 
@@ -47,8 +48,9 @@ def features_of(
 
     Args:
         age: (N,) predicted.
-        measures: (N,) each, by the names of :data:`hf_model.faces.quality.MEASURES`; NaN, not known, counts as a feature's start.
-            ``"age"`` is the predicted age, and ``"unfamiliarity"`` the negative decimal logarithm of the familiarity.
+        measures: (N,) each, by the names of :data:`hf_model.faces.quality.MEASURES`; NaN, not known, counts as a
+            feature's start. ``"age"`` is the predicted age, and ``"unfamiliarity"`` the negative decimal logarithm of
+            the familiarity.
     """
     factors = [one.both if isinstance(one, FeatureProduct) else (one,) for one in features]
     single = [one for several in factors for one in several]
@@ -156,8 +158,8 @@ def calibrate_faces(
     qualities: Sequence[Mapping[str, float | None]],
     calibration: Calibration | None,
 ) -> tuple[list[float], list[tuple[float, float] | None]]:
-    """Of N faces the calibrated probability of "female" and the interval, None without a distribution; where the model was not
-    calibrated, the network's own probability and no interval.
+    """Of N faces the calibrated probability of "female" and the interval, None without a distribution; where the model
+    was not calibrated, the network's own probability and no interval.
 
     Args:
         female, age: (N,) as the network says them.

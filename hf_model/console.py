@@ -1,4 +1,5 @@
-"""How the commands end and speak: without a traceback where the reader has gone, and in a console that lacks a letter."""
+"""How the commands end and speak: without a traceback where the reader has gone, and in a console that lacks a
+letter."""
 
 import contextlib
 import os
@@ -13,8 +14,8 @@ CUT_OFF = 141  # and a pipe whose reader has gone
 def run_command(main: Callable[[], int]) -> int:
     """Runs a command's ``main``; its exit status.
 
-    Letters that the console cannot show, and bytes of file names that are not UTF-8, are shown with backslashes. Ctrl-C, a
-    reader of the output that has gone, and a closed stderr end it quietly.
+    Letters that the console cannot show, and bytes of file names that are not UTF-8, are shown with backslashes.
+    Ctrl-C, a reader of the output that has gone, and a closed stderr end it quietly.
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
@@ -45,7 +46,8 @@ def expanded_path(text: str) -> pathlib.Path:
 
 
 def quoted(name: str) -> str:
-    """A file's name as text that is UTF-8: bytes that are not stand as ``\\\\xff``, and a backslash of its own as two."""
+    """A file's name as text that is UTF-8: bytes that are not stand as ``\\\\xff``, and a backslash of its own as
+    two."""
     if name.isascii() and "\\" not in name:
         return name
     return os.fsencode(name.replace("\\", "\\\\")).decode("utf-8", "backslashreplace")

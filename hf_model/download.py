@@ -1,4 +1,5 @@
-"""Where the model lies: a folder as it is, or a repo of the Hub, pulled; and its files: read whole, written whole, hashed."""
+"""Where the model lies: a folder as it is, or a repo of the Hub, pulled; and its files: read whole, written whole,
+hashed."""
 
 import hashlib
 import json

@@ -1,8 +1,8 @@
 """The model class that transformers' AutoModel finds: a thin coat around the predictor.
 
-transformers' ``pipeline`` wants a model with a handful of PyTorch-like members. PyTorch is needed by ``pipeline`` alone and
-never by this model. This file imports nothing of the package beside it: transformers copies it away alone, and it loads
-the folder that it came from as a package.
+transformers' ``pipeline`` wants a model with a handful of PyTorch-like members. PyTorch is needed by ``pipeline`` alone
+and never by this model. This file imports nothing of the package beside it: transformers copies it away alone, and it
+loads the folder that it came from as a package.
 """
 
 import importlib.util
@@ -53,11 +53,11 @@ class AgeGenderModel(PreTrainedModel):
         threads=None,
         **kwargs,
     ):
-        """Loads from a folder or a Hub repo; ``engine``, ``precision`` and ``threads`` are the predictor's, and other keyword
-        arguments of transformers have no meaning here.
+        """Loads from a folder or a Hub repo; ``engine``, ``precision`` and ``threads`` are the predictor's, and other
+        keyword arguments of transformers have no meaning here.
 
-        The code is that of the repo and commit that this file was loaded from; ``revision`` says which configuration and
-        weights.
+        The code is that of the repo and commit that this file was loaded from; ``revision`` says which configuration
+        and weights.
 
         Raises:
             FileNotFoundError: a part is missing.

@@ -1,4 +1,5 @@
-"""The custom task of ``transformers.pipeline``, under the name that the Hub prints, "image-classification": a thin door.
+"""The custom task of ``transformers.pipeline``, under the name that the Hub prints, "image-classification": a thin
+door.
 
 It imports nothing of the package beside it, see ``modeling_age_gender.py``: what it needs, it takes from its model.
 """
@@ -40,8 +41,8 @@ class AgeGenderPipeline(Pipeline):
 
         Args:
             images: what :class:`AgeGenderPredictor` takes; a web address, base64 text or data URI; a dict with one of
-                these; a list of them; or a generator, a ``KeyDataset`` or a ``datasets`` column, for which a generator of
-                results is returned. A keyword ``inputs`` is the same.
+                these; a list of them; or a generator, a ``KeyDataset`` or a ``datasets`` column, for which a generator
+                of results is returned. A keyword ``inputs`` is the same.
             faces, on_error, batch_size: as for the predictor; the defaults can be given to
                 ``pipeline(...)``.
             **kwargs: ``top_k``, ``function_to_apply``, ``num_workers`` and ``timeout``, which callers of image

@@ -1,7 +1,8 @@
 """Objects that pickle wherever their package was loaded from.
 
-Imported as ``hf_model``, they pickle as any object does. Loaded from a folder under another name, as transformers' doors
-do it, they carry the folder: whoever unpickles them loads it by its ``handler.py``, and needs nothing but Python for that.
+Imported as ``hf_model``, they pickle as any object does. Loaded from a folder under another name, as transformers'
+doors do it, they carry the folder: whoever unpickles them loads it by its ``handler.py``, and needs nothing but Python
+for that.
 """
 
 import operator
@@ -48,7 +49,8 @@ class _Namespace:
 
 
 def portable_call(function, arguments: tuple) -> tuple:
-    """What ``__reduce__`` returns for an object that a function of this package makes anew, wherever that was loaded from."""
+    """What ``__reduce__`` returns for an object that a function of this package makes anew, wherever that was loaded
+    from."""
     package, _, module = function.__module__.partition(".")
     if package == PLAIN:
         return function, arguments

@@ -17,10 +17,11 @@ from .settings import Decision, Settings
 class RawPrediction(Portable):
     """One face as the network and the detector say it: nothing is calibrated, no warning is given, nothing is decided.
 
-    ``age`` in years; ``female_probability`` 0 to 1, the network's own; ``age_distribution`` (117,) probabilities of the ages 0 to
-    116, None where the model has none; ``features`` (D,) float32, the pooled features of both heads
-    (:func:`hf_model.network.familiarity.pooled_features`), None where the network gives no feature maps; ``quality``: the measures
-    of the picture, as in :class:`Prediction`; ``face``: box and landmarks, None for a chip; ``photo``: width and height in pixels.
+    ``age`` in years; ``female_probability`` 0 to 1, the network's own; ``age_distribution`` (117,) probabilities of the
+    ages 0 to 116, None where the model has none; ``features`` (D,) float32, the pooled features of both heads
+    (:func:`hf_model.network.familiarity.pooled_features`), None where the network gives no feature maps; ``quality``:
+    the measures of the picture, as in :class:`Prediction`; ``face``: box and landmarks, None for a chip; ``photo``:
+    width and height in pixels.
     """
 
     age: float
@@ -41,15 +42,15 @@ class RawPrediction(Portable):
 class Prediction(Portable):
     """One face.
 
-    ``age`` in years, never negative; ``age_interval`` the 80 % prediction interval: it holds the labelled age of 80 % of the faces
-    with about this predicted age, see :mod:`hf_model.calibration`; None where the model was not calibrated; ``gender`` ``"male"``,
-    ``"female"`` or ``"uncertain"``, as perceived by UTKFace's annotators; ``female_probability`` 0
-    to 1; ``box`` the detector's box in whole pixels of the upright image, None for ``faces="none"``;
-    ``detection_score`` 0 to 1, None likewise; ``rotation``: by how many degrees, 0, 90, 180 or 270, the photo had
-    to be turned counter-clockwise for the face to be found (the box is in pixels of the photo as it was given);
-    ``quality``: what the picture is worth, see :func:`hf_model.faces.quality.measure_quality`; ``warnings``: sentences, each
-    earned by a measured rise of the error; ``age_distribution`` 117 probabilities, of the ages 0 to 116, None where
-    the model has none (it takes no part in comparing or printing).
+    ``age`` in years, never negative; ``age_interval`` the 80 % prediction interval: it holds the labelled age of 80 %
+    of the faces with about this predicted age, see :mod:`hf_model.calibration`; None where the model was not
+    calibrated; ``gender`` ``"male"``, ``"female"`` or ``"uncertain"``, as perceived by UTKFace's annotators;
+    ``female_probability`` 0 to 1; ``box`` the detector's box in whole pixels of the upright image, None for
+    ``faces="none"``; ``detection_score`` 0 to 1, None likewise; ``rotation``: by how many degrees, 0, 90, 180 or 270,
+    the photo had to be turned counter-clockwise for the face to be found (the box is in pixels of the photo as it was
+    given); ``quality``: what the picture is worth, see :func:`hf_model.faces.quality.measure_quality`; ``warnings``:
+    sentences, each earned by a measured rise of the error; ``age_distribution`` 117 probabilities, of the ages 0 to
+    116, None where the model has none (it takes no part in comparing or printing).
     """
 
     age: float
@@ -80,8 +81,8 @@ class Analysis(Portable):
     """One photo's answer with what it rests on.
 
     ``predictions``: one a face, in the order asked for; ``crops``: for each of them what the network was
-    shown, a square RGB picture of its input size; ``found``: how many faces the photo has; ``explanations``: by target that
-    was asked for, one a prediction.
+    shown, a square RGB picture of its input size; ``found``: how many faces the photo has; ``explanations``: by target
+    that was asked for, one a prediction.
     """
 
     predictions: list[Prediction]
@@ -122,8 +123,8 @@ def calibrate(raw: list[RawPrediction], settings: Settings) -> list[Prediction]:
 
     Args:
         raw: what the network said.
-        settings: of the model; without a calibration probabilities stay as they are, and there are no intervals; without limits of
-            quality there are no warnings.
+        settings: of the model; without a calibration probabilities stay as they are, and there are no intervals;
+            without limits of quality there are no warnings.
     """
     if not raw:
         return []

@@ -33,9 +33,9 @@ MOST_READERS = 4  # photos that are read and searched beside each other; each is
 class AgeGenderPredictor(Portable):
     """Predicts age and perceived gender for the faces in photos.
 
-    Make one with :meth:`from_pretrained`; it may be shared between threads, and pickles as the folder, the weights' sha256 and
-    the engine that it was made from: whoever unpickles it loads it anew. ``engine`` says what runs, ``"openvino/bfloat16"``
-    and the like.
+    Make one with :meth:`from_pretrained`; it may be shared between threads, and pickles as the folder, the weights'
+    sha256 and the engine that it was made from: whoever unpickles it loads it anew. ``engine`` says what runs,
+    ``"openvino/bfloat16"`` and the like.
 
     Example:
         >>> predictor = AgeGenderPredictor.from_pretrained("hf_model")
@@ -98,8 +98,9 @@ class AgeGenderPredictor(Portable):
             cache_dir: where downloads are kept.
             local_files_only: ask no Hub: what was pulled before must do.
             engine: ``"auto"``, the fastest that is installed: ``"openvino"``, ``"onnx"`` (ONNX Runtime), or ``"keras"``
-                (on TensorFlow). The first two run a graph that is published with the weights, or built from them once and
-                kept in huggingface_hub's assets cache. Machines may so differ by less than 0.1 years on average; Keras is the reference.
+                (on TensorFlow). The first two run a graph that is published with the weights, or built from them once
+                and kept in huggingface_hub's assets cache. Machines may so differ by less than 0.1 years on average;
+                Keras is the reference.
             precision: ``"float32"``, ``"bfloat16"``, ``"int8"`` (which moves ages, see the card), or ``"auto"``:
                 bfloat16 with OpenVINO on a processor that multiplies it, else float32.
             threads: how many the networks may use; None for all cores.
@@ -108,7 +109,8 @@ class AgeGenderPredictor(Portable):
             FileNotFoundError: neither such a folder nor such a repo, or files are missing in it.
             WeightsError: the weights do not fit.
             ImportError: an engine without its packages.
-            ValueError: an unknown engine, or one that cannot do what is asked for; or a ``config.json`` with an unknown or missing key.
+            ValueError: an unknown engine, or one that cannot do what is asked for; or a ``config.json`` with an unknown
+                or missing key.
         """
         made = None if engine == "auto" else make_engine(engine, precision, threads)
         instead, graph = graph_files_sufficient_for(made, precision), graph_name(precision)
@@ -147,7 +149,8 @@ class AgeGenderPredictor(Portable):
 
         Args:
             image, faces: as in a call.
-            explain: targets to make heat maps of, ``"age"`` and ``"gender"``, see :class:`hf_model.prediction.Explanation`.
+            explain: targets to make heat maps of, ``"age"`` and ``"gender"``, see
+                :class:`hf_model.prediction.Explanation`.
 
         Raises:
             InvalidImageError: a photo that cannot be used.
@@ -174,7 +177,8 @@ class AgeGenderPredictor(Portable):
         return Analysis(predictions, crops, found.count, explanations)
 
     def raw(self, images, *, faces: str = "most_confident", batch_size: int = 32, on_error: str = "raise"):
-        """What the network says for one photo, or for a list of photos, before any calibration: for measuring and calibrating.
+        """What the network says for one photo, or for a list of photos, before any calibration: for measuring and
+        calibrating.
 
         Args:
             images, faces, batch_size, on_error: as in a call.
@@ -261,8 +265,8 @@ class AgeGenderPredictor(Portable):
             faces, batch_size, on_error: as in a call.
 
         Yields:
-            For each photo, in order, its list of :class:`Prediction`, or with ``on_error="return"`` its error; a few photos
-            behind, so that faces of several go through the network together.
+            For each photo, in order, its list of :class:`Prediction`, or with ``on_error="return"`` its error; a few
+            photos behind, so that faces of several go through the network together.
 
         Raises:
             InvalidImageError: a photo that cannot be used, with ``on_error="raise"``.

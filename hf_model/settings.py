@@ -1,6 +1,7 @@
 """``config.json`` as frozen dataclasses: the one form in which the configuration crosses from file to file.
 
-What is unknown or missing in it is an error that names the key. The names of sections of versions up to 0.3.0 are still read.
+What is unknown or missing in it is an error that names the key. The names of sections of versions up to 0.3.0 are still
+read.
 """
 
 import dataclasses
@@ -23,8 +24,8 @@ class SettingsError(ValueError):
 class Input:
     """What the network is shown.
 
-    ``size``: side of its square input in pixels; ``resample``: how a crop is resized to it, a name of Pillow's filters in lower
-    case; ``max_pixels``: a larger picture is refused.
+    ``size``: side of its square input in pixels; ``resample``: how a crop is resized to it, a name of Pillow's filters
+    in lower case; ``max_pixels``: a larger picture is refused.
     """
 
     size: int
@@ -36,8 +37,8 @@ class Input:
 class Reading:
     """How picture files are read.
 
-    ``drafted_side``: a JPEG file is decoded at a fraction of its size where the squares about its faces keep so many pixels, None
-    never; ``formats``: Pillow's names of the formats that are read, None for all.
+    ``drafted_side``: a JPEG file is decoded at a fraction of its size where the squares about its faces keep so many
+    pixels, None never; ``formats``: Pillow's names of the formats that are read, None for all.
     """
 
     drafted_side: int | None = None
@@ -46,8 +47,8 @@ class Reading:
 
 @dataclasses.dataclass(frozen=True)
 class Heads:
-    """The two heads: ``conv_filters`` and ``conv_kernel`` (pixels) of their convolution, ``dense_units`` of their dense layer;
-    ``age_bins``: whole years of the age's distribution, None for a plain age (version 0.1.0)."""
+    """The two heads: ``conv_filters`` and ``conv_kernel`` (pixels) of their convolution, ``dense_units`` of their dense
+    layer; ``age_bins``: whole years of the age's distribution, None for a plain age (version 0.1.0)."""
 
     conv_filters: int
     conv_kernel: int
@@ -57,7 +58,8 @@ class Heads:
 
 @dataclasses.dataclass(frozen=True)
 class Decision:
-    """Probabilities of "female": below ``male_below`` the answer is "male", above ``female_above`` "female", else "uncertain"."""
+    """Probabilities of "female": below ``male_below`` the answer is "male", above ``female_above`` "female", else
+    "uncertain"."""
 
     male_below: float
     female_above: float
@@ -104,11 +106,12 @@ class Detection:
     detector sees; ``min_score``: boxes of a lower score are left out; ``landmark_scale``: side of the square on which a
     face is checked and its landmarks are refined, as a multiple of their spread, the root mean square distance from
     their mean; ``sure_level``: the least verification score of a face (0 checks none); ``likely_level``,
-    ``likely_score``: the least verification score and score of a face that is kept where nothing surer is found in its place, as
-    of heads that are turned far away; ``likely_size``: its least size, as a multiple of the largest sure face; ``level_slack``: by
-    so much a verification score may fall where landmarks are refined a second time; ``most_roll``: a face tilted by more degrees
-    does not count as upright; ``most_overlap``: see :func:`hf_model.faces.face.merged`, 1 merges nothing; ``score_margin``: scores
-    that differ by no more count as equal, see :func:`hf_model.faces.face.in_order`; ``further``: the further passes.
+    ``likely_score``: the least verification score and score of a face that is kept where nothing surer is found in its
+    place, as of heads that are turned far away; ``likely_size``: its least size, as a multiple of the largest sure
+    face; ``level_slack``: by so much a verification score may fall where landmarks are refined a second time;
+    ``most_roll``: a face tilted by more degrees does not count as upright; ``most_overlap``: see
+    :func:`hf_model.faces.face.merged`, 1 merges nothing; ``score_margin``: scores that differ by no more count as
+    equal, see :func:`hf_model.faces.face.in_order`; ``further``: the further passes.
     """
 
     working_size: int
@@ -133,8 +136,8 @@ class Detection:
 
 @dataclasses.dataclass(frozen=True)
 class CropSide:
-    """Weights of the squared distances between landmarks (:data:`hf_model.faces.face.DISTANCES`), whose weighted sum is the square
-    of the crop's side."""
+    """Weights of the squared distances between landmarks (:data:`hf_model.faces.face.DISTANCES`), whose weighted sum is
+    the square of the crop's side."""
 
     eyes: float
     mouth: float
@@ -166,9 +169,10 @@ class CropRoll:
 class Crop:
     """How a found face is framed, measured by ``python -m train.measure crop``.
 
-    ``offset_x`` and ``offset_y``: from the weighted mean of the points to the square's centre, as fractions of the side, along the
-    square; ``roll``: None, as in version 0.1.0, turns no square; ``smallest``: of the side, as a multiple of the box's mean side;
-    ``size``: side of the chip in pixels before it is resized to the network's input, None for that input's.
+    ``offset_x`` and ``offset_y``: from the weighted mean of the points to the square's centre, as fractions of the
+    side, along the square; ``roll``: None, as in version 0.1.0, turns no square; ``smallest``: of the side, as a
+    multiple of the box's mean side; ``size``: side of the chip in pixels before it is resized to the network's input,
+    None for that input's.
     """
 
     side: CropSide
@@ -199,8 +203,8 @@ class FeatureProduct:
 
 @dataclasses.dataclass(frozen=True)
 class SpreadWeights:
-    """Of the logarithm of how far the true age is likely to lie on one side, in years: a constant, the weight of the logarithm of
-    the distribution's own spread on that side, and one of each feature."""
+    """Of the logarithm of how far the true age is likely to lie on one side, in years: a constant, the weight of the
+    logarithm of the distribution's own spread on that side, and one of each feature."""
 
     constant: float
     spread: float
@@ -209,8 +213,8 @@ class SpreadWeights:
 
 @dataclasses.dataclass(frozen=True)
 class TemperatureWeights:
-    """Of the logarithm of the temperature by which the gender's log odds are divided: a constant and one of each feature;
-    ``shift`` is added to the divided log odds."""
+    """Of the logarithm of the temperature by which the gender's log odds are divided: a constant and one of each
+    feature; ``shift`` is added to the divided log odds."""
 
     constant: float
     shift: float
@@ -221,9 +225,9 @@ class TemperatureWeights:
 class Calibration:
     """The prediction interval of the age and the calibrated probability of the gender, see :mod:`hf_model.calibration`.
 
-    ``coverage``: share of labels that the interval is to hold; ``features``: what the weights of ``younger``, ``older`` and
-    ``gender`` belong to; ``age_edges`` (years) and ``familiarity_edges``: between the groups of faces; ``factors``: of the
-    intervals, one row a familiarity group, one column a group of predicted age.
+    ``coverage``: share of labels that the interval is to hold; ``features``: what the weights of ``younger``, ``older``
+    and ``gender`` belong to; ``age_edges`` (years) and ``familiarity_edges``: between the groups of faces; ``factors``:
+    of the intervals, one row a familiarity group, one column a group of predicted age.
     """
 
     coverage: float
@@ -240,10 +244,10 @@ class Calibration:
 class QualityLimit:
     """From where on a measure of a picture earns a warning, and what it costs there.
 
-    ``measure``: a name of :data:`hf_model.faces.quality.MEASURES`; ``beyond``: ``"below"`` or ``"above"`` the ``threshold``;
-    ``age_mae`` and ``age_mae_usual``, years, ``gender_accuracy`` and ``gender_accuracy_usual``: on test faces beyond it and on all
-    as they are; ``n``: of how many faces beyond it; of the verification score instead the shares below it of faces (``real``) and
-    of things that are none (``none``).
+    ``measure``: a name of :data:`hf_model.faces.quality.MEASURES`; ``beyond``: ``"below"`` or ``"above"`` the
+    ``threshold``; ``age_mae`` and ``age_mae_usual``, years, ``gender_accuracy`` and ``gender_accuracy_usual``: on test
+    faces beyond it and on all as they are; ``n``: of how many faces beyond it; of the verification score instead the
+    shares below it of faces (``real``) and of things that are none (``none``).
     """
 
     measure: str
@@ -260,9 +264,9 @@ class QualityLimit:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """A model's ``config.json``: ``network``: a name of :data:`hf_model.network.layout.NETWORKS`; ``calibration``: None for weights
-    that were not calibrated; ``quality``: the limits of warnings; ``calibrated_for``: sha256 of the weights file that both were
-    measured on, None where nobody wrote it down."""
+    """A model's ``config.json``: ``network``: a name of :data:`hf_model.network.layout.NETWORKS`; ``calibration``: None
+    for weights that were not calibrated; ``quality``: the limits of warnings; ``calibrated_for``: sha256 of the weights
+    file that both were measured on, None where nobody wrote it down."""
 
     input: Input
     heads: Heads

@@ -17,7 +17,8 @@ FETCHING = re.compile(r"/(?:file=|file/|proxy=)(.*)", re.DOTALL)
 
 
 def without_addresses(value):
-    """The inputs of a call; an uploaded file's own ``url``, which browsers send and the page has no use for, is left out.
+    """The inputs of a call; an uploaded file's own ``url``, which browsers send and the page has no use for, is left
+    out.
 
     Raises:
         gradio.Error: something is a web address.
@@ -33,7 +34,8 @@ def without_addresses(value):
 
 
 class Page(gr.Blocks):
-    """A page whose callers name no web addresses, leave nothing in the log, and may leave out an endpoint's last parameters.
+    """A page whose callers name no web addresses, leave nothing in the log, and may leave out an endpoint's last
+    parameters.
 
     These are then as their components begin; Gradio's clients know the defaults of documented endpoints alone.
     """

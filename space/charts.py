@@ -1,4 +1,5 @@
-"""What the page draws: curves as SVG, pictures as data URIs, heat maps in colours that colour-blind people tell apart."""
+"""What the page draws: curves as SVG, pictures as data URIs, heat maps in colours that colour-blind people tell
+apart."""
 
 import base64
 import html
@@ -29,7 +30,8 @@ def figure(picture: PIL.Image.Image, caption: str, text: str) -> str:
 
 
 def heat_over(picture: PIL.Image.Image, heatmap: np.ndarray, target: str) -> PIL.Image.Image:
-    """A map laid over the picture of the same size: orange older and blue younger, or purple what speaks for the gender."""
+    """A map laid over the picture of the same size: orange older and blue younger, or purple what speaks for the
+    gender."""
     base = np.asarray(picture.convert("RGB")).astype(np.float32)
     strength = STRONGEST * np.abs(heatmap)[..., None].clip(0, 1)
     colour = np.where((heatmap >= 0)[..., None], OLDER, YOUNGER) if target == "age" else np.array(EVIDENCE)

@@ -23,7 +23,8 @@ class Photo(gr.Image):
 
 
 class PhotoUpload(gr.UploadButton):
-    """A file input that hands over the uploaded file itself, which ``delete_cache`` takes; Gradio would make a copy that stays."""
+    """A file input that hands over the uploaded file itself, which ``delete_cache`` takes; Gradio would make a copy
+    that stays."""
 
     is_template = True
 

@@ -121,7 +121,8 @@ class Demo:
             ) from None
 
     def answer(self, photo, all_faces: bool, targets: tuple[str, ...] = (), around: bool = False) -> Answer:
-        """The faces of a photo (a file's path or bytes), with the maps of the targets, and the neighbourhood of the first face."""
+        """The faces of a photo (a file's path or bytes), with the maps of the targets, and the neighbourhood of the
+        first face."""
         if not self.problem and not photo:
             raise ValueError("Please choose a photo first.")
         return self.within_time(self._analyse, photo, all_faces, targets, around)

@@ -8,7 +8,8 @@ CLOSE = 0.5  # years: what is told as no difference
 
 
 def errors_of(age: float, metrics: dict | None) -> tuple[str, list[float]] | None:
-    """The level of predicted ages of an answer, and signed errors, truth − answer, of test faces that were answered so."""
+    """The level of predicted ages of an answer, and signed errors, truth − answer, of test faces that were answered
+    so."""
     found = answered_so(age, metrics)
     if not found:
         return None

@@ -34,7 +34,8 @@ SEND = "window.sendFrame = (frame) => trigger('input', { frame });"
 
 @dataclasses.dataclass
 class Watch:
-    """What is remembered of one visitor's camera: the tracker, the last picture, when something last moved, when it began."""
+    """What is remembered of one visitor's camera: the tracker, the last picture, when something last moved, when it
+    began."""
 
     tracker: object
     small: np.ndarray | None = None
@@ -83,7 +84,8 @@ def overlay(found: list, size: tuple[int, int]) -> str:
 
 
 def answer_frame(frame: object, watch: Watch) -> str:
-    """One frame's faces as HTML: a card a face with its spread over the last frames, and the boxes, which the page lays over."""
+    """One frame's faces as HTML: a card a face with its spread over the last frames, and the boxes, which the page lays
+    over."""
     photo = read_frame(frame)
     if watch.still(photo):
         return f"<div data-stop>{message(STOPPED)}</div>"

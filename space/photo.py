@@ -97,7 +97,8 @@ class PhotoTab:
             answer = demo.answer(str(path), False, TARGETS, True)
             shown, words, data = picture_of(answer, title), words_of(demo, answer), answer.plain()
             self.first = answer.without_photo()
-        # What is known of the photo shown: "" is the first example, else the file's path; and its answer, for as long as it lives.
+        # What is known of the photo shown: "" is the first example, else the file's path; and its answer, for as long
+        # as it lives.
         self.path, self.answer = gr.State(""), gr.State(time_to_live=LIFETIME)
         with gr.Column(elem_id="photo-tab"):
             with gr.Column(elem_id="left"):

@@ -10,8 +10,9 @@ from face_card import message
 from photo import PhotoTab, forgotten
 from presets import changed, signed, story, told
 
-# Name of the change in hf_model/pictures/changes.py, what it is called here, lowest, highest, step, and where it changes nothing.
-# They are applied in this order: what moves the face first, then what covers it, light, and what a camera does.
+# Name of the change in hf_model/pictures/changes.py, what it is called here, lowest, highest, step, and where it
+# changes nothing. They are applied in this order: what moves the face first, then what covers it, light, and what a
+# camera does.
 SLIDERS = (
     ("margin", "Zoom out", -0.2, 0.4, 0.02, 0.0),
     ("tilt", "Tilt, degrees", -45, 45, 1, 0),

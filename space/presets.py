@@ -10,7 +10,8 @@ from demo import Demo, Face
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """A change in people's words: its name on the button, how it begins a sentence, and the named changes it is made of."""
+    """A change in people's words: its name on the button, how it begins a sentence, and the named changes it is made
+    of."""
 
     name: str
     title: str
@@ -89,7 +90,8 @@ def moved(first, now) -> str:
 
 
 def story(demo: Demo, face: Face) -> str:
-    """All presets of a face as HTML: before, after, what it did, and a button each; shown first is what moved the age most."""
+    """All presets of a face as HTML: before, after, what it did, and a button each; shown first is what moved the age
+    most."""
     changes = demo.part("pictures.changes")
     pictures = [changed(changes, face, list(preset.changes)) for preset in PRESETS]
     first, *answers = (found[0] for found in demo.predictor([face.crop, *pictures], faces="none"))

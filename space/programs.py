@@ -55,7 +55,8 @@ class Programs:
     def explain_face(self, photo_base64: str, target: str = "age", all_faces: bool = False) -> str:
         """Shows where the network looked when it guessed a face's age or perceived gender; the answer is JSON.
 
-        For each face a 7 by 7 grid over the aligned face, from the top left: for age from -1 (made it younger) to 1 (older),
+        For each face a 7 by 7 grid over the aligned face, from the top left: for age from -1 (made it younger) to 1
+            (older),
         for gender from 0 to 1 (spoke for the side that was called). It does not show why a place counts, nor that the
         answer is right.
 

@@ -65,7 +65,8 @@ def make_utkface(tmp_path):
 
 @pytest.fixture
 def hub(monkeypatch):
-    """A local Hub, empty, with the users "user" (may write) and "reader"; the client's waits between retries cut short."""
+    """A local Hub, empty, with the users "user" (may write) and "reader"; the client's waits between retries cut
+    short."""
     import huggingface_hub.utils._http as http
 
     monkeypatch.setattr(http.time, "sleep", lambda seconds: None)

@@ -21,8 +21,8 @@ ALLOWED = {
     },
 }  # fmt: skip
 DOORS = ("configuration_", "modeling_", "pipeline_", "handler")
-# What each room of hf_model/ may import of the others: doors → predictor → faces → network → pictures → the lowest layer,
-# and bulk → predictor. "" is the predictor's layer, at the top of the folder.
+# What each room of hf_model/ may import of the others: doors → predictor → faces → network → pictures → the lowest
+# layer, and bulk → predictor. "" is the predictor's layer, at the top of the folder.
 LOWEST = {"download", "portable", "console", "settings"}
 HF_ROOMS = {
     "lowest": set(),

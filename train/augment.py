@@ -22,7 +22,8 @@ cv2.setNumThreads(0)
 def augment(
     chip: np.ndarray, ranges: Augmentation, random: np.random.Generator, other: np.ndarray | None = None
 ) -> np.ndarray:
-    """One random variant of a (S, S, 3) uint8 chip, of the same size; ``other`` is a chip that may cover parts of it."""
+    """One random variant of a (S, S, 3) uint8 chip, of the same size; ``other`` is a chip that may cover parts of
+    it."""
     if random.random() >= ranges.strong:
         ranges = dataclasses.replace(ranges, **dict.fromkeys(STRONG, 0.0))
     image = chip[:, ::-1] if random.random() < ranges.flip else chip

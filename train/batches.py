@@ -35,7 +35,8 @@ def zoomed(image: PIL.Image.Image, size: int, zoom: tuple[float, float], random:
 
 
 def targets(chips: Chips, rows: np.ndarray) -> dict[str, np.ndarray]:
-    """Targets by output name: for both outputs of the age its lowest and highest (N, 2), and the gender, 0 where unknown."""
+    """Targets by output name: for both outputs of the age its lowest and highest (N, 2), and the gender, 0 where
+    unknown."""
     ages = np.stack([chips.age_low[rows], chips.age_high[rows]], axis=1)
     gender = np.maximum(chips.gender[rows], 0)[:, None].astype(np.float32)
     return {"age": ages, DISTRIBUTION: ages, "gender": gender}
@@ -44,7 +45,8 @@ def targets(chips: Chips, rows: np.ndarray) -> dict[str, np.ndarray]:
 def taught_targets(
     answers: dict[str, np.ndarray], weights: dict[str, np.ndarray], chips: Chips, rows: np.ndarray, taught: TaughtCopy
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Targets and weights with the other model's answers in further columns; a gender that is not known is -1, and weighs 1."""
+    """Targets and weights with the other model's answers in further columns; a gender that is not known is -1, and
+    weighs 1."""
     gender = chips.gender[rows].astype(np.float32)
     distribution = taught.distribution[rows].astype(np.float32)
     distribution /= distribution.sum(axis=1, keepdims=True)
@@ -57,7 +59,8 @@ def taught_targets(
 
 @dataclasses.dataclass(frozen=True)
 class Weights:
-    """How much the losses of each face weigh, (N,) each: by the rarity of its age, and for the gender, 0 where it is unknown."""
+    """How much the losses of each face weigh, (N,) each: by the rarity of its age, and for the gender, 0 where it is
+    unknown."""
 
     age: np.ndarray
     gender: np.ndarray
@@ -95,8 +98,8 @@ def age_rarity(chips: Chips, recipe: Recipe) -> np.ndarray:
     """Weight of each face by its age, (N,): the smoothed density of ages in its set to the power of minus
     the recipe's ``age_rarity_power``.
 
-    A bin's faces stand for all its years alike, of which no more than ``widest_bin`` count. The mean weight of each set is
-    1, and no face weighs more than ``largest_age_weight``.
+    A bin's faces stand for all its years alike, of which no more than ``widest_bin`` count. The mean weight of each set
+    is 1, and no face weighs more than ``largest_age_weight``.
 
     Source: label distribution smoothing, Yang et al., Delving into Deep Imbalanced Regression, ICML 2021.
     """

@@ -1,4 +1,5 @@
-"""Writing ``hf_model/config.json``, where every constant of inference lives; :func:`hf_model.download.read_config` reads it."""
+"""Writing ``hf_model/config.json``, where every constant of inference lives; :func:`hf_model.download.read_config`
+reads it."""
 
 import json
 import os

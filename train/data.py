@@ -62,10 +62,10 @@ class Pictures:
 class Chips:
     """Decoded chips and their labels, row by row.
 
-    ``images`` (N, 200, 200, 3) uint8 RGB, an array or :class:`Pictures`; ``age_low`` and ``age_high`` (N,) float32 years,
-    equal where the age is known exactly, else the ends of its bin; ``gender`` (N,) 0 male, 1 female, -1 unknown or copies
-    that disagree; ``race`` (N,) names as the set has them, "" where it has none; ``source`` (N,) the set's name;
-    ``sha256`` and ``duplicate_group`` (N,) text.
+    ``images`` (N, 200, 200, 3) uint8 RGB, an array or :class:`Pictures`; ``age_low`` and ``age_high`` (N,) float32
+    years, equal where the age is known exactly, else the ends of its bin; ``gender`` (N,) 0 male, 1 female, -1 unknown
+    or copies that disagree; ``race`` (N,) names as the set has them, "" where it has none; ``source`` (N,) the set's
+    name; ``sha256`` and ``duplicate_group`` (N,) text.
     """
 
     images: Any
@@ -119,7 +119,8 @@ def load_chips(
     """UTKFace's three splits, and the fingerprint of each: which files are in it with which label.
 
     Args:
-        data: UTKFace's folder or archive, as ``dataset_script/utkface.py`` takes it; or Parquet, see :func:`read_splits`.
+        data: UTKFace's folder or archive, as ``dataset_script/utkface.py`` takes it; or Parquet, see
+            :func:`read_splits`.
         cache: where decoded chips are kept between runs (2.6 GB for the whole of UTKFace).
         label_conflicts: ``"drop"``, or ``"keep"`` one copy of a picture whose copies disagree, in train only.
     """
@@ -143,8 +144,8 @@ def read_splits(data: str, label_conflicts: str) -> dict[str, datasets.Dataset]:
     """The three splits, from UTKFace's files, or as they were split when the Parquet was written.
 
     Args:
-        data: files as the builder takes them; or a folder that ``train.curate.build_dataset`` wrote, or the dataset repo
-            that it was pushed to. Parquet holds disagreeing copies as they were kept or dropped then.
+        data: files as the builder takes them; or a folder that ``train.curate.build_dataset`` wrote, or the dataset
+            repo that it was pushed to. Parquet holds disagreeing copies as they were kept or dropped then.
         label_conflicts: as for :func:`load_chips`.
 
     Raises:

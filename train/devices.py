@@ -1,4 +1,5 @@
-"""Training over several devices: every one has the whole model and a part of each batch (Keras's DataParallel, on JAX)."""
+"""Training over several devices: every one has the whole model and a part of each batch (Keras's DataParallel, on
+JAX)."""
 
 import sys
 

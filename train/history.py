@@ -1,7 +1,8 @@
 """The runs that made weights, oldest first.
 
-The history of the shipped weights lies in ``train/shipped/``: a folder a run, ``01-RECIPE`` and so on, each with its ``run.json``
-and ``log.csv``. A run that went on from another's weights, or from the shipped ones, has the runs before it in its ``before/``.
+The history of the shipped weights lies in ``train/shipped/``: a folder a run, ``01-RECIPE`` and so on, each with its
+``run.json`` and ``log.csv``. A run that went on from another's weights, or from the shipped ones, has the runs before
+it in its ``before/``.
 """
 
 import csv
@@ -61,8 +62,8 @@ def read_history(folder: str | os.PathLike = SHIPPED) -> list[dict]:
 
     Each is ``{"run": run.json, "stages": [...], "hours": of the epochs that were timed, "timed": how many,
     "epochs": of how many}``. A stage is ``{"name", "size", "passes", "age_mae", "gender_accuracy",
-    "gender_auc"}``: how often it went through the training faces, and its validation figures after its last epoch, None where they
-    were not kept. An epoch is a pass, or a part of one where the recipe says so.
+    "gender_auc"}``: how often it went through the training faces, and its validation figures after its last epoch, None
+    where they were not kept. An epoch is a pass, or a part of one where the recipe says so.
     """
     return [_read_run(run) for run in runs_of(folder)]
 
@@ -85,6 +86,7 @@ def _read_run(folder: pathlib.Path) -> dict:
 
 
 def recipe_values(run: dict, names: tuple[str, ...]) -> dict[str, float]:
-    """Numbers of the recipe of a run as it was then, from its ``run.json``: the recipe's file may have changed since."""
+    """Numbers of the recipe of a run as it was then, from its ``run.json``: the recipe's file may have changed
+    since."""
     found = {name: re.search(rf"\b{name}=([\d.e-]+)", run["recipe_text"]) for name in names}
     return {name: float(match[1]) for name, match in found.items() if match}

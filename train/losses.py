@@ -45,8 +45,8 @@ class AgeLikelihood(keras.losses.Loss):
     """How little of the predicted distribution (N, ages) is where the label says, in nats.
 
     Of an exact age the cross-entropy with a Gaussian about it; of a bin minus the logarithm of the mass inside it, with
-    edges as soft, so that every sure and right answer is as good (a flat target would draw "more than 70" to 93). Beyond
-    the youngest and the oldest age there is nothing, and no edge.
+    edges as soft, so that every sure and right answer is as good (a flat target would draw "more than 70" to 93).
+    Beyond the youngest and the oldest age there is nothing, and no edge.
 
     Args:
         spread: (s0, slope, most): the Gaussian's standard deviation is s0 + slope × age years, at most ``most``.
@@ -76,7 +76,8 @@ class AgeLikelihood(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable(package="train")
 class TaughtLikelihood(AgeLikelihood):
-    """:class:`AgeLikelihood`, and the cross-entropy with another model's distribution, which stands behind the label's two columns.
+    """:class:`AgeLikelihood`, and the cross-entropy with another model's distribution, which stands behind the label's
+    two columns.
 
     Args:
         share: of the other model; without its distribution, as in validation, the label counts alone.
@@ -96,7 +97,8 @@ class TaughtLikelihood(AgeLikelihood):
 
 @keras.saving.register_keras_serializable(package="train")
 class GenderLoss(keras.losses.Loss):
-    """Binary cross-entropy with the label (N, 1), 0 or 1, and with another model's probability in a second column, if any.
+    """Binary cross-entropy with the label (N, 1), 0 or 1, and with another model's probability in a second column, if
+    any.
 
     Args:
         smoothing: the label is that far from 0 and 1, halved.

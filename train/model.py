@@ -22,10 +22,10 @@ class TrainingModel(keras.Model):
     """Wraps a network of :func:`hf_model.network.architecture.build_model` for one recipe.
 
     In a stage that trains all layers every BatchNorm normalizes by the batch's own statistics, and the running ones
-    follow. In the others those of the backbone are held, and folded into the kernels; those of the heads learn while the
-    features below are (all but) frozen. The backbone, and with live BatchNorm the heads' convolutions, run in the recipe's
-    ``compute_dtype``; the rest in float32. While ``from_activations`` is set the input is a cached activation, not a
-    picture.
+    follow. In the others those of the backbone are held, and folded into the kernels; those of the heads learn while
+    the features below are (all but) frozen. The backbone, and with live BatchNorm the heads' convolutions, run in the
+    recipe's ``compute_dtype``; the rest in float32. While ``from_activations`` is set the input is a cached activation,
+    not a picture.
     """
 
     def __init__(self, network: keras.Model, recipe: Recipe):
@@ -91,8 +91,8 @@ class TrainingModel(keras.Model):
         return {name: layer(name)(x)}
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        """Metrics over the rows that weigh anything, all alike: not over unknown genders, nor over a padded batch's rest; beside the
-        labels alone."""
+        """Metrics over the rows that weigh anything, all alike: not over unknown genders, nor over a padded batch's
+        rest; beside the labels alone."""
         if sample_weight is not None:
             sample_weight = keras.tree.map_structure(lambda weight: ops.cast(weight > 0, "float32"), sample_weight)
             known = ops.cast(y["gender"][:, 0] >= 0, "float32")
@@ -210,8 +210,8 @@ def new_model(recipe: Recipe, heads: Heads, backbone_weights: str | None) -> Tra
     """A training model with fresh heads, seeded by the recipe, accepting pictures of any size.
 
     Args:
-        backbone_weights: None, or ImageNet's: of ResNet50 as :func:`hf_model.network.architecture.build_model` takes them, of
-            another network a file as :func:`train.start.load_backbone` does.
+        backbone_weights: None, or ImageNet's: of ResNet50 as :func:`hf_model.network.architecture.build_model` takes
+            them, of another network a file as :func:`train.start.load_backbone` does.
     """
     keras.utils.set_random_seed(recipe.seed)
     is_resnet = recipe.network == DEFAULT

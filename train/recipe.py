@@ -139,12 +139,12 @@ class FurtherSet:
 class Teacher:
     """Learning from another model's answers for the very pictures that are shown.
 
-    ``share``: of the losses of the age's distribution and of the gender, how much is the distance to the other model's answer; the
-    rest is to the label. ``copies``: into how many changed pictures each face is made, in turn one an epoch, mirrored or not: the
-    other model answers each once, before the training.
+    ``share``: of the losses of the age's distribution and of the gender, how much is the distance to the other model's
+    answer; the rest is to the label. ``copies``: into how many changed pictures each face is made, in turn one an
+    epoch, mirrored or not: the other model answers each once, before the training.
 
-    Source: Hinton et al., Distilling the Knowledge in a Neural Network, 2015; the same picture for both: Beyer et al., Knowledge
-    distillation: A good teacher is patient and consistent, CVPR 2022.
+    Source: Hinton et al., Distilling the Knowledge in a Neural Network, 2015; the same picture for both: Beyer et al.,
+    Knowledge distillation: A good teacher is patient and consistent, CVPR 2022.
     """
 
     share: float
@@ -155,17 +155,18 @@ class Teacher:
 class Recipe:
     """A whole training: network, loss, augmentation, the sets beside UTKFace by name, and the stages in order.
 
-    ``compute_dtype``: of the backbone, or ``"auto"``: bfloat16 where the processor multiplies it, else float32; ``network``: a name of :data:`hf_model.network.layout.NETWORKS`; ``conv_filters`` and ``dense_units``: of its heads, 0 for those
-    of the shipped model; ``teacher``: another model whose answers are learnt from too, None for none.
+    ``compute_dtype``: of the backbone, or ``"auto"``: bfloat16 where the processor multiplies it, else float32;
+    ``network``: a name of :data:`hf_model.network.layout.NETWORKS`; ``conv_filters`` and ``dense_units``: of its heads,
+    0 for those of the shipped model; ``teacher``: another model whose answers are learnt from too, None for none.
     ``soft_age_weight``: of the loss of the age's distribution, :class:`train.losses.AgeLikelihood`, whose labels are
     soft by ``age_spread`` (base, per year, most); ``gender_smoothing``: the gender's labels are that far from 0 and 1,
     halved; ``dropout``: the share of the pooled features left out before the dense layers; ``label_conflicts``: as the
     dataset's builder takes it; ``age_rarity_power``: how much more the losses of the age weigh rare ages, see
-    :func:`train.batches.age_rarity`, 0 for not at all, with ``age_smoothing``, ``largest_age_weight`` and ``widest_bin``;
-    ``momentum``: of SGD, Nesterov's; ``largest_gradient``: norm to which a variable's gradient is shortened;
-    ``statistics_rate``: by how much a step moves BatchNorm's running statistics; ``validation_chips``: how many validation chips of each set an
-    epoch is judged on, 0 for all; ``weight_average``: above 0, the momentum of the mean of the weights that is judged and
-    that ships, :class:`train.average.WeightAverage`.
+    :func:`train.batches.age_rarity`, 0 for not at all, with ``age_smoothing``, ``largest_age_weight`` and
+    ``widest_bin``; ``momentum``: of SGD, Nesterov's; ``largest_gradient``: norm to which a variable's gradient is
+    shortened; ``statistics_rate``: by how much a step moves BatchNorm's running statistics; ``validation_chips``: how
+    many validation chips of each set an epoch is judged on, 0 for all; ``weight_average``: above 0, the momentum of the
+    mean of the weights that is judged and that ships, :class:`train.average.WeightAverage`.
     """
 
     name: str
@@ -219,7 +220,8 @@ class Recipe:
         return "bfloat16" if multiplies_bfloat16() else "float32"
 
     def share_of_schedule(self, stage: Stage) -> tuple[float, float]:
-        """Where a stage of this recipe begins and ends in the shared schedule, 0 to 1, by the pixels that its stages see."""
+        """Where a stage of this recipe begins and ends in the shared schedule, 0 to 1, by the pixels that its stages
+        see."""
         index = self.stages.index(stage)
         seen = [s.epochs / s.parts * s.size**2 * (s.schedule == "shared") for s in self.stages]
         return sum(seen[:index]) / sum(seen), sum(seen[: index + 1]) / sum(seen)

@@ -123,5 +123,6 @@ class Run:
 
 
 def _moment(variable) -> str:
-    """What an optimizer's variable is kept as: its path without the optimizer's name, which counts its kind's objects."""
+    """What an optimizer's variable is kept as: its path without the optimizer's name, which counts its kind's
+    objects."""
     return f"optimizer:{variable.path.partition('/')[2]}"

@@ -1,7 +1,7 @@
 """Further sets of faces beside UTKFace: Parquet in a folder or on the Hub, exact ages or bins.
 
-They are given as ``[NAME=]PLACE``: a folder with Parquet of its training split, or a Hub repo, with ``@config`` where it
-has several. A set's name is how a recipe calls it, by default the beginning of the folder's or the repo's.
+They are given as ``[NAME=]PLACE``: a folder with Parquet of its training split, or a Hub repo, with ``@config`` where
+it has several. A set's name is how a recipe calls it, by default the beginning of the folder's or the repo's.
 """
 
 import csv
@@ -75,8 +75,9 @@ def load_further(
 
     Args:
         name: what the set is called.
-        place: as in this file's head. Of the columns ``image``, ``age`` (whole years, or classes such as "3-9" and "more
-            than 70"), ``gender`` (classes, or text, "male" and "female" in any case) and ``race`` the first two must be there.
+        place: as in this file's head. Of the columns ``image``, ``age`` (whole years, or classes such as "3-9" and
+            "more than 70"), ``gender`` (classes, or text, "male" and "female" in any case) and ``race`` the first two
+            must be there.
         cache: where decoded chips are kept.
         hold_out: how many faces do not train: those with the smallest salted hashes.
         left_out: the list of pictures that do not train, by the sha256 of their file.
@@ -163,6 +164,7 @@ def age_ends(ages: list[str], place: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def read_left_out(path: pathlib.Path = LEFT_OUT) -> set[str]:
-    """The sha256 of the files that no training sees: they show a face that is measured on, or stand in another set too."""
+    """The sha256 of the files that no training sees: they show a face that is measured on, or stand in another set
+    too."""
     with path.open(encoding="utf-8", newline="") as file:
         return {row["sha256"] for row in csv.DictReader(file)}

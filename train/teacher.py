@@ -1,7 +1,8 @@
-"""Another model's answers for the very pictures that a training shows: computed once for each changed copy of the faces, and kept.
+"""Another model's answers for the very pictures that a training shows: computed once for each changed copy of the
+faces, and kept.
 
-A copy changes each face by its own seed, so that the pictures need not be kept: they are made again when they are shown.
-Broken off, a copy goes on with the faces that are left.
+A copy changes each face by its own seed, so that the pictures need not be kept: they are made again when they are
+shown. Broken off, a copy goes on with the faces that are left.
 
 Source: Beyer et al., Knowledge distillation: A good teacher is patient and consistent, CVPR 2022.
 """
@@ -29,7 +30,8 @@ AT_ONCE = 2048  # faces between two savings
 
 @dataclasses.dataclass(frozen=True)
 class TaughtCopy:
-    """One changed copy of N faces with the other model's answers: ``distribution`` (N, 117) and ``female`` (N,) probabilities."""
+    """One changed copy of N faces with the other model's answers: ``distribution`` (N, 117) and ``female`` (N,)
+    probabilities."""
 
     chips: Chips
     recipe: Recipe
@@ -98,7 +100,8 @@ class TeachingModel:
 
 
 def changed_chip(chips: Chips, recipe: Recipe, copy: int, row: int) -> np.ndarray:
-    """A face changed as the recipe says, always alike for a copy and a row; not mirrored, which is done when it is shown."""
+    """A face changed as the recipe says, always alike for a copy and a row; not mirrored, which is done when it is
+    shown."""
     random = np.random.default_rng((recipe.seed, SALT, copy, row))
     ranges = dataclasses.replace(recipe.augmentation, flip=0.0)
     return augment(chips.images[row], ranges, random, chips.images[(row + 1) % len(chips)])

@@ -1,4 +1,5 @@
-"""Ray for bulk labelling: started on this machine, where it asks and tells nobody anything, or a cluster that is there."""
+"""Ray for bulk labelling: started on this machine, where it asks and tells nobody anything, or a cluster that is
+there."""
 
 import atexit
 import contextlib
@@ -11,8 +12,9 @@ from collections.abc import Iterator
 
 from .sources import SourceError
 
-# Ray's own process for usage statistics asks the metadata servers of three clouds where it runs, also when statistics are off,
-# unless this file in the home says so (get_cluster_config_to_report in ray/_common/usage/usage_lib.py, ray 2.60).
+# Ray's own process for usage statistics asks the metadata servers of three clouds where it runs, also when statistics
+# are off, unless this file in the home says so (get_cluster_config_to_report in ray/_common/usage/usage_lib.py, ray
+# 2.60).
 PROVIDER_FILE, PROVIDER = "ray_bootstrap_config.yaml", "provider: {type: local}\n"
 
 
@@ -54,7 +56,8 @@ def start_ray(address: str, workers: int) -> None:
 
 @contextlib.contextmanager
 def _home_that_names_the_provider() -> Iterator[None]:
-    """While Ray's processes are started, the home is a folder that says where they run; workers are given the real one."""
+    """While Ray's processes are started, the home is a folder that says where they run; workers are given the real
+    one."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="age-gender-face-ray-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     (folder / PROVIDER_FILE).write_text(PROVIDER, encoding="utf-8")

@@ -106,7 +106,8 @@ class Labeller:
         model: folder of the model.
         source: ``kind`` and ``column`` of the :class:`hf_model.bulk.sources.Source`.
         faces, distribution, engine, precision: as for the predictor.
-        reach: how far places that a table names are followed, as the keywords of :class:`hf_model.bulk.locations.Reach`.
+        reach: how far places that a table names are followed, as the keywords of
+            :class:`hf_model.bulk.locations.Reach`.
         reader: see :class:`hf_model.bulk.safe_reader.SafeReader`.
         threads: that the networks may use; 0 leaves it to them.
     """

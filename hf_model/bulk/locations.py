@@ -1,4 +1,5 @@
-"""What a table may name in a picture's place, and how far a worker follows it: files, pieces of archives, the Hub, the web.
+"""What a table may name in a picture's place, and how far a worker follows it: files, pieces of archives, the Hub, the
+web.
 
 A table from a stranger does not decide what a worker fetches: see :class:`Reach`.
 """

@@ -1,4 +1,5 @@
-"""A run of bulk labelling on Ray: Parquet shards, in the source's order. Killed at any moment and started again, it goes on."""
+"""A run of bulk labelling on Ray: Parquet shards, in the source's order. Killed at any moment and started again, it
+goes on."""
 
 import collections
 import functools

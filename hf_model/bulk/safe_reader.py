@@ -1,4 +1,5 @@
-"""Reading pictures in a process of its own, so that one that crashes its decoder, or eats memory or time, costs itself alone."""
+"""Reading pictures in a process of its own, so that one that crashes its decoder, or eats memory or time, costs itself
+alone."""
 
 import json
 import os

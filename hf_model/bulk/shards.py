@@ -45,8 +45,8 @@ def schema(distribution: bool):
 class Shards:
     """A folder of shards, ``part-00000.parquet`` and so on, and its manifest.
 
-    A shard lies under its name whole or not at all, and counts once the manifest names it; so a run that is killed at any
-    moment goes on behind the last one.
+    A shard lies under its name whole or not at all, and counts once the manifest names it; so a run that is killed at
+    any moment goes on behind the last one.
 
     Args:
         folder: where they lie; made where it is missing.

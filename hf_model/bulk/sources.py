@@ -39,9 +39,9 @@ class Source:
     """A listed source.
 
     ``kind``: ``"folder"``, ``"parquet"``, ``"tar"``, ``"saved"`` or ``"hub"``; ``column``: of the pictures, in tables;
-    ``rows``: one dict a picture, ``{"key", "path", "start", "length"}``: the name it is known by; the file (or dataset) it
-    is in, both as :func:`hf_model.console.quoted` writes them; and the row, or place and size in bytes; ``roots``: the
-    folders that hold it; ``fingerprint``: changes when the list or a file's size or time does.
+    ``rows``: one dict a picture, ``{"key", "path", "start", "length"}``: the name it is known by; the file (or dataset)
+    it is in, both as :func:`hf_model.console.quoted` writes them; and the row, or place and size in bytes; ``roots``:
+    the folders that hold it; ``fingerprint``: changes when the list or a file's size or time does.
     """
 
     def __init__(self, kind: str, column: str | None, rows: list[dict], stamps: list, roots: tuple[str, ...] = ()):

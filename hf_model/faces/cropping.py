@@ -1,4 +1,5 @@
-"""From an input to the crops of the faces asked for: the picture read no larger than it has to be, the detector, the squares."""
+"""From an input to the crops of the faces asked for: the picture read no larger than it has to be, the detector, the
+squares."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -18,8 +19,9 @@ from .quality import measure_quality
 
 @dataclasses.dataclass(frozen=True)
 class FoundFaces:
-    """A photo and the faces asked for: ``picture``, upright, in its own colours, perhaps smaller than the photo's ``size``; ``faces`` in the
-    photo's pixels, None for a picture that is one; ``count``: how many faces the photo has."""
+    """A photo and the faces asked for: ``picture``, upright, in its own colours, perhaps smaller than the photo's
+    ``size``; ``faces`` in the photo's pixels, None for a picture that is one; ``count``: how many faces the photo
+    has."""
 
     picture: PIL.Image.Image
     size: tuple[int, int]
@@ -29,8 +31,8 @@ class FoundFaces:
 
 @dataclasses.dataclass(frozen=True)
 class FaceCrop:
-    """A face as the network is shown it: ``pixels`` (S, S, 3) uint8; ``square``: where they are in the photo, None for a chip;
-    ``photo``: its size in pixels; ``count``: how many faces it has."""
+    """A face as the network is shown it: ``pixels`` (S, S, 3) uint8; ``square``: where they are in the photo, None for
+    a chip; ``photo``: its size in pixels; ``count``: how many faces it has."""
 
     face: Face | None
     square: Square | None
@@ -57,8 +59,9 @@ class FaceCropper:
     def find(self, image, faces: str) -> FoundFaces:
         """The faces of an input that are asked for, as the predictor's ``faces`` says.
 
-        A large JPEG file is read at a fraction of its size, no smaller than the detector's finest pass. Where the faces'
-        squares keep ``reading.drafted_side`` pixels on it, they are cut from it too; else all is done on the whole picture.
+        A large JPEG file is read at a fraction of its size, no smaller than the detector's finest pass. Where the
+        faces' squares keep ``reading.drafted_side`` pixels on it, they are cut from it too; else all is done on the
+        whole picture.
 
         Raises:
             InvalidImageError: a photo that cannot be used.

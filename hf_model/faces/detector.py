@@ -96,7 +96,8 @@ class FaceDetector:
         ]
 
     def _leaves_small_faces(self, image: PIL.Image.Image, faces: list[Face]) -> bool:
-        """Whether a finer pass may find more: the photo is larger than the first one saw it, and no face in it large."""
+        """Whether a finer pass may find more: the photo is larger than the first one saw it, and no face in it
+        large."""
         longest = max(image.size)
         finer = min(longest, self.settings.further.fine_size) > self.settings.working_size
         return finer and max((face.size for face in faces), default=0) <= self.settings.further.large_face * longest

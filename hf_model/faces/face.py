@@ -116,8 +116,8 @@ def roll(face: Face, weights: CropRoll = EQUAL_LINES) -> float:
 
     Args:
         weights: of ``eyes`` and ``mouth``, the lines between the two eyes and between the mouth's corners, and of
-            ``down``, the line from the eyes' middle to the mouth's; a line weighs as much as it is long, too. The first two
-            crowd together on a face turned away, the third does not.
+            ``down``, the line from the eyes' middle to the mouth's; a line weighs as much as it is long, too. The first
+            two crowd together on a face turned away, the third does not.
     """
     points = np.asarray(face.landmarks)
     down = points[3:].mean(axis=0) - points[:2].mean(axis=0)
@@ -155,7 +155,8 @@ class LevelPoints:
 
 
 def stands(face: Face, most_roll: float) -> bool:
-    """Whether the landmarks lie as in a face that is tilted by no more than so many degrees, its mouth below its eyes."""
+    """Whether the landmarks lie as in a face that is tilted by no more than so many degrees, its mouth below its
+    eyes."""
     return abs(roll(face)) <= most_roll and LevelPoints(face).stands
 
 
@@ -206,7 +207,8 @@ def in_order(faces: list[Face], score_margin: float) -> list[Face]:
 
 
 def merged(faces: list[Face], most_overlap: float) -> list[Face]:
-    """Without those that mostly share a better face's box: the smaller one's share of area is above ``most_overlap``."""
+    """Without those that mostly share a better face's box: the smaller one's share of area is above
+    ``most_overlap``."""
     kept: list[Face] = []
     for face in sorted(faces, key=lambda face: -face.score):
         if all(_shared(face, other) <= most_overlap for other in kept):

@@ -18,10 +18,11 @@ MEASURES = (
 SEEN_AT = 112  # pixels, the side at which sharpness is measured: finer detail says more of the camera than of the face
 # The face's middle in its square: left, top, right and bottom as fractions of the side; without hair and background.
 MIDDLE = (0.27, 0.25, 0.73, 0.85)
-# An ellipse about the face with its hair: the middle and half axes as fractions of the side; what surrounds the face lies outside.
+# An ellipse about the face with its hair: the middle and half axes as fractions of the side; what surrounds the face
+# lies outside.
 AROUND = (0.5, 0.55, 0.36, 0.5)
-# A block of so many pixels has no texture whose brightness spans so small a part of the crop's standard deviation: skin, hair
-# and cloth span more, also through a camera's compression; paint, lenses, a cut-out's background span less.
+# A block of so many pixels has no texture whose brightness spans so small a part of the crop's standard deviation:
+# skin, hair and cloth span more, also through a camera's compression; paint, lenses, a cut-out's background span less.
 BLOCK, TEXTURE = 4, 0.05
 # Where skin in daylight lies: logarithms of red by green and of blue by green, medians over 1,500 of UTKFace's chips.
 DAYLIGHT_SKIN = (0.31, -0.16)
@@ -64,13 +65,14 @@ def measure_quality(
     ``face_size``: side in pixels of the square that frames the face (of a chip: its shorter side);
     ``sharpness``: the standard deviation of the Laplacian as a share of that of the brightness, at 112 pixels;
     ``roll``: degrees clockwise from upright, -180 to 180; ``yaw``: about how far it is turned to the picture's right,
-    degrees; ``brightness`` and ``contrast``: mean and standard deviation of the brightness of the face's middle, 0 to 1;
-    ``outside``: share of the square beyond the photo; ``faces``: how many the photo has; ``level``: how sure the detector's
-    last network is that it is a face, 0 to 1; ``cast``: how far the colour of the face's middle is from skin in daylight,
-    as a distance of two logarithms; ``evenness``: the darker half of the middle by the brighter one, left and right, 0 to 1;
-    ``covered`` and ``cut_out``: the shares of the face's middle, and of what surrounds the face, that have no texture, as under
-    paint or a plain mask, behind dark lenses, before a plain background, where the light is too bright;
-    ``familiarity``: the share of validation faces that are less like the training's. None: not known, as the place of a chip.
+    degrees; ``brightness`` and ``contrast``: mean and standard deviation of the brightness of the face's middle, 0 to
+    1; ``outside``: share of the square beyond the photo; ``faces``: how many the photo has; ``level``: how sure the
+    detector's last network is that it is a face, 0 to 1; ``cast``: how far the colour of the face's middle is from skin
+    in daylight, as a distance of two logarithms; ``evenness``: the darker half of the middle by the brighter one, left
+    and right, 0 to 1; ``covered`` and ``cut_out``: the shares of the face's middle, and of what surrounds the face,
+    that have no texture, as under paint or a plain mask, behind dark lenses, before a plain background, where the light
+    is too bright; ``familiarity``: the share of validation faces that are less like the training's. None: not known, as
+    the place of a chip.
 
     Args:
         pixels: (S, S, 3) uint8, what the network is shown.
@@ -104,7 +106,8 @@ def measure_quality(
 
 
 def _without_texture(light: np.ndarray) -> tuple[float, float]:
-    """The shares of the face's middle and of its surroundings whose blocks have no texture, of the crop's (S, S) brightness."""
+    """The shares of the face's middle and of its surroundings whose blocks have no texture, of the crop's (S, S)
+    brightness."""
     count = len(light) // BLOCK
     blocks = light.reshape(count, BLOCK, count, BLOCK)
     plain = blocks.max((1, 3)) - blocks.min((1, 3)) <= TEXTURE * max(float(light.std()), 1 / 255)

@@ -16,9 +16,9 @@ def build_model(
 ) -> keras.Model:
     """Builds the untrained two-headed model.
 
-    ResNet50 without its top, or the backbone of another description, then for each head Conv2D → BatchNorm → ReLU → global
-    average pooling → Dense → the head's last layers. Gender ends in a sigmoid (probability of "female"). Age goes through a
-    softmax over whole years, its distribution, and ends in a ReLU unit whose kernel is fixed, the years
+    ResNet50 without its top, or the backbone of another description, then for each head Conv2D → BatchNorm → ReLU →
+    global average pooling → Dense → the head's last layers. Gender ends in a sigmoid (probability of "female"). Age
+    goes through a softmax over whole years, its distribution, and ends in a ReLU unit whose kernel is fixed, the years
     themselves: the age is the distribution's mean, never negative. Without ``age_bins`` it is the plain
     unit of version 0.1.0.
 
@@ -29,8 +29,8 @@ def build_model(
         network: a name of :data:`hf_model.network.layout.NETWORKS`.
 
     Returns:
-        A model from (N, S, S, 3) float32, as :func:`hf_model.network.preprocessing.preprocess` makes it, to ``{"age": (N, 1),
-        "gender": (N, 1)}`` float32, and with ``age_bins`` ``"age_distribution"`` (N, age_bins).
+        A model from (N, S, S, 3) float32, as :func:`hf_model.network.preprocessing.preprocess` makes it, to ``{"age":
+        (N, 1), "gender": (N, 1)}`` float32, and with ``age_bins`` ``"age_distribution"`` (N, age_bins).
 
     Source: He et al., Deep Residual Learning, CVPR 2016; ``keras.applications.ResNet50``. The age as a
     distribution's mean: Rothe et al., DEX, ICCV workshops 2015.

@@ -1,11 +1,11 @@
 """How unlike the faces of the training a face is, by the features that the two heads see.
 
-The mean over all places of each head's feature map, its square root taken (sums of ReLUs have long tails), lies for training
-faces near a plane of a few dozen principal components. The distance of a face from that plane says how unlike them it is; what
-that is worth is told as the share of validation faces that are further out.
+The mean over all places of each head's feature map, its square root taken (sums of ReLUs have long tails), lies for
+training faces near a plane of a few dozen principal components. The distance of a face from that plane says how unlike
+them it is; what that is worth is told as the share of validation faces that are further out.
 
-Source: the residual of Wang et al., ViM: Out-Of-Distribution with Virtual-logit Matching, CVPR 2022. The relative Mahalanobis
-distance of Ren et al. (2021) was tried beside it: train/README.md has both.
+Source: the residual of Wang et al., ViM: Out-Of-Distribution with Virtual-logit Matching, CVPR 2022. The relative
+Mahalanobis distance of Ren et al. (2021) was tried beside it: train/README.md has both.
 """
 
 import pathlib
@@ -15,7 +15,8 @@ import safetensors
 
 NAME = "familiarity.safetensors"  # of a model folder; made by `python -m train.measure familiarity`
 MAPS = ("age_map", "gender_map")
-# Of 1,024 features times 64 components: below what makes numpy's OpenBLAS start threads, which then turn in the network's way.
+# Of 1,024 features times 64 components: below what makes numpy's OpenBLAS start threads, which then turn in the
+# network's way.
 ROWS_AT_ONCE = 3
 SMALLEST_SHARE = 1e-4  # further out nothing is told apart
 

@@ -20,8 +20,8 @@ ACTIVATIONS = {"relu": ops.relu, "relu6": ops.relu6, "softmax": ops.softmax, "si
 
 
 def fold(convolution: keras.Layer, normalization: keras.Layer) -> tuple:
-    """Kernel (h, w, in, out) and bias (out,) of a convolution followed by its BatchNorm in inference mode; the kernel of a depthwise
-    one is (h, w, out, 1)."""
+    """Kernel (h, w, in, out) and bias (out,) of a convolution followed by its BatchNorm in inference mode; the kernel
+    of a depthwise one is (h, w, out, 1)."""
     scale = normalization.gamma * ops.rsqrt(normalization.moving_variance + normalization.epsilon)
     bias = convolution.bias if convolution.bias is not None else 0.0
     of_kernel = ops.expand_dims(scale, -1) if isinstance(convolution, keras.layers.DepthwiseConv2D) else scale
@@ -119,8 +119,8 @@ def run_model(network: Network, folded: dict[str, tuple], x) -> dict:
         x: (N, S, S, 3) float32 preprocessed pictures.
 
     Returns:
-        What :func:`hf_model.network.architecture.build_model` says, and of each head ``age_map`` and ``gender_map``, its
-        feature map after ReLU, (N, S/32, S/32, filters).
+        What :func:`hf_model.network.architecture.build_model` says, and of each head ``age_map`` and ``gender_map``,
+        its feature map after ReLU, (N, S/32, S/32, filters).
     """
     features = run_backbone(network, folded, x)
     outputs = {}

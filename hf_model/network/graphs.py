@@ -51,7 +51,8 @@ class Graph:
         return self.node("Mul", [whole, self.constant(f"{name}_scale", scale)], name)
 
     def operand(self, x: str) -> str:
-        """What a convolution or a sum is given for a tensor: the tensor itself, or, where a graph is quantized, rounded."""
+        """What a convolution or a sum is given for a tensor: the tensor itself, or, where a graph is quantized,
+        rounded."""
         return x
 
     def node(self, kind: str, inputs: list[str], output: str, **attributes) -> str:
@@ -70,7 +71,8 @@ class Graph:
         pads: tuple[int, int] = (0, 0),
         depthwise: bool = False,
     ) -> str:
-        """With a Keras kernel (h, w, in, out), or (h, w, out, 1) of a depthwise one, of which each output channel is scaled."""
+        """With a Keras kernel (h, w, in, out), or (h, w, out, 1) of a depthwise one, of which each output channel is
+        scaled."""
         factors = None if scale is None else scale.reshape(-1, 1, 1, 1)
         out_first = kernel.transpose((2, 3, 0, 1) if depthwise else (3, 2, 0, 1))
         options = {"group": len(out_first)} if depthwise else {}

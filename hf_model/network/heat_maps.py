@@ -6,10 +6,10 @@ ReLU and s the answer,
     weight_k = mean over all places of ds / dA_k,        map = sum over k of weight_k A_k.
 
 After A come only pooling and small dense layers, so that the gradient is the few products below and the same at every
-place. For gender s is the logit of the side that is called and what speaks against it is cut off, as in the paper. For age
-there are two answers to explain, older and younger, so that there are two sums, over the features that make the face older
-and over those that make it younger; shown is the larger of the two at each place, the younger one below 0. Their
-difference, one sum over all k, hides where both are strong: covering its hottest fifth moved the age less.
+place. For gender s is the logit of the side that is called and what speaks against it is cut off, as in the paper. For
+age there are two answers to explain, older and younger, so that there are two sums, over the features that make the
+face older and over those that make it younger; shown is the larger of the two at each place, the younger one below 0.
+Their difference, one sum over all k, hides where both are strong: covering its hottest fifth moved the age less.
 """
 
 import pathlib
@@ -25,7 +25,8 @@ TARGETS = ("age", "gender")
 
 
 def read_heads(folder: pathlib.Path) -> dict[str, np.ndarray]:
-    """The dense layers of both heads by Keras variable path, float32, from a model folder's weights or beside its graphs.
+    """The dense layers of both heads by Keras variable path, float32, from a model folder's weights or beside its
+    graphs.
 
     Raises:
         FileNotFoundError: it has neither.

@@ -1,12 +1,12 @@
 """The networks as descriptions: what the Keras model, folding, graphs and the PyTorch model are all built from.
 
-A network is a stem, residual blocks in stages 1 to 5 (each stage from 2 on halves the resolution), perhaps a last convolution, and
-the two heads. Every convolution is followed by a BatchNorm and perhaps an activation; the variables of the convolution ``NAME`` are
-``NAME_conv/kernel``, ``NAME_bn/gamma`` and so on.
+A network is a stem, residual blocks in stages 1 to 5 (each stage from 2 on halves the resolution), perhaps a last
+convolution, and the two heads. Every convolution is followed by a BatchNorm and perhaps an activation; the variables of
+the convolution ``NAME`` are ``NAME_conv/kernel``, ``NAME_bn/gamma`` and so on.
 
-Sources: ResNet50: He et al., Deep Residual Learning for Image Recognition, CVPR 2016, as ``keras.applications.ResNet50`` has it.
-EfficientNet-Lite0: Tan & Le, EfficientNet, ICML 2019, in its version for integer arithmetic
-(https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite).
+Sources: ResNet50: He et al., Deep Residual Learning for Image Recognition, CVPR 2016, as
+``keras.applications.ResNet50`` has it. EfficientNet-Lite0: Tan & Le, EfficientNet, ICML 2019, in its version for
+integer arithmetic (https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite).
 """
 
 import dataclasses
@@ -24,8 +24,8 @@ LARGEST_STRIDE = 32  # of a picture's side by that of the features; sizes of pic
 class Convolution:
     """A square convolution with its BatchNorm.
 
-    ``filters``: output channels; ``kernel`` and ``stride`` in pixels; ``pads``: rows of zeros before and after; ``depthwise``: each
-    channel by itself; ``activation``: ``"relu"``, ``"relu6"`` or None.
+    ``filters``: output channels; ``kernel`` and ``stride`` in pixels; ``pads``: rows of zeros before and after;
+    ``depthwise``: each channel by itself; ``activation``: ``"relu"``, ``"relu6"`` or None.
     """
 
     name: str
@@ -51,15 +51,16 @@ class Block:
 
     @property
     def reads_every_second(self) -> bool:
-        """Whether of what goes in every second pixel is all that is read: every reader is a strided 1 × 1 convolution."""
+        """Whether of what goes in every second pixel is all that is read: every reader is a strided 1 × 1
+        convolution."""
         readers = [self.path[0], *([self.projection] if self.projection else [])]
         return all((one.kernel, one.stride) == (1, 2) for one in readers)
 
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """A backbone. ``pools``: whether a 3 × 3 max pooling of stride 2 follows the stem; ``last``: after the blocks; ``epsilon``: of
-    every BatchNorm; ``preprocessing``: see :mod:`hf_model.network.preprocessing`."""
+    """A backbone. ``pools``: whether a 3 × 3 max pooling of stride 2 follows the stem; ``last``: after the blocks;
+    ``epsilon``: of every BatchNorm; ``preprocessing``: see :mod:`hf_model.network.preprocessing`."""
 
     name: str
     stem: Convolution
@@ -105,7 +106,8 @@ def _same(kernel: int, stride: int) -> tuple[int, int]:
 
 
 def _efficientnet_lite0() -> Network:
-    # Of each group of blocks: its stage, kernel, stride of the first block, expansion, output channels, number of blocks.
+    # Of each group of blocks: its stage, kernel, stride of the first block, expansion, output channels, number of
+    # blocks.
     groups = (
         (1, 3, 1, 1, 16, 1),
         (2, 3, 2, 6, 24, 2),

@@ -10,16 +10,16 @@ CENTRE, SPREAD = np.float32(127), np.float32(128)  # of EfficientNet-Lite, as it
 
 
 def imagenet_bgr(pixels: np.ndarray) -> np.ndarray:
-    """BGR, mean-free: the very numbers of ``keras.applications.resnet50.preprocess_input`` (its "caffe" mode; a test compares
-    them), which is not called because importing Keras loads TensorFlow, and the fast engines do without."""
+    """BGR, mean-free: the very numbers of ``keras.applications.resnet50.preprocess_input`` (its "caffe" mode; a test
+    compares them), which is not called because importing Keras loads TensorFlow, and the fast engines do without."""
     return pixels[..., ::-1].astype(np.float32) - IMAGENET_MEANS
 
 
 def centred(pixels: np.ndarray) -> np.ndarray:
     """RGB from about -1 to 1: (values - 127) / 128.
 
-    Checked with the published classifier: a cat, a cup of espresso and a shuttle are named more surely so than with ImageNet's means
-    and deviations, which the package of its weights names.
+    Checked with the published classifier: a cat, a cup of espresso and a shuttle are named more surely so than with
+    ImageNet's means and deviations, which the package of its weights names.
     """
     return (pixels.astype(np.float32) - CENTRE) / SPREAD
 

@@ -1,4 +1,5 @@
-"""Cutting a face out of a photo the way UTKFace's chips were cut: shifted, scaled and turned until the eyes are level."""
+"""Cutting a face out of a photo the way UTKFace's chips were cut: shifted, scaled and turned until the eyes are
+level."""
 
 import dataclasses
 import math
@@ -33,7 +34,8 @@ class Square(Portable):
         """The nearest square on a grid of a thousandth of a side and an eighth of a degree.
 
         Landmarks come out of a network in the last digits of float32, in which engines and machines differ. What is cut
-        from a snapped square does not, and neither does an answer in int8, which a single pixel one step brighter can move.
+        from a snapped square does not, and neither does an answer in int8, which a single pixel one step brighter can
+        move.
         """
         step = 2.0 ** (math.floor(math.log2(self.side)) - FINENESS)
         x, y, side = (math.floor(value / step + 0.5) * step for value in (self.x, self.y, self.side))
@@ -74,7 +76,8 @@ class Square(Portable):
 
 
 def cut(image: PIL.Image.Image, square: Square, size: int) -> PIL.Image.Image:
-    """What an RGB image shows in a square that touches it, (size, size), antialiased, in sRGB; beyond it its edge is repeated."""
+    """What an RGB image shows in a square that touches it, (size, size), antialiased, in sRGB; beyond it its edge is
+    repeated."""
     fine = square.side / size
     blocks = max(int(fine / (BLOCKS_FROM / 2)), 1) if fine >= BLOCKS_FROM else 1
     left, top, right, bottom = square.bounds()

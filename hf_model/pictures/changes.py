@@ -237,7 +237,8 @@ def glasses(image: PIL.Image.Image, amount: float = 1, landmarks=CHIP_LANDMARKS)
 
 
 def cap(image: PIL.Image.Image, amount: float = 1, landmarks=CHIP_LANDMARKS) -> PIL.Image.Image:
-    """A drawn cap, its visor over the forehead; ``amount`` of 0 leaves the picture. ``landmarks`` as for :func:`mask`."""
+    """A drawn cap, its visor over the forehead; ``amount`` of 0 leaves the picture. ``landmarks`` as for
+    :func:`mask`."""
     if amount <= 0:
         return image
     eyes, _, _, across, down = _frame(landmarks)
@@ -257,7 +258,8 @@ def _frame(landmarks) -> tuple[np.ndarray, ...]:
 
 
 def _drawn(image: PIL.Image.Image, shapes: list, lines: list) -> PIL.Image.Image:
-    """Polygons and lines in colours, their points fractions of the sides; drawn larger and shrunk, so that edges are soft."""
+    """Polygons and lines in colours, their points fractions of the sides; drawn larger and shrunk, so that edges are
+    soft."""
     fine = 3
     large = image.resize((image.width * fine, image.height * fine), BICUBIC)
     draw = PIL.ImageDraw.Draw(large)

@@ -1,7 +1,7 @@
 """Colours: any picture of Pillow's in sRGB, by the profile (ICC.1) that its file carries, if any.
 
-A conversion costs more than decoding a pixel does, so that a large picture in RGB keeps its own colours until it has been
-shrunk or cut: who does that calls :func:`to_srgb` on what is left.
+A conversion costs more than decoding a pixel does, so that a large picture in RGB keeps its own colours until it has
+been shrunk or cut: who does that calls :func:`to_srgb` on what is left.
 """
 
 import functools
@@ -26,10 +26,11 @@ class UnusablePixels(ValueError):
 
 
 def to_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
-    """A picture in RGB, on white where it is transparent; one in RGB already as it is: a copy of 12 megapixels costs half as
-    much as decoding them.
+    """A picture in RGB, on white where it is transparent; one in RGB already as it is: a copy of 12 megapixels costs
+    half as much as decoding them.
 
-    What is grey, CMYK or Lab comes in sRGB; what is in RGB keeps its colours and says their profile, for :func:`to_srgb`.
+    What is grey, CMYK or Lab comes in sRGB; what is in RGB keeps its colours and says their profile, for
+    :func:`to_srgb`.
 
     Raises:
         UnusablePixels: it has no defined brightness, or is wholly transparent.
@@ -64,8 +65,8 @@ def to_srgb(image: PIL.Image.Image) -> PIL.Image.Image:
 
 
 def with_srgb_tones(image: PIL.Image.Image) -> PIL.Image.Image:
-    """An RGB picture as bright as in sRGB, its hues left alone: for what goes by shapes, as finding faces does. A tenth of the
-    price of :func:`to_srgb`, and nothing for profiles with sRGB's tones, as phones' have."""
+    """An RGB picture as bright as in sRGB, its hues left alone: for what goes by shapes, as finding faces does. A tenth
+    of the price of :func:`to_srgb`, and nothing for profiles with sRGB's tones, as phones' have."""
     profile = image.info.get(PROFILE)
     table = _tones(profile) if profile else None
     if table is None:
@@ -76,7 +77,8 @@ def with_srgb_tones(image: PIL.Image.Image) -> PIL.Image.Image:
 
 
 def keep_profile(source: PIL.Image.Image, made: PIL.Image.Image) -> PIL.Image.Image:
-    """``made``, whose pixels are the source's, with the source's profile, which Pillow loses on the way through an array."""
+    """``made``, whose pixels are the source's, with the source's profile, which Pillow loses on the way through an
+    array."""
     if PROFILE in source.info:
         made.info[PROFILE] = source.info[PROFILE]
     return made
@@ -95,7 +97,8 @@ def _on_white(image: PIL.Image.Image) -> PIL.Image.Image:
 
 
 def _transform(profile: bytes | None, mode: str) -> PIL.ImageCms.ImageCmsTransform | None:
-    """From a profile's colours to sRGB, perceptually; None where that changes nothing, or the profile is broken or another's."""
+    """From a profile's colours to sRGB, perceptually; None where that changes nothing, or the profile is broken or
+    another's."""
     return _make_transform(profile, mode) if profile and mode in SPACES else None
 
 

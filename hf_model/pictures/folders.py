@@ -6,10 +6,11 @@ from collections.abc import Collection
 
 
 def list_files(folder: str | os.PathLike, endings: Collection[str]) -> dict[str, pathlib.Path]:
-    """The files of a folder and of those in it, by their place in it with ``/`` between, in the same order in every run.
+    """The files of a folder and of those in it, by their place in it with ``/`` between, in the same order in every
+    run.
 
-    What begins with a dot is left out at every depth, a file as ``._x.jpg`` too. A linked folder is gone into once, however
-    often links lead to it; a link to nothing is listed, for whoever reads it to say so.
+    What begins with a dot is left out at every depth, a file as ``._x.jpg`` too. A linked folder is gone into once,
+    however often links lead to it; a link to nothing is listed, for whoever reads it to say so.
 
     Args:
         folder: a folder.

@@ -14,9 +14,9 @@ USED_SHARE = 99.9  # per cent of the pixels: a hot one does not count
 def grey_to_8_bits(image: PIL.Image.Image) -> PIL.Image.Image:
     """A picture of one of Pillow's modes ``I`` as ``L``: white is the largest value of the bits that it uses.
 
-    They are what the file says where it says less than 16 (PNG's sBIT, TIFF's BitsPerSample and MaxSampleValue); else as many,
-    from 8 to 16, as 99.9 of 100 pixels need. A picture in 16 bits that is so dark that it leaves the upper ones empty
-    is brightened by that, by whole factors of two: it cannot be told from one of fewer bits.
+    They are what the file says where it says less than 16 (PNG's sBIT, TIFF's BitsPerSample and MaxSampleValue); else
+    as many, from 8 to 16, as 99.9 of 100 pixels need. A picture in 16 bits that is so dark that it leaves the upper
+    ones empty is brightened by that, by whole factors of two: it cannot be told from one of fewer bits.
     """
     values = np.asarray(image).astype(np.int64).clip(0, 65535)
     bits = _said_bits(image) or _used_bits(values)

@@ -32,7 +32,8 @@ HEIF_ENDINGS = {".heic", ".heif"}  # known even where they cannot be read: that 
 
 
 def picture_endings(formats: Sequence[str] | None) -> set[str]:
-    """The endings of the names of picture files of some of Pillow's formats (None: of all), with their dot, in lower case."""
+    """The endings of the names of picture files of some of Pillow's formats (None: of all), with their dot, in lower
+    case."""
     endings = PIL.Image.registered_extensions().items()
     known = {ending for ending, format in endings if formats is None or format in formats}
     return known | (HEIF_ENDINGS if formats is None or "HEIF" in formats else set())
@@ -51,9 +52,9 @@ def read_image(image, max_pixels: int, formats: Sequence[str] | None = None) -> 
     EXIF orientation is applied; of an animation's file the first frame is taken, of a PIL picture that where it stands;
     transparency is laid on white; grey of 9 to 16 bits becomes one of 8, see
     :func:`hf_model.pictures.grey.grey_to_8_bits`; the colours become sRGB's by the ICC profile that is in the file, see
-    :mod:`hf_model.pictures.colours`. Arrays are grey (H, W), RGB (H, W, 3) or RGBA (H, W, 4). That the colours of an array
-    lie in the order blue, green, red, as OpenCV reads them, cannot be seen: such an array is misread unless it is given as
-    ``array[..., ::-1]``.
+    :mod:`hf_model.pictures.colours`. Arrays are grey (H, W), RGB (H, W, 3) or RGBA (H, W, 4). That the colours of an
+    array lie in the order blue, green, red, as OpenCV reads them, cannot be seen: such an array is misread unless it is
+    given as ``array[..., ::-1]``.
 
     Args:
         image: the input.
@@ -111,7 +112,8 @@ def _decoded(data: bytes, source: str, max_pixels: int, formats: Sequence[str] |
 def read_reduced(
     image, max_pixels: int, least_side: int, formats: Sequence[str] | None = None
 ) -> tuple[PIL.Image.Image, tuple[int, int]]:
-    """A picture as :func:`read_in_own_colours` reads it, or smaller, where its decoder reads a smaller one faster, as JPEG's does.
+    """A picture as :func:`read_in_own_colours` reads it, or smaller, where its decoder reads a smaller one faster, as
+    JPEG's does.
 
     Args:
         image: the input.

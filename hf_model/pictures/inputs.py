@@ -1,4 +1,5 @@
-"""What a user hands over as a picture, before it is decoded: names for it, its bytes, and the error that says what is wrong."""
+"""What a user hands over as a picture, before it is decoded: names for it, its bytes, and the error that says what is
+wrong."""
 
 import base64
 import contextlib

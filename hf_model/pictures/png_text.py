@@ -1,4 +1,5 @@
-"""PNG files with more text than Pillow reads: the text is cut out of the bytes, never inflated, and Pillow's limit stays."""
+"""PNG files with more text than Pillow reads: the text is cut out of the bytes, never inflated, and Pillow's limit
+stays."""
 
 import struct
 

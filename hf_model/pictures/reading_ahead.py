@@ -16,7 +16,8 @@ def calls_ahead(
 
     Args:
         call: runs on threads, several times at once; with one worker or a single item when its function is called.
-        items: taken on the caller's thread; no more of them than there are workers are held, of paths and bytes one more.
+        items: taken on the caller's thread; no more of them than there are workers are held, of paths and bytes one
+            more.
         workers: how many items are worked on beside each other.
         snapshot: called on the caller's thread with each item before the next is asked for; makes it self-contained.
 

@@ -20,7 +20,8 @@ def make_self_contained(image, may_change: bool):
 
     Args:
         image: what :func:`hf_model.pictures.images.read_image` takes. An error stays one.
-        may_change: the giver may refill it before it is read, as a generator may: decoded pictures and arrays are copied.
+        may_change: the giver may refill it before it is read, as a generator may: decoded pictures and arrays are
+            copied.
 
     Raises:
         InvalidImageError: it cannot be read.

@@ -1,4 +1,5 @@
-"""What a pipeline of transformers takes beyond the predictor's inputs: web addresses, base64, dicts. Bounded, unlike its own.
+"""What a pipeline of transformers takes beyond the predictor's inputs: web addresses, base64, dicts. Bounded, unlike
+its own.
 
 The predictor itself fetches nothing.
 """
@@ -60,7 +61,8 @@ def _fetch(address: str, opener: urllib.request.OpenerDirector) -> bytes:
 
 
 def fetch_public(address: str) -> bytes:
-    """As :func:`fetch`, over https alone, and from no private, loopback or link-local address, behind each redirect too.
+    """As :func:`fetch`, over https alone, and from no private, loopback or link-local address, behind each redirect
+    too.
 
     Raises:
         InvalidImageError: it cannot be had so.
@@ -132,7 +134,8 @@ def _is_file(name: str) -> bool:
 
 
 def is_stream(images) -> bool:
-    """Whether ``images`` gives pictures one after another, as generators and datasets' columns do, and is not one picture."""
+    """Whether ``images`` gives pictures one after another, as generators and datasets' columns do, and is not one
+    picture."""
     if isinstance(images, (str, bytes, bytearray, memoryview, Mapping, np.ndarray, PIL.Image.Image)) or hasattr(
         images, "read"
     ):

@@ -14,7 +14,8 @@ from hf_model.network.mtcnn import cascade
 def write_cases(
     out: pathlib.Path, pictures: dict[str, PIL.Image.Image], folder: pathlib.Path = pathlib.Path("hf_model")
 ) -> None:
-    """What Python makes of RGB pictures by name, step by step, with the pictures as raw bytes, for the tests of the JavaScript."""
+    """What Python makes of RGB pictures by name, step by step, with the pictures as raw bytes, for the tests of the
+    JavaScript."""
     predictor = AgeGenderPredictor.from_pretrained(folder, engine="onnx", precision="int8", threads=1)
     out.mkdir(parents=True, exist_ok=True)
     cases = []

@@ -1,4 +1,5 @@
-"""The tabs that teach, in a real browser: maps, what a tap and a slider do, and a camera that shows the astronaut moving."""
+"""The tabs that teach, in a real browser: maps, what a tap and a slider do, and a camera that shows the astronaut
+moving."""
 
 import re
 import time

@@ -1,4 +1,5 @@
-"""Calibration: prediction intervals that follow the face and its picture, probabilities whose temperature follows the same."""
+"""Calibration: prediction intervals that follow the face and its picture, probabilities whose temperature follows the
+same."""
 
 import numpy as np
 import pytest

@@ -9,8 +9,9 @@ from safetensors.numpy import load_file
 from tests.support import run_script
 from train.recipe import RECIPES
 
-# Twenty steps on made-up chips, and a validation split that does not divide by the devices. By gradient descent: Adam divides
-# by the size of gradients that are nearly nothing, and makes whole steps of their rounding (9e-4 of one bias at 1e-5).
+# Twenty steps on made-up chips, and a validation split that does not divide by the devices. By gradient descent: Adam
+# divides by the size of gradients that are nearly nothing, and makes whole steps of their rounding (9e-4 of one bias at
+# 1e-5).
 TRAIN = """
 import sys
 sys.modules["tensorflow"] = None
@@ -27,8 +28,9 @@ train.smoke.smoke_chips = chips
 from train.__main__ import main
 main(sys.argv[1:])
 """
-# Of a variable's norm, and of what it learned: where the weights begin at nothing (biases whose normalization was folded in), a
-# value that rounding puts on the other side of a ReLU is seen (4e-3 of one bias, 1e-2 of one kernel); a wrong mean is not so small.
+# Of a variable's norm, and of what it learned: where the weights begin at nothing (biases whose normalization was
+# folded in), a value that rounding puts on the other side of a ReLU is seen (4e-3 of one bias, 1e-2 of one kernel); a
+# wrong mean is not so small.
 MOST_APART, MOST_OF_LEARNED = 1e-4, 2e-2
 LEARNS = "conv5_block2_1_conv/kernel"
 STAGE = """
@@ -44,7 +46,8 @@ learning_rate = 1e-5
 def train(root, folder, devices, recipe, *more):
     environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
     environment["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={devices}"
-    # XLA's pool has a thread for each core: with fewer cores than devices some wait for others that are given no thread.
+    # XLA's pool has a thread for each core: with fewer cores than devices some wait for others that are given no
+    # thread.
     environment["NPROC"] = "32"
     which = "one" if devices == 1 else "all"
     arguments = ("--smoke", "--recipe", recipe, "--devices", which, "--out", folder, *more)

@@ -1,4 +1,5 @@
-"""The job on a rented GPU, on the processor against the local Hub: what is pushed, and that a job that died is gone on with."""
+"""The job on a rented GPU, on the processor against the local Hub: what is pushed, and that a job that died is gone on
+with."""
 
 import io
 import json

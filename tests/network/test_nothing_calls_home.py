@@ -1,7 +1,7 @@
 """What this project starts looks up no name and connects to nobody, unless the user asked for it.
 
-Each command runs in a process of its own, recorded by ``recorder.c``. Ray is watched in ``tests/bulk``, the doors of transformers in
-``tests/transformers_door``, the page in ``tests/space``.
+Each command runs in a process of its own, recorded by ``recorder.c``. Ray is watched in ``tests/bulk``, the doors of
+transformers in ``tests/transformers_door``, the page in ``tests/space``.
 """
 
 import shutil

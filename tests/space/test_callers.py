@@ -1,4 +1,5 @@
-"""Whoever calls the page: web addresses are refused before anything is fetched, and nothing of a call reaches the log."""
+"""Whoever calls the page: web addresses are refused before anything is fetched, and nothing of a call reaches the
+log."""
 
 import io
 import json

@@ -15,8 +15,9 @@ from tests.support import last_json, published_files, run_script
 
 pytest.importorskip("torch", reason="transformers' pipeline needs PyTorch: make test-transformers")
 
-# What the Hub prints behind "Use this model" for library_name: transformers, pipeline_tag: image-classification and custom
-# code, by npm's @huggingface/tasks 0.21.54 (transformers in model-libraries-snippets). The address is another here.
+# What the Hub prints behind "Use this model" for library_name: transformers, pipeline_tag: image-classification and
+# custom code, by npm's @huggingface/tasks 0.21.54 (transformers in model-libraries-snippets). The address is another
+# here.
 PRINTED = (
     """
 # Use a pipeline as a high-level helper

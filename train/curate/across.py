@@ -1,8 +1,9 @@
 """Pictures of one set that stand in another too, or show a face that is measured on: those that must not train.
 
-Faces come as chips framed alike (UTKFace's, FairFace's crops of margin 0.25, this project's own): candidates by the cosine
-of small grey thumbnails, confirmed by the normalized correlation of their middles over small shifts and scales. Looked at on
-FairFace: among the pictures behind one measuring set, true pairs lie above 0.98, hardly anything between 0.95 and 0.98.
+Faces come as chips framed alike (UTKFace's, FairFace's crops of margin 0.25, this project's own): candidates by the
+cosine of small grey thumbnails, confirmed by the normalized correlation of their middles over small shifts and scales.
+Looked at on FairFace: among the pictures behind one measuring set, true pairs lie above 0.98, hardly anything between
+0.95 and 0.98.
 """
 
 import csv

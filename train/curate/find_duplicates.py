@@ -1,7 +1,8 @@
 """Finds files of UTKFace that show the same picture and writes the manifest beside the script.
 
     python -m train.curate.find_duplicates DATA_DIR [--out dataset_script/duplicate_groups.csv] [--sheet PNG]
-    python -m train.curate.find_duplicates DATA_DIR --also fairface=SET [--measured FOLDER]    # and who is left out of further sets
+    python -m train.curate.find_duplicates DATA_DIR --also fairface=SET [--measured FOLDER]    # and who is left out of
+    further sets
 
 Candidates come from a perceptual hash (ImageHash's pHash); a pair is confirmed on pixels, so that
 mere look-alikes are not merged. Files that are byte-identical need no search: the builder sees
@@ -124,8 +125,8 @@ def main(argv: list[str] | None = None) -> None:
 
 @dataclasses.dataclass
 class Described:
-    """What is compared of UTKFace's files, each sha256 once: ``codes`` (N,) hashes, ``thumbnails`` by size, and where asked
-    for the files' bytes (``images``) and (N, 96, 96) ``grey`` chips."""
+    """What is compared of UTKFace's files, each sha256 once: ``codes`` (N,) hashes, ``thumbnails`` by size, and where
+    asked for the files' bytes (``images``) and (N, 96, 96) ``grey`` chips."""
 
     shas: list[str]
     codes: np.ndarray

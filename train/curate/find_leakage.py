@@ -2,10 +2,10 @@
 
     python -m train.curate.find_leakage UTKFACE --also fairface=SET [--also ...] --measured FOLDER [--measured ...]
 
-UTKFace's test faces, and the faces of the measuring folders (photos, or Parquet of a validation split), are compared with all that
-trains, as :mod:`train.curate.across` compares. Written for the weights that are there; ``python -m train.measure leakage`` says
-what it does to their figures. Looked at on UTKFace, FairFace and APPA-REAL: of the pairs with a correlation above 0.98 all show one
-photo, of those between 0.95 and 0.98 about a third, below hardly any.
+UTKFace's test faces, and the faces of the measuring folders (photos, or Parquet of a validation split), are compared
+with all that trains, as :mod:`train.curate.across` compares. Written for the weights that are there; ``python -m
+train.measure leakage`` says what it does to their figures. Looked at on UTKFace, FairFace and APPA-REAL: of the pairs
+with a correlation above 0.98 all show one photo, of those between 0.95 and 0.98 about a third, below hardly any.
 """
 
 import argparse
@@ -46,7 +46,8 @@ def read_utkface(paths: list[str]) -> dict[str, across.Set]:
 
 
 def read_measured(folder: pathlib.Path) -> across.Set:
-    """The faces of a measuring folder, called as :mod:`train.measure.raw.labels` calls them: by file, or by row of the Parquet."""
+    """The faces of a measuring folder, called as :mod:`train.measure.raw.labels` calls them: by file, or by row of the
+    Parquet."""
     files = sorted(map(str, [*folder.glob("validation*.parquet"), *folder.glob("data/validation*.parquet")]))
     if files:
         split = datasets.load_dataset("parquet", data_files={"validation": files}, split="validation")

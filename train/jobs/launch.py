@@ -1,4 +1,5 @@
-"""Starts a training on a rented GPU: `python -m train.jobs.launch --repo USER/MODEL --data USER/utkface --flavor a10g-small`.
+"""Starts a training on a rented GPU: `python -m train.jobs.launch --repo USER/MODEL --data USER/utkface --flavor
+a10g-small`.
 
 What the job needs and no package index holds, this project's code as it is committed, goes to a branch of the model
 repo; then ``hf jobs`` runs ``train_on_hub.py`` there. Started again after a job died, it goes on from the last stage

@@ -21,9 +21,9 @@
 # ///
 """Trains on a rented GPU, as a job of the Hub; `python -m train.jobs.launch` starts it there.
 
-It runs alone (``hf jobs uv run``), so that it imports nothing of the project; the project's code comes from the branch of the model repo that ``launch`` pushed it
-to, the faces from the private dataset repo. After every stage the run goes back to that branch, so that a job that dies
-is gone on with by the next one; weights and figures follow at the end.
+It runs alone (``hf jobs uv run``), so that it imports nothing of the project; the project's code comes from the branch
+of the model repo that ``launch`` pushed it to, the faces from the private dataset repo. After every stage the run goes
+back to that branch, so that a job that dies is gone on with by the next one; weights and figures follow at the end.
 """
 
 import argparse

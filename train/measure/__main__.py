@@ -2,8 +2,9 @@
 
     python -m train.measure [STEP ...] --data UTKFACE [--also SET ...] [--external FOLDER ...]
 
-Without a step everything is measured anew, which ``make evaluate`` does. What the network said is kept in ``cache/outputs``, so that a
-command that was broken off goes on. Intervals are 95 % percentile bootstrap intervals over faces (1,000 resamples, seeded).
+Without a step everything is measured anew, which ``make evaluate`` does. What the network said is kept in
+``cache/outputs``, so that a command that was broken off goes on. Intervals are 95 % percentile bootstrap intervals over
+faces (1,000 resamples, seeded).
 """
 
 import argparse

@@ -20,10 +20,11 @@ from train.measure.raw.raw import Raw
 class Context:
     """One call of ``python -m train.measure``.
 
-    ``model``: the folder that is measured; ``data``: UTKFace, as for ``python -m train``; ``also``: the further sets that the weights
-    were trained on; ``external``: folders of sets that are only measured on; ``before``: earlier models by name; ``split``: that is
-    reported; ``limit``: at most so many faces of a split; ``limit_changed``: at most so many for changed copies; ``recipe``: says
-    which faces of further sets are held out; ``backbone_weights``: where short trainings begin.
+    ``model``: the folder that is measured; ``data``: UTKFace, as for ``python -m train``; ``also``: the further sets
+    that the weights were trained on; ``external``: folders of sets that are only measured on; ``before``: earlier
+    models by name; ``split``: that is reported; ``limit``: at most so many faces of a split; ``limit_changed``: at most
+    so many for changed copies; ``recipe``: says which faces of further sets are held out; ``backbone_weights``: where
+    short trainings begin.
     """
 
     model: pathlib.Path
@@ -82,7 +83,8 @@ class Context:
         return answers_of(self.raw, Labels.of(self.chips(self.split)), self.settings)
 
     def changed(self) -> Iterator[tuple[str, Raw, Answers]]:
-        """Each row of changed chips: its name, raw answers and calibrated ones; first "unchanged", the same chips as they are."""
+        """Each row of changed chips: its name, raw answers and calibrated ones; first "unchanged", the same chips as
+        they are."""
         rows = changed_rows(len(self.answers), self.limit_changed)
         labels = self.answers.labels.take(rows)
         yield "unchanged", self.raw.take(rows), self.answers.take(rows)

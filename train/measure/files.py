@@ -1,4 +1,5 @@
-"""The two files that measuring writes: constants into ``config.json``, figures into ``metrics.json``. Nothing else writes the latter."""
+"""The two files that measuring writes: constants into ``config.json``, figures into ``metrics.json``. Nothing else
+writes the latter."""
 
 import dataclasses
 import datetime
@@ -63,7 +64,8 @@ def write_figures(context: Context, sections: dict, is_all: bool) -> None:
         is_all: whether every step of the report ran, so that what the file held before goes.
 
     Raises:
-        ValueError: the file holds figures of other weights, settings or another split, which the sections would stand beside.
+        ValueError: the file holds figures of other weights, settings or another split, which the sections would stand
+            beside.
     """
     path, now = context.model / "metrics.json", about(context)
     before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}

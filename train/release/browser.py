@@ -1,7 +1,8 @@
-"""The static page with everything that it needs: `python -m train.release.browser [--out build/browser] [--serve PORT]`.
+"""The static page with everything that it needs: `python -m train.release.browser [--out build/browser] [--serve
+PORT]`.
 
-Every constant of the Python code that the page's JavaScript computes with goes into one generated ``constants.json``, beside the
-graphs, ONNX Runtime's WebAssembly from the npm registry, and the files of ``space/browser/``.
+Every constant of the Python code that the page's JavaScript computes with goes into one generated ``constants.json``,
+beside the graphs, ONNX Runtime's WebAssembly from the npm registry, and the files of ``space/browser/``.
 """
 
 import argparse
@@ -114,7 +115,8 @@ def write_page(
 
 
 def _write_shell(out: pathlib.Path) -> None:
-    """``shell.js``: the files that the service worker keeps at the first visit, the model's own apart, and their version."""
+    """``shell.js``: the files that the service worker keeps at the first visit, the model's own apart, and their
+    version."""
     apart = {"sw.js", "shell.js", "LICENSE.md", "README.md"}
     paths = [path.relative_to(out).as_posix() for path in sorted(out.rglob("*")) if path.is_file()]
     files = [

@@ -1,4 +1,5 @@
-"""The constants that the static page's JavaScript computes with, all of them from the Python code and the model folder."""
+"""The constants that the static page's JavaScript computes with, all of them from the Python code and the model
+folder."""
 
 import inspect
 import json

@@ -306,7 +306,8 @@ def space_release(
 def browser_release(
     repo: str, version: str, model_repo: str, model_revision: str, folder: pathlib.Path = pathlib.Path("build/browser")
 ) -> Release:
-    """The static page's content, as :mod:`train.release.browser` wrote it, its front matter naming the model that is in it."""
+    """The static page's content, as :mod:`train.release.browser` wrote it, its front matter naming the model that is in
+    it."""
     files = list_files(folder, BROWSER_FILES)
     card = huggingface_hub.SpaceCard((folder / CARD_NAME).read_text(encoding="utf-8"))
     card.data["models"] = [model_repo]

@@ -1,4 +1,5 @@
-"""The datasets as the card and the READMEs tell of them: ``dataset_facts.toml``, and what was measured on each, side by side."""
+"""The datasets as the card and the READMEs tell of them: ``dataset_facts.toml``, and what was measured on each, side by
+side."""
 
 import functools
 import pathlib
@@ -38,8 +39,8 @@ def title_of(name: str) -> str:
 
 
 def side_by_side(metrics: dict, history: list[dict]) -> list[dict[str, str]]:
-    """What was measured on every set, as text: ``title``, ``domain`` (in-domain or out-of-domain), ``faces``, ``age``, ``near``,
-    ``coverage``, ``gender``."""
+    """What was measured on every set, as text: ``title``, ``domain`` (in-domain or out-of-domain), ``faces``, ``age``,
+    ``near``, ``coverage``, ``gender``."""
     trained = trained_on(history)
     overall, grown = metrics["overall"], metrics["groups"]["range"]["13 and older"]["gender_accuracy"]
     home = f"UTKFace, {metrics['split']}"
@@ -64,7 +65,8 @@ LEAKAGE_MEASURES = (
 
 
 def leakage(metrics: dict) -> list[dict]:
-    """Of every measured set, as text: ``title``, ``leaked`` and ``of`` (faces), ``figures`` with and without the leaked ones."""
+    """Of every measured set, as text: ``title``, ``leaked`` and ``of`` (faces), ``figures`` with and without the leaked
+    ones."""
     rows = []
     for name, part in metrics.get("seen", {}).items():
         every, rest = part["all"], part["without"]

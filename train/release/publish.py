@@ -350,7 +350,8 @@ def publish_model(api: HfApi, args: argparse.Namespace) -> None:
 
 
 def close_gate(api: HfApi, release: Release, private: bool) -> None:
-    """Makes whoever wants a repo's files accept its terms first; before the files are there, for the card alone gates nothing."""
+    """Makes whoever wants a repo's files accept its terms first; before the files are there, for the card alone gates
+    nothing."""
     token = api.token if isinstance(api.token, str) else None
     with step(f"Gating model {release.repo}", token):
         api.create_repo(release.repo, repo_type=release.kind, private=private, exist_ok=True)
@@ -374,7 +375,8 @@ def publish_space(api: HfApi, args: argparse.Namespace) -> None:
 
 
 def publish_browser(api: HfApi, args: argparse.Namespace) -> None:
-    """Builds the static page around this folder's model and pushes it, naming the model's revision of the same version."""
+    """Builds the static page around this folder's model and pushes it, naming the model's revision of the same
+    version."""
     revision = f"v{args.version}"
     repo = args.browser_repo or f"{args.repo}-browser"
     model_repo = args.model_repo or args.repo
@@ -419,8 +421,8 @@ PUBLISHERS = {
     "dataset": publish_dataset,
     "browser": publish_browser,
 }
-# The Space last: it may want a paid plan, and what is refused must not hold the rest back. The static page wants npm, and a model
-# that is open.
+# The Space last: it may want a paid plan, and what is refused must not hold the rest back. The static page wants npm,
+# and a model that is open.
 ALL = ("model", "dataset", "space")
 
 

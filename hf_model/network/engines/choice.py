@@ -37,7 +37,8 @@ def installed(precision: str) -> list[str]:
 
 
 def graph_files_sufficient_for(engine: Engine | None, precision: str) -> list[str]:
-    """The files of a published repo that are enough for an engine (None: the one that is chosen) without the weights."""
+    """The files of a published repo that are enough for an engine (None: the one that is chosen) without the
+    weights."""
     runs_graph = installed(precision) if engine is None else isinstance(engine, GraphEngine)
     return [f"{GRAPHS}/{name}" for name in (graph_name(precision), STAMP)] if runs_graph else []
 
@@ -45,7 +46,8 @@ def graph_files_sufficient_for(engine: Engine | None, precision: str) -> list[st
 def choose_engine(
     settings: Settings, folder: pathlib.Path, precision: str = "auto", threads: int | None = None
 ) -> Engine:
-    """What ``engine="auto"`` means for a model folder: the fastest that is installed, and whose graph is there or can be built.
+    """What ``engine="auto"`` means for a model folder: the fastest that is installed, and whose graph is there or can
+    be built.
 
     Nothing is built here; where Keras answers only because a graph cannot be built, a line on stderr says so.
 

@@ -73,7 +73,8 @@ def weights_identity(folder: str | os.PathLike, precision: str) -> str | None:
 def network_file(
     settings: Settings, folder: pathlib.Path, precision: str, verify_checksum: bool = False
 ) -> pathlib.Path:
-    """The network's graph, built first where it is missing or not whole, see :func:`hf_model.network.engines.kept_files.keep`.
+    """The network's graph, built first where it is missing or not whole, see
+    :func:`hf_model.network.engines.kept_files.keep`.
 
     Args:
         settings, folder, precision: of the model.
@@ -157,7 +158,8 @@ def packaged_weights() -> dict[str, pathlib.Path]:
 
 
 def detector_files(verify_checksum: bool = False) -> dict[str, pathlib.Path]:
-    """The graphs of MTCNN's three networks, built from the installed package's weights at first; as :func:`network_file`.
+    """The graphs of MTCNN's three networks, built from the installed package's weights at first; as
+    :func:`network_file`.
 
     Raises:
         ImportError: ``mtcnn`` is not installed; or they have to be built, and ``onnx`` is missing.

@@ -1,4 +1,5 @@
-"""What is built once and kept in huggingface_hub's assets cache, or for this process alone where nothing can be kept."""
+"""What is built once and kept in huggingface_hub's assets cache, or for this process alone where nothing can be
+kept."""
 
 import atexit
 import contextlib
@@ -23,7 +24,8 @@ def place_of(key: str) -> pathlib.Path:
 
 
 def is_kept(path: pathlib.Path, verify_checksum: bool = False) -> bool:
-    """Whether a file is there and whole: of the size that was written, and with ``verify_checksum``, of the same sha256."""
+    """Whether a file is there and whole: of the size that was written, and with ``verify_checksum``, of the same
+    sha256."""
     try:
         about = json.loads((path.parent / SIZES).read_text(encoding="utf-8"))[path.name]
         same = path.stat().st_size == about["size"]

@@ -92,7 +92,8 @@ class PackagedDetector:
 
 
 def _refuse_child(process: int) -> None:
-    """Raises RuntimeError in a forked child of the process that made an engine: TensorFlow would wait there for ever."""
+    """Raises RuntimeError in a forked child of the process that made an engine: TensorFlow would wait there for
+    ever."""
     if os.getpid() != process:
         raise RuntimeError(
             "engine='keras' cannot go on in a forked process: start processes by 'spawn' (multiprocessing.get_context('spawn'), "
@@ -123,7 +124,8 @@ def load_keras_model(settings: Settings, folder: pathlib.Path):
 
 @contextlib.contextmanager
 def own_settings() -> Iterator[None]:
-    """Keras's settings of the process as this network is built under: float32 and channels last, whatever they are else."""
+    """Keras's settings of the process as this network is built under: float32 and channels last, whatever they are
+    else."""
     import keras
 
     layout, precision, policy = keras.config.image_data_format(), keras.config.floatx(), keras.config.dtype_policy()

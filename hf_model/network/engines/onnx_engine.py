@@ -20,8 +20,9 @@ class OnnxEngine(GraphEngine):
         options.intra_op_num_threads = threads or 0
         options.log_severity_level = 3
         if lacks_vnni() is not False:
-            # Such processors sum two products of int8 in 16 bits, which overflow silently: ages 0.6 years off, seen on AVX2. With this
-            # they sum as the others do, whom it would cost half their speed. Source: onnxruntime_session_options_config_keys.h.
+            # Such processors sum two products of int8 in 16 bits, which overflow silently: ages 0.6 years off, seen on
+            # AVX2. With this they sum as the others do, whom it would cost half their speed. Source:
+            # onnxruntime_session_options_config_keys.h.
             options.add_session_config_entry("session.x64quantprecision", "1")
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         names = [output.name for output in session.get_outputs()]

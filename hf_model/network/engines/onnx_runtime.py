@@ -3,8 +3,9 @@
 import os
 import sys
 
-# From 1.29 on its Linux and macOS builds send usage data to Microsoft and keep an identifier of the machine in the user's home, unless
-# this is set before the first import (its Privacy.md); the second name is that of a few builds before it.
+# From 1.29 on its Linux and macOS builds send usage data to Microsoft and keep an identifier of the machine in the
+# user's home, unless this is set before the first import (its Privacy.md); the second name is that of a few builds
+# before it.
 SWITCHES = ("ORT_DISABLE_TELEMETRY", "ORT_TELEMETRY_DISABLED")
 
 

@@ -11,8 +11,9 @@ import numpy as np
 
 from .engine import Forward, GraphEngine
 
-# OpenVINO keeps what it prepared for a shape of input, 5,000 of a graph's layers at first: 250 MB for forty sizes of photo.
-# Photos of one size are as fast with so many; who goes over the same forty sizes again and again pays 15 ms a photo.
+# OpenVINO keeps what it prepared for a shape of input, 5,000 of a graph's layers at first: 250 MB for forty sizes of
+# photo. Photos of one size are as fast with so many; who goes over the same forty sizes again and again pays 15 ms a
+# photo.
 KEPT_SHAPES = {"CPU_RUNTIME_CACHE_CAPACITY": 512}
 
 
@@ -71,8 +72,9 @@ class OpenVinoEngine(GraphEngine):
 def without_telemetry() -> Iterator[None]:
     """While it lasts, ``openvino_telemetry`` cannot be imported.
 
-    ``import openvino`` reports itself to an analytics server by that package, under a lasting client id, and offers no switch but a
-    file in the user's home. It does without where the package is missing (``openvino/tools/ovc/telemetry_stub.py``).
+    ``import openvino`` reports itself to an analytics server by that package, under a lasting client id, and offers no
+    switch but a file in the user's home. It does without where the package is missing
+    (``openvino/tools/ovc/telemetry_stub.py``).
     """
     name = "openvino_telemetry"
     if name in sys.modules:  # the caller's own choice

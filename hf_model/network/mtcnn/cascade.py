@@ -104,7 +104,8 @@ class Cascade:
 def pyramid(smallest: int, min_face_size: int) -> list[float]:
     """The scales at which faces from that size on are looked for in a picture whose shorter side is given.
 
-    They are the package's. A scale at which the picture would be smaller than what the first network takes is left out; the package fails.
+    They are the package's. A scale at which the picture would be smaller than what the first network takes is left out;
+    the package fails.
     """
     count = round(-(float(np.log(smallest / SMALLEST_SIDE) / np.log(SCALE_FACTOR)) + 1))
     scales = [SMALLEST_SIDE / min_face_size * SCALE_FACTOR**step for step in range(count)]
@@ -112,7 +113,8 @@ def pyramid(smallest: int, min_face_size: int) -> list[float]:
 
 
 def area_resized(rows: np.ndarray, scale: float) -> np.ndarray:
-    """(H, 3, W) float32 scaled down to (3, h, w), each pixel the mean of the area it covers: ``tf.image.resize(…, "area")``."""
+    """(H, 3, W) float32 scaled down to (3, h, w), each pixel the mean of the area it covers: ``tf.image.resize(…,
+    "area")``."""
     height, _, width = rows.shape
     high, wide = int(height * scale), int(width * scale)
     lower = np.empty((high, 3 * width), np.float32)
@@ -129,8 +131,8 @@ def area_resized(rows: np.ndarray, scale: float) -> np.ndarray:
 def bands(old: int, new: int, across: int) -> tuple[tuple[slice, slice, np.ndarray], ...]:
     """How a side of ``old`` pixels shrinks to ``new``: some new ones, the old ones they cover, and how much of each.
 
-    A new pixel's weights, (new, old) float32, sum to 1. Only so many at once that multiplying ``across`` pixels by them is
-    work for one thread.
+    A new pixel's weights, (new, old) float32, sum to 1. Only so many at once that multiplying ``across`` pixels by them
+    is work for one thread.
     """
     scale = np.float32(old / new)
     step = max(int((MULTIPLIED_AT_ONCE / (scale * across)) ** 0.5), 1)

@@ -74,7 +74,8 @@ def detector_graphs(weights: dict[str, list[np.ndarray]]) -> dict[str, bytes]:
     """MTCNN's three networks: ``proposal``, ``refine`` and ``output``.
 
     Args:
-        weights: of ``pnet``, ``rnet`` and ``onet``, as :func:`hf_model.network.engines.graph_files.read_detector_weights` gives them.
+        weights: of ``pnet``, ``rnet`` and ``onet``, as
+            :func:`hf_model.network.engines.graph_files.read_detector_weights` gives them.
     """
     return {
         "proposal": proposal_graph(weights["pnet"]),

@@ -21,7 +21,8 @@ def distributions(mean, spread):
 
 
 def faces(n, seed, spoiled=0.0):
-    """Faces of all ages, guessed towards the middle by a network that knows how sure it is, but not of a poor picture."""
+    """Faces of all ages, guessed towards the middle by a network that knows how sure it is, but not of a poor
+    picture."""
     random = np.random.default_rng(seed)
     label = random.integers(0, 95, n)
     spread = 2 + label / 12

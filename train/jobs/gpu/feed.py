@@ -26,8 +26,8 @@ class Feed:
     Args:
         chips: (N, 200, 200, 3) uint8, in shared memory.
         rows: those that one pass shows, as often as it shows them.
-        recipe: its changes, batch size, seed, and the size of its first stage; :attr:`size` may be changed and counts for
-            what is begun later.
+        recipe: its changes, batch size, seed, and the size of its first stage; :attr:`size` may be changed and counts
+            for what is begun later.
         workers: how many processes.
     """
 
@@ -78,7 +78,8 @@ class Feed:
             turn, batch = turn + 1, batch + len(self.workers)
 
     def take(self, batch: int, use: Callable[[np.ndarray], T]) -> tuple[np.ndarray, T]:
-        """The rows of the next batch and what ``use`` makes of its pictures (N, S, S, 3); they are overwritten afterwards.
+        """The rows of the next batch and what ``use`` makes of its pictures (N, S, S, 3); they are overwritten
+        afterwards.
 
         Args:
             batch: counts up by one from call to call.

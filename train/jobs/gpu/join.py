@@ -51,7 +51,8 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def describe(trained: dict, packed: dict, start: str) -> dict:
-    """``run.json`` as ``python -m train`` writes it, from the GPU's facts, the packs', and the sha256 of the weights before."""
+    """``run.json`` as ``python -m train`` writes it, from the GPU's facts, the packs', and the sha256 of the weights
+    before."""
     recipe = load_recipe(trained["recipe"])
     shipped = Settings.load(pathlib.Path(hf_model.__file__).parent)
     heads = dataclasses.asdict(dataclasses.replace(shipped.heads, age_bins=len(AGES)))

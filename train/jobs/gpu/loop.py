@@ -1,4 +1,5 @@
-"""The training loop on a GPU: a recipe's stages stretched over so many seconds, judged a few times, averaged every step."""
+"""The training loop on a GPU: a recipe's stages stretched over so many seconds, judged a few times, averaged every
+step."""
 
 import dataclasses
 import math
@@ -38,7 +39,8 @@ class Labels:
 
     @classmethod
     def of(cls, arrays: dict[str, np.ndarray], device: str) -> "Labels":
-        """Of what :func:`train.jobs.gpu.packs.write_labels` wrote; without weights there, every known label weighs 1."""
+        """Of what :func:`train.jobs.gpu.packs.write_labels` wrote; without weights there, every known label weighs
+        1."""
         ages, gender = np.stack([arrays["age_low"], arrays["age_high"]], axis=1), arrays["gender"]
         weights = arrays.get("age_weight", np.ones(len(gender))), arrays.get("gender_weight", gender >= 0)
         columns = [torch.from_numpy(values.astype(np.float32)).to(device) for values in (ages, gender, *weights)]
@@ -133,7 +135,8 @@ def figures(labels: Labels, rows: torch.Tensor, outputs: dict[str, torch.Tensor]
 
 
 def judge(trainer: Trainer, pixels: torch.Tensor, labels: Labels) -> dict[str, float]:
-    """Validation figures of the mean of the weights: UTKFace's by their names, those of a further set with its name before."""
+    """Validation figures of the mean of the weights: UTKFace's by their names, those of a further set with its name
+    before."""
     with torch.no_grad():
         parts = [trainer.network(part, False, trainer.average) for part in pixels.split(JUDGED_AT_ONCE)]
     outputs = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}

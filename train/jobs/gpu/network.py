@@ -1,7 +1,8 @@
-"""The network in plain PyTorch, over the Keras model's variables by their paths: what a GPU trains in a third of Keras's calls.
+"""The network in plain PyTorch, over the Keras model's variables by their paths: what a GPU trains in a third of
+Keras's calls.
 
-Pictures lie channels-last in memory, convolutions run in the recipe's type, BatchNorm's statistics and the dense layers in
-float32. It is the same function: ``tests/transformers_door/test_torch_backend.py``.
+Pictures lie channels-last in memory, convolutions run in the recipe's type, BatchNorm's statistics and the dense layers
+in float32. It is the same function: ``tests/transformers_door/test_torch_backend.py``.
 """
 
 import numpy as np
@@ -20,8 +21,8 @@ class Network:
     """The two-headed network of a recipe, its variables as tensors by path.
 
     Args:
-        variables: by Keras path, as a weights file has them. A convolution's bias goes into the mean of its BatchNorm, as in
-            :func:`train.normalization.absorb_bias`.
+        variables: by Keras path, as a weights file has them. A convolution's bias goes into the mean of its BatchNorm,
+            as in :func:`train.normalization.absorb_bias`.
         recipe: its types, rates and dropout.
         device: where it runs.
     """
@@ -48,7 +49,8 @@ class Network:
         self.means = torch.from_numpy(IMAGENET_MEANS).to(device)
 
     def is_trained(self, path: str) -> bool:
-        """Whether gradients move it: not the running statistics, nor the years that the age's distribution is weighed by."""
+        """Whether gradients move it: not the running statistics, nor the years that the age's distribution is weighed
+        by."""
         return not path.endswith(STATISTICS) and path != "age/kernel"
 
     def trained(self) -> dict[str, torch.Tensor]:

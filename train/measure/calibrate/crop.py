@@ -32,7 +32,8 @@ WANDERS = 0.9  # the share of faces whose score wanders by no more than the marg
 
 
 def fit_crop(faces: list[Face], squares: list[Square]) -> Crop:
-    """The crop constants under which the faces' squares match the true ones, see :func:`hf_model.faces.face.chip_square`.
+    """The crop constants under which the faces' squares match the true ones, see
+    :func:`hf_model.faces.face.chip_square`.
 
     No distance gets a negative weight, so no face, however odd, can have a square of no size.
 

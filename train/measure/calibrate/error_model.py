@@ -1,6 +1,7 @@
 """The parts of the calibration: what it is fitted to, and how each of its weights is found.
 
-See :mod:`hf_model.calibration` for what they compute, and :mod:`train.measure.calibrate.uncertainty` for how they are put together.
+See :mod:`hf_model.calibration` for what they compute, and :mod:`train.measure.calibrate.uncertainty` for how they are
+put together.
 """
 
 import dataclasses
@@ -43,8 +44,8 @@ LEAST_ERROR = 0.5  # years: logarithms want something
 
 @dataclasses.dataclass(frozen=True)
 class Faces:
-    """Raw answers beside the labels: ``age``, ``female``, ``label`` (years) and ``is_female`` (N,), ``distribution`` (N, A),
-    ``measures``: (N,) each by name."""
+    """Raw answers beside the labels: ``age``, ``female``, ``label`` (years) and ``is_female`` (N,), ``distribution``
+    (N, A), ``measures``: (N,) each by name."""
 
     age: np.ndarray
     female: np.ndarray
@@ -158,7 +159,8 @@ def covered(faces: Faces, calibration: Calibration) -> np.ndarray:
 
 
 def weights_of(clean: Faces, changed: list[Faces], shares: np.ndarray) -> np.ndarray:
-    """(N,) weights of all faces in turn: 1 of those as they are, and as much again shared out among the changed rows."""
+    """(N,) weights of all faces in turn: 1 of those as they are, and as much again shared out among the changed
+    rows."""
     n = len(clean.age)
     parts = [np.full(len(faces.age), share * n / len(faces.age)) for faces, share in zip(changed, shares, strict=True)]
     return np.concatenate([np.ones(n), *parts])

@@ -1,7 +1,8 @@
-"""Measures what faces look like to the network: ``familiarity.safetensors``, by which a prediction says how unlike them it is.
+"""Measures what faces look like to the network: ``familiarity.safetensors``, by which a prediction says how unlike them
+it is.
 
-Pooled features of training faces give the plane, those of validation faces (and of the held-out faces of each further set) how
-far out faces lie. See :mod:`hf_model.network.familiarity`.
+Pooled features of training faces give the plane, those of validation faces (and of the held-out faces of each further
+set) how far out faces lie. See :mod:`hf_model.network.familiarity`.
 """
 
 import os

@@ -1,8 +1,8 @@
 """Measures over which ranges activations are rounded for int8, into ``activation_ranges.json`` of a model folder.
 
 Validation faces go through the float32 graph, some of them changed as photos change faces, and ONNX Runtime's
-calibrators read a range off what each rounded tensor held, 0.001 % of outliers left out. From these and the weights the int8 graph is built
-(:mod:`hf_model.network.quantized`), by anyone and without faces.
+calibrators read a range off what each rounded tensor held, 0.001 % of outliers left out. From these and the weights the
+int8 graph is built (:mod:`hf_model.network.quantized`), by anyone and without faces.
 """
 
 import json
@@ -32,7 +32,8 @@ CHANGED_SHARE = 3  # one of so many chips is changed by one of the robustness ro
 
 
 class OperandNames(Graph):
-    """A graph that remembers what an int8 one would round, and the operands of each sum by the name of what is rounded of it."""
+    """A graph that remembers what an int8 one would round, and the operands of each sum by the name of what is rounded
+    of it."""
 
     def __init__(self):
         super().__init__("age_gender")
@@ -113,8 +114,9 @@ def ties(ranges: dict[str, list[float]], operands: list[str], result: str) -> in
 def without_ties(ranges: dict[str, list[float]], sums: dict[str, list[str]]) -> dict[str, list[float]]:
     """The ranges, the first operand's of each sum widened by a hair, so that engines agree to the last bit.
 
-    A convolution in int8 is exact. A sum is not: its operands are scaled in float32, some engines round once where others round
-    twice, and a half goes up here and down there. One value in ten thousand that differs moves an age by 0.2 years in the mean.
+    A convolution in int8 is exact. A sum is not: its operands are scaled in float32, some engines round once where
+    others round twice, and a half goes up here and down there. One value in ten thousand that differs moves an age by
+    0.2 years in the mean.
 
     Args:
         ranges: by name.

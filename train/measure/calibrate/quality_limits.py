@@ -1,8 +1,8 @@
 """Finds from where on the picture of a face costs accuracy, and what: the warnings of ``config.json``.
 
-Validation chips are changed step by step (``hf_model/pictures/changes.py``). A measure of ``hf_model/faces/quality.py`` gets a limit
-that 6 in 1,000 of the chips as they are lie beyond, where on changed ones beyond it the age's error is a fifth higher than usual, or
-two in a hundred more genders are wrong.
+Validation chips are changed step by step (``hf_model/pictures/changes.py``). A measure of ``hf_model/faces/quality.py``
+gets a limit that 6 in 1,000 of the chips as they are lie beyond, where on changed ones beyond it the age's error is a
+fifth higher than usual, or two in a hundred more genders are wrong.
 What the warnings quote is then measured on test chips beyond the limits.
 """
 
@@ -50,8 +50,8 @@ def beyond_edge(image: PIL.Image.Image, fraction: float) -> PIL.Image.Image:
 class Ladder:
     """Steps of changes, worse and worse, along which one measure goes ``beyond``, ``"below"`` or ``"above"``.
 
-    ``change``: by its name, or several with blanks between; ``is_the_measure``: the strength itself is the measure's value,
-    which a chip that comes alone cannot show; ``colours``: of ``coloured_light``.
+    ``change``: by its name, or several with blanks between; ``is_the_measure``: the strength itself is the measure's
+    value, which a chip that comes alone cannot show; ``colours``: of ``coloured_light``.
     """
 
     measure: str
@@ -167,8 +167,9 @@ def is_worse(figures: dict[str, float], usual: dict[str, float]) -> bool:
 def limit_of(steps: list[ChangedFaces], usual: dict[str, float], beyond: str, unchanged: np.ndarray) -> float | None:
     """The measure's value from which on faces are warned of, or None where those beyond it are answered as usual.
 
-    It is the value that ``FALSE_ALARM_PERCENT`` percent of the faces as they are lie beyond, where the changed faces beyond it are worse than
-    usual, taken together; where chips do not show the measure, that from which on every step is.
+    It is the value that ``FALSE_ALARM_PERCENT`` percent of the faces as they are lie beyond, where the changed faces
+    beyond it are worse than usual, taken together; where chips do not show the measure, that from which on every step
+    is.
 
     Args:
         steps: faces step by step, the worst last.
@@ -241,7 +242,8 @@ def measure_limits(
 
 
 def measure_verification_limit(outputs: RawOutputs, splits: dict[str, Chips], count: int) -> QualityLimit:
-    """The limit of the verification score, found on validation chips, with what is below it of the test chips and of things that are none."""
+    """The limit of the verification score, found on validation chips, with what is below it of the test chips and of
+    things that are none."""
     pictures = candidates.faceless(splits["validation"], count)
     threshold = candidates.level_limit(candidates.low_confidence(outputs.predictor, pictures, False))
     none, real = (

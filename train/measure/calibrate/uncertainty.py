@@ -1,13 +1,14 @@
 """Fits the prediction interval of the age and the temperature of the gender, on validation chips and changed copies.
 
-See :mod:`hf_model.calibration` for what it computes. **Spreads:** for either end of the interval, a linear quantile regression of the
-logarithm of the signed error (a tenth of the labels lie further out) on the face's own spread, its predicted age, familiarity
-and picture. **Groups:** a conformal predictive system (Boström et al., ``crepes``) over groups of predicted age and familiarity
-brings the interval to its coverage; groups of fewer than ``LEAST_IN_GROUP`` faces are pooled with their neighbours. A row of changed
-copies with too low a coverage counts for more in the next of a few rounds (as in Sagawa et al., Distributionally Robust Neural
-Networks, 2020), and so do people of about one labelled age; of how much all copies count in the groups beside the faces as they
-are, the least is taken at which every row and every labelled age has its coverage.
-**Gender:** the logarithm of a temperature, linear in the same numbers, of least log loss.
+See :mod:`hf_model.calibration` for what it computes. **Spreads:** for either end of the interval, a linear quantile
+regression of the logarithm of the signed error (a tenth of the labels lie further out) on the face's own spread, its
+predicted age, familiarity and picture. **Groups:** a conformal predictive system (Boström et al., ``crepes``) over
+groups of predicted age and familiarity brings the interval to its coverage; groups of fewer than ``LEAST_IN_GROUP``
+faces are pooled with their neighbours. A row of changed copies with too low a coverage counts for more in the next of a
+few rounds (as in Sagawa et al., Distributionally Robust Neural Networks, 2020), and so do people of about one labelled
+age; of how much all copies count in the groups beside the faces as they are, the least is taken at which every row and
+every labelled age has its coverage. **Gender:** the logarithm of a temperature, linear in the same numbers, of least
+log loss.
 """
 
 import dataclasses
@@ -50,7 +51,8 @@ def rounds_of(
 ) -> Iterator[tuple[Calibration, np.ndarray]]:
     """Round by round the calibration without factors, and the share of each changed row (their sum is 1) in its fit.
 
-    Rows that held less than others in one round, and labelled ages that held less than they are to, count for more in the next.
+    Rows that held less than others in one round, and labelled ages that held less than they are to, count for more in
+    the next.
     """
     shares = np.full(len(changed), 1 / max(len(changed), 1))
     bins = np.searchsorted(LABEL_EDGES, clean.label, side="right")
@@ -73,8 +75,9 @@ def rounds_of(
 def fit_calibration(clean: Faces, changed: list[Faces], rounds: int = ROUNDS) -> Calibration:
     """The calibration from faces as they are and from each changed row.
 
-    Of all rounds and mixtures, that whose faces as they are hold most nearly what they should among those under which every
-    changed row holds ``LEAST_CHANGED`` and every labelled age ``LEAST_LABELLED``; where there is none, that which falls least short.
+    Of all rounds and mixtures, that whose faces as they are hold most nearly what they should among those under which
+    every changed row holds ``LEAST_CHANGED`` and every labelled age ``LEAST_LABELLED``; where there is none, that which
+    falls least short.
     """
     everyone = Faces.join([clean, *changed])
     gender = fit_gender(everyone, weights_of(clean, changed, np.ones(len(changed)) / max(len(changed), 1)))
@@ -99,8 +102,8 @@ def fit_calibration(clean: Faces, changed: list[Faces], rounds: int = ROUNDS) ->
 
 
 def falls_short(clean: Faces, changed: list[Faces], calibration: Calibration) -> float:
-    """By how much ranges hold less than they are to: all faces as they are (or more), the weakest changed row, the weakest
-    labelled age."""
+    """By how much ranges hold less than they are to: all faces as they are (or more), the weakest changed row, the
+    weakest labelled age."""
     held, bins = covered(clean, calibration), np.searchsorted(LABEL_EDGES, clean.label, side="right")
     counts = np.bincount(bins)
     by_label = np.bincount(bins, held)[counts >= LEAST_OF_LABEL] / counts[counts >= LEAST_OF_LABEL]

@@ -12,8 +12,8 @@ from train.measure.raw.raw import Raw
 
 @dataclasses.dataclass(frozen=True)
 class Answers:
-    """``age`` (N,) in years, NaN where no face was found; ``female`` (N,) calibrated probabilities; ``low`` and ``high`` (N,): the
-    ends of the 80 % prediction interval in years, NaN where there is none."""
+    """``age`` (N,) in years, NaN where no face was found; ``female`` (N,) calibrated probabilities; ``low`` and
+    ``high`` (N,): the ends of the 80 % prediction interval in years, NaN where there is none."""
 
     labels: Labels
     age: np.ndarray

@@ -1,4 +1,5 @@
-"""Low-confidence detections, in pictures without a face and of small and turned ones: what a false positive looks like."""
+"""Low-confidence detections, in pictures without a face and of small and turned ones: what a false positive looks
+like."""
 
 import dataclasses
 
@@ -20,7 +21,8 @@ SMALL, MOST_TILT = (0.12, 0.5), 60.0  # of real faces: their side as a multiple 
 
 @dataclasses.dataclass(frozen=True)
 class Candidates:
-    """Low-confidence detections: ``level`` and ``familiarity`` (N,), ``given`` (N,): whether it is answered as shipped."""
+    """Low-confidence detections: ``level`` and ``familiarity`` (N,), ``given`` (N,): whether it is answered as
+    shipped."""
 
     level: np.ndarray
     familiarity: np.ndarray
@@ -56,7 +58,8 @@ def faceless(chips: Chips, count: int) -> list[PIL.Image.Image]:
 
 
 def low_confidence(predictor: AgeGenderPredictor, images: list[PIL.Image.Image], is_real: bool) -> Candidates:
-    """The surest of what the detector finds in each picture at ``LOWERED`` thresholds; of pictures of none all of it."""
+    """The surest of what the detector finds in each picture at ``LOWERED`` thresholds; of pictures of none all of
+    it."""
     found: list[tuple[float, float, bool]] = []
     for image in images:
         detector = predictor.detector

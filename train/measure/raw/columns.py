@@ -39,10 +39,10 @@ def distance_to_bin(age: np.ndarray, labels: Labels) -> np.ndarray:
 def columns_of(answers: Answers, decision: Decision) -> dict[str, Column]:
     """Each measure of the faces.
 
-    Of exact ages ``age_mae`` (absolute error, years), ``age_bias`` (signed: predicted less labelled), ``age_cs5`` (within 5 years)
-    and ``age_interval_coverage``; of bins ``bin_distance``, ``inside_bin`` and ``range_meets_bin``. Of known genders ``gender``
-    (right at 0.5), ``decided`` (outside the uncertain band), ``called_wrong`` and ``gender_log_loss``; and at 10 and older
-    ``gender_10plus``, ``women_10plus`` and ``men_10plus``.
+    Of exact ages ``age_mae`` (absolute error, years), ``age_bias`` (signed: predicted less labelled), ``age_cs5``
+    (within 5 years) and ``age_interval_coverage``; of bins ``bin_distance``, ``inside_bin`` and ``range_meets_bin``. Of
+    known genders ``gender`` (right at 0.5), ``decided`` (outside the uncertain band), ``called_wrong`` and
+    ``gender_log_loss``; and at 10 and older ``gender_10plus``, ``women_10plus`` and ``men_10plus``.
     """
     labels, female, found = answers.labels, answers.female, answers.found
     meets = (answers.low <= labels.high) & (answers.high >= labels.low)

@@ -58,8 +58,8 @@ def factors(labels: Labels) -> Iterator[tuple[str, list[tuple[str, np.ndarray]]]
 
 
 def pooled_groups(of_age: np.ndarray, of_familiarity: np.ndarray, ages: int, familiarities: int) -> np.ndarray:
-    """(familiarities, ages) numbers of groups: neighbours in age are pooled until each has ``LEAST_IN_GROUP`` faces; where a
-    whole row of familiarity has fewer, it goes with the next more familiar one."""
+    """(familiarities, ages) numbers of groups: neighbours in age are pooled until each has ``LEAST_IN_GROUP`` faces;
+    where a whole row of familiarity has fewer, it goes with the next more familiar one."""
     groups = np.zeros((familiarities, ages), int)
     number = 0
     for row in reversed(range(familiarities)):

@@ -1,8 +1,9 @@
 """What faces are labelled, of UTKFace and of any other set.
 
-A set is a folder with pictures and ``labels.csv``, taken through the detector, or a folder with Parquet of its validation split
-(``validation*.parquet``, or in ``data/``), whose pictures are face chips. Columns: ``file`` or ``image``; ``age``, whole years or
-bins, or ``age_min`` and ``age_max`` (both within the bin); perhaps ``gender`` (0 male, 1 female, or words) and ``race``.
+A set is a folder with pictures and ``labels.csv``, taken through the detector, or a folder with Parquet of its
+validation split (``validation*.parquet``, or in ``data/``), whose pictures are face chips. Columns: ``file`` or
+``image``; ``age``, whole years or bins, or ``age_min`` and ``age_max`` (both within the bin); perhaps ``gender`` (0
+male, 1 female, or words) and ``race``.
 """
 
 import csv
@@ -19,8 +20,8 @@ OLD_ENOUGH = 10  # years, by the bin's lower end
 
 @dataclasses.dataclass(frozen=True)
 class Labels:
-    """``file`` (N,) names; ``low`` (N,) first age of the bin; ``high`` (N,) its last; ``gender`` (N,) 0 male, 1 female, -1 not known;
-    ``race`` (N,) words, "" where it is not known."""
+    """``file`` (N,) names; ``low`` (N,) first age of the bin; ``high`` (N,) its last; ``gender`` (N,) 0 male, 1 female,
+    -1 not known; ``race`` (N,) words, "" where it is not known."""
 
     file: np.ndarray
     low: np.ndarray

@@ -14,8 +14,8 @@ class Raw:
     """The first face of each of N pictures, uncalibrated; NaN where none was found.
 
     ``age`` (N,) years; ``female`` (N,) probabilities; ``distribution`` (N, 117), NaN where the model has none;
-    ``faces`` (N,): how many faces a photo has; ``central`` (N,): 1 where the first of them is the most central one, else 0; ``quality`` (N, 14): the measures of
-    :data:`hf_model.faces.quality.MEASURES`, NaN where there is none.
+    ``faces`` (N,): how many faces a photo has; ``central`` (N,): 1 where the first of them is the most central one,
+    else 0; ``quality`` (N, 14): the measures of :data:`hf_model.faces.quality.MEASURES`, NaN where there is none.
     """
 
     age: np.ndarray

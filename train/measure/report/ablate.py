@@ -1,8 +1,8 @@
 """Short trainings that differ in one thing each: what a choice of the recipe is worth.
 
-``python -m train.measure ablate``: the variants are those of ``ablations.toml``. All start from the same weights and seed, on the
-same chips. Figures go to ``ablations.json`` as each variant ends; a variant that stands there with the same recipe is not trained
-again, and one that was killed goes on from its last whole epoch.
+``python -m train.measure ablate``: the variants are those of ``ablations.toml``. All start from the same weights and
+seed, on the same chips. Figures go to ``ablations.json`` as each variant ends; a variant that stands there with the
+same recipe is not trained again, and one that was killed goes on from its last whole epoch.
 """
 
 import csv

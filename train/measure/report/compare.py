@@ -1,8 +1,9 @@
 """The model beside earlier ones, on the same faces: ``python -m train.measure compare --before 0.2.0=FOLDER``.
 
-Of each set and model the error of the age, shares and genders; and, new minus before over the faces that both answered, the paired
-differences with 95 % bootstrap intervals. A model is a folder with ``config.json`` and weights; whole genders and ages do not depend on
-its calibration. Written to ``train/measure/report/models.json``. Nothing is chosen by these sets: they report.
+Of each set and model the error of the age, shares and genders; and, new minus before over the faces that both answered,
+the paired differences with 95 % bootstrap intervals. A model is a folder with ``config.json`` and weights; whole
+genders and ages do not depend on its calibration. Written to ``train/measure/report/models.json``. Nothing is chosen by
+these sets: they report.
 """
 
 import functools

@@ -1,4 +1,5 @@
-"""Faces of other datasets: what falls off out of domain, and by how much, for whom; see :mod:`train.measure.raw.labels`."""
+"""Faces of other datasets: what falls off out of domain, and by how much, for whom; see
+:mod:`train.measure.raw.labels`."""
 
 import json
 import pathlib
@@ -42,7 +43,8 @@ def measure(context: Context, folder: pathlib.Path) -> dict:
 
 
 def figures_of_photos(answers: Answers, decision: Decision) -> dict[str, dict]:
-    """The figures of all photos, over those that were answered, with intervals, and how many had no face that was found."""
+    """The figures of all photos, over those that were answered, with intervals, and how many had no face that was
+    found."""
     table = {name: column for name, column in columns_of(answers, decision).items() if name in MEASURES}
     answered = np.flatnonzero(answers.found)
 
@@ -81,8 +83,9 @@ def groups_of(labels: Labels) -> dict[str, dict[str, np.ndarray]]:
 
 
 def figures_by_group(answers: Answers, decision: Decision) -> dict:
-    """``groups``: of each factor's levels the error of the age and the right genders; ``gaps`` of the races: the largest difference
-    of both between any two; ``worst_over_mean``: the worst race and gender's error of the age by the mean of all."""
+    """``groups``: of each factor's levels the error of the age and the right genders; ``gaps`` of the races: the
+    largest difference of both between any two; ``worst_over_mean``: the worst race and gender's error of the age by the
+    mean of all."""
     table = columns_of(answers, decision)
     shown: list[str] = [
         name for name in ("age_mae", "age_bias", "bin_distance", "inside_bin", "gender_10plus") if name in table
@@ -113,7 +116,8 @@ def _figures_of_level(table: dict[str, Column], shown: list[str], rows: np.ndarr
 
 
 def _between(table: dict[str, Column], levels: list[np.ndarray], error: str, differ: bool) -> dict:
-    """How far groups lie apart: largest less smallest mean of the error and of the right genders, or the worst error by the mean."""
+    """How far groups lie apart: largest less smallest mean of the error and of the right genders, or the worst error by
+    the mean."""
     rows = np.flatnonzero(table[error].among)
 
     def means(name: str, drawn: np.ndarray) -> np.ndarray:

@@ -1,4 +1,5 @@
-"""Chips pasted on larger pictures and found by the detector, beside the same chips given as such; upright and tilted."""
+"""Chips pasted on larger pictures and found by the detector, beside the same chips given as such; upright and
+tilted."""
 
 import numpy as np
 
@@ -24,8 +25,8 @@ def measure(context: Context, most_tilt: float = 0.0) -> dict:
         most_tilt: the pictures are turned by up to so many degrees.
 
     Returns:
-        ``overall`` and ``chips``, both over the found faces; ``agreement`` of the two; ``missed``: the detector's misses, also by
-        group.
+        ``overall`` and ``chips``, both over the found faces; ``agreement`` of the two; ``missed``: the detector's
+        misses, also by group.
     """
     chips, settings = context.chips(context.split), context.settings
     random = np.random.default_rng(0)

@@ -31,7 +31,8 @@ def runnable(folder: pathlib.Path) -> list[tuple[str, str]]:
 
 
 def run(context: Context) -> dict:
-    """The section ``engines``: for each engine and precision its errors, and how far its answers are from those in float32.
+    """The section ``engines``: for each engine and precision its errors, and how far its answers are from those in
+    float32.
 
     Returns:
         ``"openvino/int8"`` and the like to figures with intervals: ``age_mae``, ``gender_accuracy``, ``age_change``
@@ -48,7 +49,8 @@ def run(context: Context) -> dict:
 
 
 def row_of(engine: str, cpuinfo: pathlib.Path = CPUINFO) -> str:
-    """The row of an engine: in int8 one of its own on x86 processors without VNNI, where sums of products may overflow."""
+    """The row of an engine: in int8 one of its own on x86 processors without VNNI, where sums of products may
+    overflow."""
     return f"{engine}, no VNNI" if engine.endswith("/int8") and lacks_vnni(cpuinfo) else engine
 
 

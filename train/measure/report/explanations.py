@@ -1,4 +1,5 @@
-"""Whether heat maps are worth believing: what covering the hottest and the coldest fifth of a face does to the answer."""
+"""Whether heat maps are worth believing: what covering the hottest and the coldest fifth of a face does to the
+answer."""
 
 import numpy as np
 

@@ -1,6 +1,7 @@
 """What a whole measurement takes: on how many pictures, and how long on this machine.
 
-A few chips and scenes are timed; what was kept from a run that was broken off takes no time, and is counted all the same.
+A few chips and scenes are timed; what was kept from a run that was broken off takes no time, and is counted all the
+same.
 """
 
 import time

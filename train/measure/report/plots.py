@@ -1,4 +1,5 @@
-"""The card's plots as PNG, from ``metrics.json`` and the answers: readable on a phone, for colour-blind people, on any ground."""
+"""The card's plots as PNG, from ``metrics.json`` and the answers: readable on a phone, for colour-blind people, on any
+ground."""
 
 import json
 import pathlib

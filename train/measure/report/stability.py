@@ -1,7 +1,8 @@
-"""Whether prediction intervals hold whichever faces they were fitted on: twenty random halves of validation and test faces.
+"""Whether prediction intervals hold whichever faces they were fitted on: twenty random halves of validation and test
+faces.
 
-Each half, with its changed copies, fits the model of the error (in fewer rounds than what ships), and coverage is measured on the
-other half.
+Each half, with its changed copies, fits the model of the error (in fewer rounds than what ships), and coverage is
+measured on the other half.
 """
 
 import numpy as np
@@ -18,7 +19,8 @@ ROUNDS = 2
 
 
 def tell_halves(clean: Faces, changed: dict[str, Faces], rows: np.ndarray, halves: int = HALVES) -> dict:
-    """Coverage of the halves that were not fitted on: ``all``, and by bin of predicted age; the mean, least and most of all halves.
+    """Coverage of the halves that were not fitted on: ``all``, and by bin of predicted age; the mean, least and most of
+    all halves.
 
     Args:
         clean: faces as they are.

@@ -63,9 +63,9 @@ def hits_and_false_alarms(
         limits: of the model's settings.
 
     Returns:
-        ``clean``: the share of faces as they are that is warned of, in all and by each measure; ``rows``: for each change of how
-        many faces it ``spoiled`` the age (``SPOILED`` times the error, and ``SPOILED_YEARS``), the share of those that is
-        warned of (``hit``), and of the others (``others``).
+        ``clean``: the share of faces as they are that is warned of, in all and by each measure; ``rows``: for each
+        change of how many faces it ``spoiled`` the age (``SPOILED`` times the error, and ``SPOILED_YEARS``), the share
+        of those that is warned of (``hit``), and of the others (``others``).
     """
     raw, answers = clean
     before = np.abs(answers.age - answers.labels.low)
