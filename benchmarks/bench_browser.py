@@ -69,13 +69,21 @@ def agreement(expected: list, answers: list) -> dict:
                 points.append(abs(same[0][1] - female))
                 if abs(female - 0.5) > 0.02:
                     sides.append((same[0][1] > 0.5) == (female > 0.5))
-    return {"faces": faces, "same_faces": found, **spread(years), "gender_points_mean": round(float(np.mean(points)), 4),
-            "same_side_of_half": round(float(np.mean(sides)), 4)}  # fmt: skip
+    return {
+        "faces": faces,
+        "same_faces": found,
+        **spread(years),
+        "gender_points_mean": round(float(np.mean(points)), 4),
+        "same_side_of_half": round(float(np.mean(sides)), 4),
+    }
 
 
 def spread(years: list[float]) -> dict:
-    return {"years_mean": round(float(np.mean(years)), 3), "years_most": round(max(years), 2),
-            "within_half_a_year": round(float(np.mean(np.array(years) <= 0.5)), 3)}  # fmt: skip
+    return {
+        "years_mean": round(float(np.mean(years)), 3),
+        "years_most": round(max(years), 2),
+        "within_half_a_year": round(float(np.mean(np.array(years) <= 0.5)), 3),
+    }
 
 
 def own_noise(pictures: dict) -> dict:
@@ -94,7 +102,7 @@ def own_noise(pictures: dict) -> dict:
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.bench_browser", description=(__doc__ or "").splitlines()[0]
+        prog="python -m benchmarks.bench_browser", description=(__doc__ or "").partition("\n\n")[0]
     )
     parser.add_argument("--times", type=int, default=15)
     parser.add_argument("--rounds", type=int, default=3)

@@ -55,7 +55,7 @@ def matrix_speed(precision: str) -> float:
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.bench_engines", description=(__doc__ or "").splitlines()[0]
+        prog="python -m benchmarks.bench_engines", description=(__doc__ or "").partition("\n\n")[0]
     )
     parser.add_argument("--repeats", type=int, default=15)
     args = parser.parse_args(argv)

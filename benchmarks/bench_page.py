@@ -116,13 +116,17 @@ def lived(page, seconds: float) -> tuple[list[float], set[str], list[int]]:
 
 def figures_of(taken: list[float], forward: float) -> dict:
     p95 = float(np.percentile(taken, 95))
-    return {"n": len(taken), "median_s": round(statistics.median(taken), 3), "p95_s": round(p95, 3),
-            "p95_forward_passes": round(p95 / forward, 1)}  # fmt: skip
+    return {
+        "n": len(taken),
+        "median_s": round(statistics.median(taken), 3),
+        "p95_s": round(p95, 3),
+        "p95_forward_passes": round(p95 / forward, 1),
+    }
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.bench_page", description=(__doc__ or "").splitlines()[0]
+        prog="python -m benchmarks.bench_page", description=(__doc__ or "").partition("\n\n")[0]
     )
     parser.add_argument("--moves", type=int, default=60)
     parser.add_argument("--seconds", type=float, default=20.0)
@@ -132,8 +136,12 @@ def main(argv: list[str] | None = None) -> None:
     forward = forward_pass()
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = pathlib.Path(name)
-        arguments = ["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
-                     f"--use-file-for-fake-video-capture={camera_file(folder)}"]  # fmt: skip
+        arguments = [
+            "--no-sandbox",
+            "--use-fake-ui-for-media-stream",
+            "--use-fake-device-for-media-stream",
+            f"--use-file-for-fake-video-capture={camera_file(folder)}",
+        ]
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
         with running_space(pathlib.Path.cwd(), {**os.environ, "HF_HUB_OFFLINE": "1", "GRADIO_TEMP_DIR": name}) as url:
             page = browser.new_context(permissions=["camera"], viewport={"width": 1280, "height": 900}).new_page()

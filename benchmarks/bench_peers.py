@@ -100,7 +100,7 @@ def _figures(error: np.ndarray, right: np.ndarray) -> dict:
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.bench_peers", description=(__doc__ or "").splitlines()[0]
+        prog="python -m benchmarks.bench_peers", description=(__doc__ or "").partition("\n\n")[0]
     )
     parser.add_argument("--data", required=True, help="UTKFace: its folder or archive")
     parser.add_argument("--external", type=expanded_path, action="append", default=[], help="folder of other photos")

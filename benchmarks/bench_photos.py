@@ -59,7 +59,7 @@ def with_profile(files: list[pathlib.Path]) -> list[pathlib.Path]:
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.bench_photos", description=(__doc__ or "").splitlines()[0]
+        prog="python -m benchmarks.bench_photos", description=(__doc__ or "").partition("\n\n")[0]
     )
     parser.add_argument("--photos", type=int, default=200, help="of 448 pixels")
     parser.add_argument("--large", type=int, default=40, help="of 12 megapixels")

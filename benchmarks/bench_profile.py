@@ -18,8 +18,16 @@ from benchmarks.common import FOLDER, write_report
 from benchmarks.sides import make_photos
 
 ENGINES = {"auto": {"engine": "auto"}, "int8": {"engine": "openvino", "precision": "int8"}, "onnx": {"engine": "onnx"}}
-PARTS = ("reading", "pyramid of sizes", "MTCNN's networks", "its candidates", "rest of the detector", "crop and measures",
-         "ResNet50", "the rest")  # fmt: skip
+PARTS = (
+    "reading",
+    "pyramid of sizes",
+    "MTCNN's networks",
+    "its candidates",
+    "rest of the detector",
+    "crop and measures",
+    "ResNet50",
+    "the rest",
+)
 
 
 class Clock:
@@ -102,7 +110,7 @@ def draw(figures: dict, path: pathlib.Path) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.bench_profile", description=(__doc__ or "").splitlines()[0]
+        prog="python -m benchmarks.bench_profile", description=(__doc__ or "").partition("\n\n")[0]
     )
     parser.add_argument("--photos", type=int, default=40, help="of 448 pixels; of 12 megapixels a quarter")
     args = parser.parse_args(argv)
@@ -120,8 +128,11 @@ def main(argv: list[str] | None = None) -> None:
         for precision, speed in speeds["processor_billion_multiply_adds_a_second"].items()
     }
     draw(figures, FOLDER / "profile.png")
-    write_report("profile", ("openvino", "onnxruntime", "numpy", "pillow"),
-                 {"photos": figures, "resnet50_at_the_processors_speed_ms": least})  # fmt: skip
+    write_report(
+        "profile",
+        ("openvino", "onnxruntime", "numpy", "pillow"),
+        {"photos": figures, "resnet50_at_the_processors_speed_ms": least},
+    )
 
 
 if __name__ == "__main__":

@@ -96,13 +96,18 @@ def compare_caching(recipe: "Recipe", heads: "Heads", chips, size: int, repeats:
             cached=lambda: on_activations.fit(activations, epochs=1, shuffle=False, verbose=0),
         )
     return {
-        "size": size, "chips": len(chips), "epoch_s": epochs, "caching_once_s": caching,
+        "size": size,
+        "chips": len(chips),
+        "epoch_s": epochs,
+        "caching_once_s": caching,
         "cached_times_faster": epochs["pictures"] / epochs["cached"],
-    }  # fmt: skip
+    }
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_training", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.bench_training", description=(__doc__ or "").partition("\n\n")[0]
+    )
     parser.add_argument("--sizes", type=int, nargs="+", default=[112, 160, 224], help="sides of the input in pixels")
     parser.add_argument("--batches", type=int, default=6, help="of 64 pictures, in a round")
     parser.add_argument("--repeats", type=int, default=3)

@@ -126,7 +126,7 @@ def rates(photos: pathlib.Path, few: pathlib.Path, folder: pathlib.Path, rounds:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bulk", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bulk", description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--photos", type=int, default=1000)
     parser.add_argument("--many", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=3)

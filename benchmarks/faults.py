@@ -107,10 +107,9 @@ def differences(one: list[dict], other: list[dict]) -> int:
 
     def same(a: dict, b: dict) -> bool:
         pairs = list(zip(a["faces"], b["faces"], strict=False))
-        return (
-            (a["key"], a["error"], len(a["faces"])) == (b["key"], b["error"], len(b["faces"]))
-            and all(x["box"] == y["box"] and abs(x["age"] - y["age"]) < 0.01 for x, y in pairs)
-        )  # fmt: skip
+        return (a["key"], a["error"], len(a["faces"])) == (b["key"], b["error"], len(b["faces"])) and all(
+            x["box"] == y["box"] and abs(x["age"] - y["age"]) < 0.01 for x, y in pairs
+        )
 
     return sum(not same(a, b) for a, b in zip(one, other, strict=True))
 
@@ -136,8 +135,12 @@ def kills(
             subprocess.run(["pkill", "-9", "-f", "raylet|gcs_server|ray::"], check=False)
             process.communicate()
     result = complete(RUN, photos, out)
-    return {"kills": killed, "done_before_the_last_run": result["done_before"], "rows": len(rows_of(out)),
-            "rows_that_differ": differences(rows_of(out), whole)}  # fmt: skip
+    return {
+        "kills": killed,
+        "done_before_the_last_run": result["done_before"],
+        "rows": len(rows_of(out)),
+        "rows_that_differ": differences(rows_of(out), whole),
+    }
 
 
 def hostile(folder: pathlib.Path) -> dict:
@@ -173,7 +176,9 @@ def hostile(folder: pathlib.Path) -> dict:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.faults", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.faults", description=(__doc__ or "").partition("\n\n")[0]
+    )
     parser.add_argument("--photos", type=int, default=1000)
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--hostile-only", action="store_true", help="measure that part anew and keep the others")
@@ -196,8 +201,10 @@ def main(argv: list[str] | None = None) -> None:
         figures["killed"] = kills(photos, folder, whole, args.kills, seconds, first)
         print(figures, flush=True)
         complete(CLUSTER, photos, folder / "lost")
-        figures["node_lost"] = {"rows": len(rows_of(folder / "lost")),
-                                "rows_that_differ": differences(rows_of(folder / "lost"), whole)}  # fmt: skip
+        figures["node_lost"] = {
+            "rows": len(rows_of(folder / "lost")),
+            "rows_that_differ": differences(rows_of(folder / "lost"), whole),
+        }
         print(figures, flush=True)
         figures["hostile"] = hostile(folder)
     write_report("faults", PACKAGES, figures)

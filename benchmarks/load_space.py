@@ -183,7 +183,9 @@ class Load:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.load_space", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.load_space", description=(__doc__ or "").partition("\n\n")[0]
+    )
     parser.add_argument("--clients", type=int, default=40)
     parser.add_argument("--requests", type=int, default=10)
     args = parser.parse_args(argv)

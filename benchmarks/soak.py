@@ -35,7 +35,7 @@ print(json.dumps(memory))
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--sizes", type=int, default=2000)
     args = parser.parse_args(argv)
     figures: dict = {"sizes": args.sizes, "limit_mb": LIMIT_MB, "engines": {}}

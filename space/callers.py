@@ -60,9 +60,10 @@ def _place_of(error: Exception) -> str:
     """An exception's type, and the line of this page where it was raised, without its message."""
     own = pathlib.Path(__file__).parent
     frames = [
-        frame for frame in traceback.extract_tb(error.__traceback__)
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
         if pathlib.Path(frame.filename).parent == own and frame.filename != __file__
-    ]  # fmt: skip
+    ]
     return type(error).__name__ + (
         f" at {pathlib.Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     )

@@ -58,8 +58,14 @@ def laid_back(heatmap: np.ndarray, square, size: tuple[int, int], scale: float) 
     cos, sin = math.cos(math.radians(square.roll)), math.sin(math.radians(square.roll))
     factor = len(heatmap) / side
     middle = len(heatmap) / 2
-    matrix = (factor * cos, factor * sin, middle - factor * (cos * x + sin * y),
-              -factor * sin, factor * cos, middle - factor * (cos * y - sin * x))  # fmt: skip
+    matrix = (
+        factor * cos,
+        factor * sin,
+        middle - factor * (cos * x + sin * y),
+        -factor * sin,
+        factor * cos,
+        middle - factor * (cos * y - sin * x),
+    )
     drawn = PIL.Image.fromarray(heatmap.astype(np.float32)).transform(
         size, PIL.Image.Transform.AFFINE, matrix, PIL.Image.Resampling.BILINEAR
     )

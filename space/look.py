@@ -122,12 +122,20 @@ def theme() -> gr.themes.Base:
         font_mono=["monospace"],
     )
     parts = {
-        "body_background_fill": "ground", "block_background_fill": "card", "block_border_color": "line",
-        "body_text_color": "ink", "body_text_color_subdued": "quiet", "block_label_text_color": "quiet",
-        "block_title_text_color": "ink", "block_info_text_color": "quiet", "slider_color": "accent",
-        "button_primary_background_fill": "accent", "button_primary_background_fill_hover": "accent",
-        "button_primary_text_color": "on_accent", "checkbox_background_color_selected": "accent",
-    }  # fmt: skip
+        "body_background_fill": "ground",
+        "block_background_fill": "card",
+        "block_border_color": "line",
+        "body_text_color": "ink",
+        "body_text_color_subdued": "quiet",
+        "block_label_text_color": "quiet",
+        "block_title_text_color": "ink",
+        "block_info_text_color": "quiet",
+        "slider_color": "accent",
+        "button_primary_background_fill": "accent",
+        "button_primary_background_fill_hover": "accent",
+        "button_primary_text_color": "on_accent",
+        "checkbox_background_color_selected": "accent",
+    }
     parts |= {"input_background_fill": "ground", "input_border_color": "line", "checkbox_border_color": "quiet"}
     values = {}
     for part, name in parts.items():

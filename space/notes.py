@@ -82,8 +82,16 @@ def _guess(faces: list[dict], metrics: dict) -> str | None:
 
 # In the order of what matters most where it applies; the last ones always do.
 NOTES: tuple[Callable[[list[dict], dict], str | None], ...] = (
-    _young, _poor, _uncertain, _old, _small, _several, _elsewhere, _label, _guess,
-)  # fmt: skip
+    _young,
+    _poor,
+    _uncertain,
+    _old,
+    _small,
+    _several,
+    _elsewhere,
+    _label,
+    _guess,
+)
 
 
 def beside_answer(faces: list[dict], metrics: dict | None) -> str:

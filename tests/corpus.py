@@ -66,7 +66,10 @@ def make_files(folder: pathlib.Path, photo: PIL.Image.Image) -> list[pathlib.Pat
         "bomb_6900_square.png": encoded(PIL.Image.new("1", (6900, 6900)), "PNG"),
         "bomb_in_text.png": png[:-12] + _text_bomb() + png[-12:],
         "bomb_frames.gif": encoded(
-            PIL.Image.new("P", (2000, 2000)), "GIF", save_all=True, append_images=[PIL.Image.new("P", (2000, 2000), 1)] * 5
+            PIL.Image.new("P", (2000, 2000)),
+            "GIF",
+            save_all=True,
+            append_images=[PIL.Image.new("P", (2000, 2000), 1)] * 5,
         ),
         "float.tiff": encoded(PIL.Image.new("F", (40, 40), 0.5), "TIFF"),
         "sixteen_bit.png": encoded(PIL.Image.fromarray(np.full((40, 40), 40000, np.uint16)), "PNG"),
@@ -80,7 +83,7 @@ def make_files(folder: pathlib.Path, photo: PIL.Image.Image) -> list[pathlib.Pat
         "имя на русском.jpg": jpeg,
         "写真 📷 'quote\" & <b>.jpg": jpeg,
         "...jpg": jpeg,
-    }  # fmt: skip
+    }
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as bomb:
         bomb.writestr("zeros", bytes(30_000_000))
@@ -107,13 +110,41 @@ def odd_values() -> list:
     """Python values that are no picture files: arrays of every wrong kind, and things that are not images."""
     rgb = np.random.default_rng(1).integers(0, 256, (60, 50, 3), dtype=np.uint8)
     return [
-        rgb, rgb[::-1], rgb[:, ::-1], rgb[::2, ::3], np.asfortranarray(rgb), rgb[..., ::-1],
-        np.full((20, 20, 3), np.nan, np.float32), rgb.astype(np.float32) / 255, rgb.astype(np.int64),
-        rgb.astype(np.uint16), rgb > 100, rgb[..., 0], rgb[..., :2], rgb[None], rgb[:0], rgb[:, :0], np.array(5, np.uint8),
-        np.array([], np.uint8), np.array(["a"]), np.array([None], object), np.dstack([rgb, rgb[..., :1]]),
-        b"", bytearray(), memoryview(b"abc"), io.BytesIO(b""), io.StringIO("text"), io.BytesIO(b"abc"),
-        PIL.Image.new("RGB", (0, 0)), PIL.Image.new("F", (9, 9)), PIL.Image.new("I", (9, 9), 70000), None, 3, 2.5, object(),
-    ]  # fmt: skip
+        rgb,
+        rgb[::-1],
+        rgb[:, ::-1],
+        rgb[::2, ::3],
+        np.asfortranarray(rgb),
+        rgb[..., ::-1],
+        np.full((20, 20, 3), np.nan, np.float32),
+        rgb.astype(np.float32) / 255,
+        rgb.astype(np.int64),
+        rgb.astype(np.uint16),
+        rgb > 100,
+        rgb[..., 0],
+        rgb[..., :2],
+        rgb[None],
+        rgb[:0],
+        rgb[:, :0],
+        np.array(5, np.uint8),
+        np.array([], np.uint8),
+        np.array(["a"]),
+        np.array([None], object),
+        np.dstack([rgb, rgb[..., :1]]),
+        b"",
+        bytearray(),
+        memoryview(b"abc"),
+        io.BytesIO(b""),
+        io.StringIO("text"),
+        io.BytesIO(b"abc"),
+        PIL.Image.new("RGB", (0, 0)),
+        PIL.Image.new("F", (9, 9)),
+        PIL.Image.new("I", (9, 9), 70000),
+        None,
+        3,
+        2.5,
+        object(),
+    ]
 
 
 def _text_bomb() -> bytes:

@@ -7,8 +7,26 @@ import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
 
-PHOTOS = ("brick", "cat", "cell", "clock", "coffee", "coins", "colorwheel", "grass", "gravel", "horse",
-          "hubble_deep_field", "immunohistochemistry", "logo", "moon", "page", "retina", "rocket", "text")  # fmt: skip
+PHOTOS = (
+    "brick",
+    "cat",
+    "cell",
+    "clock",
+    "coffee",
+    "coins",
+    "colorwheel",
+    "grass",
+    "gravel",
+    "horse",
+    "hubble_deep_field",
+    "immunohistochemistry",
+    "logo",
+    "moon",
+    "page",
+    "retina",
+    "rocket",
+    "text",
+)
 COUNT = 200
 
 

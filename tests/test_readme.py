@@ -58,8 +58,9 @@ def pages(root):
 
 def test_the_readme_has_its_snippets(root):
     assert [name for name, _ in snippets((root / "README.md").read_text(encoding="utf-8"))] == [
-        "Use it from Python", "Use it with transformers",
-    ]  # fmt: skip
+        "Use it from Python",
+        "Use it with transformers",
+    ]
     assert len([one for path in pages(root) for one in snippets(path.read_text(encoding="utf-8"))]) >= 6
 
 

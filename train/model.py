@@ -145,8 +145,10 @@ def make_optimizer(recipe: Recipe, stage: Stage, steps_per_epoch: int) -> keras.
     """The optimizer of a stage; it lets no bias and no scale of a BatchNorm decay."""
     decay = recipe.weight_decay if stage.weight_decay is None else stage.weight_decay
     options = {
-        "learning_rate": learning_rate(recipe, stage, steps_per_epoch), "weight_decay": decay, "clipnorm": recipe.largest_gradient
-    }  # fmt: skip
+        "learning_rate": learning_rate(recipe, stage, steps_per_epoch),
+        "weight_decay": decay,
+        "clipnorm": recipe.largest_gradient,
+    }
     if stage.optimizer == "sgd":
         optimizer = keras.optimizers.SGD(momentum=recipe.momentum, nesterov=True, **options)
     else:

@@ -32,9 +32,15 @@ def normalize(layer: keras.layers.BatchNormalization, x, channels_first: bool, r
         import torch
 
         return torch.nn.functional.batch_norm(
-            x, layer.moving_mean.value, layer.moving_variance.value, layer.gamma.value, layer.beta.value,
-            training=True, momentum=rate, eps=layer.epsilon,
-        )  # fmt: skip
+            x,
+            layer.moving_mean.value,
+            layer.moving_variance.value,
+            layer.gamma.value,
+            layer.beta.value,
+            training=True,
+            momentum=rate,
+            eps=layer.epsilon,
+        )
     axis = 1 if channels_first else -1
     over = [0, 2, 3] if channels_first else [0, 1, 2]
     values = ops.cast(x, "float32")

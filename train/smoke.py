@@ -21,9 +21,15 @@ def smoke_chips(n: int = 48, seed: int = 0) -> tuple[dict[str, Chips], dict[str,
         images[..., 0] += 50 * gender[:, None, None]
         names = np.array([f"{split}-{row}" for row in range(n)])
         chips[split] = Chips(
-            images.clip(0, 255).astype(np.uint8), age, age, gender, np.array(RACES)[random.integers(0, 5, n)],
-            np.full(n, HOME), names, names,
-        )  # fmt: skip
+            images.clip(0, 255).astype(np.uint8),
+            age,
+            age,
+            gender,
+            np.array(RACES)[random.integers(0, 5, n)],
+            np.full(n, HOME),
+            names,
+            names,
+        )
     return chips, {split: f"smoke-{split}-{n}-{seed}" for split in SPLITS}
 
 

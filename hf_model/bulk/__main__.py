@@ -33,7 +33,7 @@ def in_words(result: dict, out: pathlib.Path) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m hf_model.bulk", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m hf_model.bulk", description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument(
         "source", help="folder of pictures, Parquet or tar files; saved dataset; or id of a Hub dataset"
     )

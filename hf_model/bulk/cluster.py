@@ -41,8 +41,14 @@ def start_ray(address: str, workers: int) -> None:
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # else Ray looks for one in either home
             # "local" and not nothing: a cluster that once was on this machine, or still is, is none of ours.
             with _home_that_names_the_provider():
-                ray.init("local", num_cpus=max(workers, 1), include_dashboard=False, log_to_driver=False, configure_logging=False,
-                         runtime_env={"env_vars": {"PYTHONPATH": str(package.parent), "HOME": home}})  # fmt: skip
+                ray.init(
+                    "local",
+                    num_cpus=max(workers, 1),
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    configure_logging=False,
+                    runtime_env={"env_vars": {"PYTHONPATH": str(package.parent), "HOME": home}},
+                )
         else:
             ray.init(address=address, log_to_driver=False, runtime_env={"py_modules": [str(package)]})
     except (ConnectionError, RuntimeError, OSError, ValueError) as error:

@@ -93,7 +93,7 @@ def render_report(name: str, counted: dict, metrics: dict) -> str:
         f"{counted['pictures']} pictures, {counted['faces']} faces. {counted['without_face']} pictures have no face that was "
         f"found, {counted['unusable']} could not be read; {counted['warned']} faces came with a warning about their picture.",
         "",
-        "**These are guesses, not facts about people.** \"Estimated\" corrects the counts by how often the model mistook "
+        '**These are guesses, not facts about people.** "Estimated" corrects the counts by how often the model mistook '
         f"UTKFace's test faces ({metrics['overall']['age_mae']['n']}; mean error {metrics['overall']['age_mae']['value']:.1f} years, "
         f"gender right for {metrics['overall']['gender_accuracy']['value']:.1%}); if it mistakes these faces more often, and on other "
         "people's photos it does, the truth lies outside. Do not decide anything about anyone by it.",
@@ -102,7 +102,7 @@ def render_report(name: str, counted: dict, metrics: dict) -> str:
         "",
         "| band | counted | share | estimated share | 95 % interval | mean error there in tests, years |",
         "|---|---|---|---|---|---|",
-    ]  # fmt: skip
+    ]
     if ages.sum():
         corrected = corrected_shares(ages, confusion["age"])
         for band, number, (share, low, high) in zip(confusion["age_bands"], ages, corrected, strict=True):

@@ -61,8 +61,14 @@ class SafeReader:
     ):
         self.seconds, self.memory_gb = seconds, memory_gb
         self._command = [
-            sys.executable, "-c", CHILD, os.fspath(reader), str(max_pixels), str(int(memory_gb * 2**30)), json.dumps(formats),
-        ]  # fmt: skip
+            sys.executable,
+            "-c",
+            CHILD,
+            os.fspath(reader),
+            str(max_pixels),
+            str(int(memory_gb * 2**30)),
+            json.dumps(formats),
+        ]
         self._child: subprocess.Popen | None = None
 
     def read(self, source: str | os.PathLike | bytes) -> PIL.Image.Image:

@@ -25,10 +25,16 @@ def schema(distribution: bool):
     whole, number = pa.int32(), pa.float64()
     box = pa.struct([(side, whole) for side in ("xmin", "ymin", "xmax", "ymax")])
     face = [
-        ("age", number), ("age_interval", pa.list_(number)), ("gender", pa.string()), ("female_probability", number),
-        ("box", box), ("detection_score", number), ("rotation", whole),
-        ("quality", pa.struct([(name, number) for name in MEASURES])), ("warnings", pa.list_(pa.string())),
-    ]  # fmt: skip
+        ("age", number),
+        ("age_interval", pa.list_(number)),
+        ("gender", pa.string()),
+        ("female_probability", number),
+        ("box", box),
+        ("detection_score", number),
+        ("rotation", whole),
+        ("quality", pa.struct([(name, number) for name in MEASURES])),
+        ("warnings", pa.list_(pa.string())),
+    ]
     if distribution:
         face.append(("age_distribution", pa.list_(pa.float32())))
     return pa.schema(

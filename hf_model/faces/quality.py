@@ -12,9 +12,21 @@ from ..settings import QualityLimit
 from .face import Face, roll, yaw
 
 MEASURES = (
-    "face_size", "sharpness", "roll", "yaw", "brightness", "contrast", "outside", "faces", "level", "cast", "evenness",
-    "covered", "cut_out", "familiarity",
-)  # fmt: skip
+    "face_size",
+    "sharpness",
+    "roll",
+    "yaw",
+    "brightness",
+    "contrast",
+    "outside",
+    "faces",
+    "level",
+    "cast",
+    "evenness",
+    "covered",
+    "cut_out",
+    "familiarity",
+)
 SEEN_AT = 112  # pixels, the side at which sharpness is measured: finer detail says more of the camera than of the face
 # The face's middle in its square: left, top, right and bottom as fractions of the side; without hair and background.
 MIDDLE = (0.27, 0.25, 0.73, 0.85)

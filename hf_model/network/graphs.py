@@ -79,9 +79,14 @@ class Graph:
         inputs = self.operands(x, name, out_first, factors, bias)
         before, after = pads
         return self.node(
-            "Conv", inputs, name, strides=[stride] * 2, pads=[before, before, after, after],
-            kernel_shape=kernel.shape[:2], **options,
-        )  # fmt: skip
+            "Conv",
+            inputs,
+            name,
+            strides=[stride] * 2,
+            pads=[before, before, after, after],
+            kernel_shape=kernel.shape[:2],
+            **options,
+        )
 
     def operands(self, x: str, name: str, kernel: np.ndarray, scale: np.ndarray | None, bias: np.ndarray) -> list[str]:
         """The three inputs of a convolution, its kernel (out, in, h, w)."""

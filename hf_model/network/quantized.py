@@ -61,6 +61,8 @@ class QuantizedGraph(Graph):
     def _restored(self, name: str, whole: np.ndarray, steps: np.ndarray) -> str:
         """Whole numbers with a step for each channel, their first axis."""
         zeros = np.zeros(len(steps), whole.dtype)
-        constants = [self.constant(f"{name}_{part}", values) for part, values in
-                     (("whole", whole), ("steps", steps), ("zeros", zeros))]  # fmt: skip
+        constants = [
+            self.constant(f"{name}_{part}", values)
+            for part, values in (("whole", whole), ("steps", steps), ("zeros", zeros))
+        ]
         return self.node("DequantizeLinear", constants, name, axis=0)

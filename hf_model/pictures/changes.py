@@ -19,9 +19,13 @@ GREY = (128, 128, 128)
 # Where eyes, nose and corners of the mouth lie in a face chip, as fractions of its side: medians over UTKFace's.
 CHIP_LANDMARKS = ((0.296, 0.293), (0.691, 0.292), (0.491, 0.521), (0.317, 0.691), (0.672, 0.692))
 LIGHTS = {
-    "red": (1.0, 0.35, 0.3), "orange": (1.0, 0.65, 0.3), "green": (0.45, 1.0, 0.45),
-    "cyan": (0.35, 0.95, 1.0), "blue": (0.35, 0.45, 1.0), "magenta": (1.0, 0.35, 0.95),
-}  # fmt: skip
+    "red": (1.0, 0.35, 0.3),
+    "orange": (1.0, 0.65, 0.3),
+    "green": (0.45, 1.0, 0.45),
+    "cyan": (0.35, 0.95, 1.0),
+    "blue": (0.35, 0.45, 1.0),
+    "magenta": (1.0, 0.35, 0.95),
+}
 
 
 def blur(image: PIL.Image.Image, radius: float) -> PIL.Image.Image:
@@ -209,9 +213,17 @@ def mask(image: PIL.Image.Image, amount: float = 1, landmarks=CHIP_LANDMARKS) ->
         return image
     eyes, nose, mouth, across, down = _frame(landmarks)
     middle = (eyes + nose) / 2
-    points = [middle - 0.28 * across, middle + 0.05 * down, middle + 0.28 * across, nose + 0.95 * across - 0.1 * down,
-              mouth + 0.85 * across + 0.25 * down, mouth + 0.35 * across + 0.95 * down, mouth - 0.35 * across + 0.95 * down,
-              mouth - 0.85 * across + 0.25 * down, nose - 0.95 * across - 0.1 * down]  # fmt: skip
+    points = [
+        middle - 0.28 * across,
+        middle + 0.05 * down,
+        middle + 0.28 * across,
+        nose + 0.95 * across - 0.1 * down,
+        mouth + 0.85 * across + 0.25 * down,
+        mouth + 0.35 * across + 0.95 * down,
+        mouth - 0.35 * across + 0.95 * down,
+        mouth - 0.85 * across + 0.25 * down,
+        nose - 0.95 * across - 0.1 * down,
+    ]
     folds = [[nose + side * 0.85 * across + shift * down for side in (-1, 1)] for shift in (0.15, 0.4, 0.65)]
     return _drawn(image, [(points, (176, 205, 220))], [(fold, (140, 172, 190)) for fold in folds])
 
@@ -287,13 +299,53 @@ def _ellipse(size: tuple[int, int], middle: tuple[float, float], axes: tuple[flo
 CHANGES: dict[str, Callable[..., PIL.Image.Image]] = {
     change.__name__: change
     for change in (
-        blur, brightness, contrast, saturation, jpeg, pixels, tilt, mirror, margin, squeeze,
-        cover_left, cover_lower, cover_eyes, cover_mouth, hide_surround,
-        coloured_light, dim, flat, back_light, side_light, mask, glasses, cap,
+        blur,
+        brightness,
+        contrast,
+        saturation,
+        jpeg,
+        pixels,
+        tilt,
+        mirror,
+        margin,
+        squeeze,
+        cover_left,
+        cover_lower,
+        cover_eyes,
+        cover_mouth,
+        hide_surround,
+        coloured_light,
+        dim,
+        flat,
+        back_light,
+        side_light,
+        mask,
+        glasses,
+        cap,
     )
-}  # fmt: skip
+}
 UNCHANGED: dict[str, float] = {
-    "blur": 0, "brightness": 1, "contrast": 1, "saturation": 1, "jpeg": 100, "pixels": 0, "tilt": 0, "mirror": 0,
-    "margin": 0, "squeeze": 1, "cover_left": 0, "cover_lower": 0, "cover_eyes": 0, "cover_mouth": 0, "hide_surround": 0,
-    "coloured_light": 0, "dim": 1, "flat": 1, "back_light": 0, "side_light": 0, "mask": 0, "glasses": 0, "cap": 0,
-}  # fmt: skip
+    "blur": 0,
+    "brightness": 1,
+    "contrast": 1,
+    "saturation": 1,
+    "jpeg": 100,
+    "pixels": 0,
+    "tilt": 0,
+    "mirror": 0,
+    "margin": 0,
+    "squeeze": 1,
+    "cover_left": 0,
+    "cover_lower": 0,
+    "cover_eyes": 0,
+    "cover_mouth": 0,
+    "hide_surround": 0,
+    "coloured_light": 0,
+    "dim": 1,
+    "flat": 1,
+    "back_light": 0,
+    "side_light": 0,
+    "mask": 0,
+    "glasses": 0,
+    "cap": 0,
+}

@@ -73,8 +73,13 @@ def fetch_public(address: str) -> bytes:
 def _public_opener() -> urllib.request.OpenerDirector:
     """Without proxies, whose address would be the one that is looked at, and without other schemes."""
     opener = urllib.request.OpenerDirector()
-    for handler in (_PublicHandler(), _FewRedirects(), urllib.request.HTTPErrorProcessor(), urllib.request.UnknownHandler(),
-                    urllib.request.HTTPDefaultErrorHandler()):  # fmt: skip
+    for handler in (
+        _PublicHandler(),
+        _FewRedirects(),
+        urllib.request.HTTPErrorProcessor(),
+        urllib.request.UnknownHandler(),
+        urllib.request.HTTPDefaultErrorHandler(),
+    ):
         opener.add_handler(handler)
     return opener
 

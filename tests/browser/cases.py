@@ -30,11 +30,15 @@ def write_cases(
             (out / answer["crop_file"]).write_bytes(np.asarray(crop).tobytes())
             answer["landmarks"] = one.landmarks
             answer["crop_mean"] = np.asarray(crop).mean(axis=(0, 1)).tolist()
-        cases.append({
-            "name": name, "width": picture.width, "height": picture.height,
-            "shrunk": [seen.shape[1], seen.shape[0], seen.mean(axis=(0, 1)).tolist()],
-            "pyramid": cascade.pyramid(min(seen.shape[:2]), detector.LARGEST_SAFE_FACE),
-            "candidates": [one | {"keypoints": list(one["keypoints"].values())} for one in candidates],
-            "faces": answers,
-        })  # fmt: skip
+        cases.append(
+            {
+                "name": name,
+                "width": picture.width,
+                "height": picture.height,
+                "shrunk": [seen.shape[1], seen.shape[0], seen.mean(axis=(0, 1)).tolist()],
+                "pyramid": cascade.pyramid(min(seen.shape[:2]), detector.LARGEST_SAFE_FACE),
+                "candidates": [one | {"keypoints": list(one["keypoints"].values())} for one in candidates],
+                "faces": answers,
+            }
+        )
     (out / "cases.json").write_text(json.dumps(cases), encoding="utf-8")

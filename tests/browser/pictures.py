@@ -22,8 +22,18 @@ def forty(astronaut: PIL.Image.Image) -> dict[str, PIL.Image.Image]:
         f"tilted_{degrees}": astronaut.rotate(degrees, PIL.Image.Resampling.BICUBIC)
         for degrees in (-40, -20, -8, 8, 20, 40)
     }
-    for name, strength in (("brightness", 0.4), ("brightness", 1.4), ("contrast", 0.4), ("saturation", 0), ("blur", 2), ("jpeg", 10),
-                           ("coloured_light", 1), ("mirror", 1), ("dim", 0.3), ("back_light", 0.6)):  # fmt: skip
+    for name, strength in (
+        ("brightness", 0.4),
+        ("brightness", 1.4),
+        ("contrast", 0.4),
+        ("saturation", 0),
+        ("blur", 2),
+        ("jpeg", 10),
+        ("coloured_light", 1),
+        ("mirror", 1),
+        ("dim", 0.3),
+        ("back_light", 0.6),
+    ):
         made[f"{name}_{strength}".replace(".", "")] = changes.CHANGES[name](astronaut, strength)
     made["pair"] = beside(astronaut, changes.mirror(astronaut))
     made["near_and_far"] = beside(astronaut, astronaut.resize((200, 200)))

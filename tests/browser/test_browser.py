@@ -189,9 +189,15 @@ def test_a_download_that_fails_is_a_sentence(browser, served, built, how):
 
 @pytest.mark.parametrize(
     ("name", "sentence"),
-    [("notes.txt", "is not a picture"), ("broken.jpg", "cannot read this file as a picture"), ("a.heic", "cannot read HEIC"),
-     ("large.jpg", "larger than 20 MB"), ("huge.png", "more than 50 megapixels"), ("none.png", "No face was found")],
-)  # fmt: skip
+    [
+        ("notes.txt", "is not a picture"),
+        ("broken.jpg", "cannot read this file as a picture"),
+        ("a.heic", "cannot read HEIC"),
+        ("large.jpg", "larger than 20 MB"),
+        ("huge.png", "more than 50 megapixels"),
+        ("none.png", "No face was found"),
+    ],
+)
 def test_what_cannot_be_answered_is_a_sentence(page, tmp_path, name, sentence, screenshot):
     (tmp_path / "notes.txt").write_text("hello")
     (tmp_path / "broken.jpg").write_text("hello")
@@ -256,8 +262,11 @@ def test_the_keyboard_alone_reaches_everything(page):
 
 
 def test_the_camera_is_followed_and_a_refusal_is_a_sentence(launch, served, camera, screenshot):
-    running = launch("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
-                     f"--use-file-for-fake-video-capture={camera}")  # fmt: skip
+    running = launch(
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-video-capture={camera}",
+    )
     page = running.new_context(permissions=["camera"], viewport={"width": 390, "height": 844}).new_page()
     page.goto(served)
     page.get_by_role("tab", name="Live").click()

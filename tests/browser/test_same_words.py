@@ -45,10 +45,17 @@ def face(age=33.4, low=26.0, high=41.0, gender="female", female=0.91, rotation=0
     """A prediction as both pages get it."""
     distribution = [1 / 117] * 117
     return {
-        "age": age, "age_interval": [low, high], "gender": gender, "female_probability": female, "rotation": rotation,
-        "box": {"xmin": 20, "ymin": 10, "xmax": 60, "ymax": 70}, "detection_score": 0.99, "age_distribution": distribution,
-        "quality": {"level": level, "face_size": 140.4, "faces": 1}, "warnings": list(warnings),
-    }  # fmt: skip
+        "age": age,
+        "age_interval": [low, high],
+        "gender": gender,
+        "female_probability": female,
+        "rotation": rotation,
+        "box": {"xmin": 20, "ymin": 10, "xmax": 60, "ymax": 70},
+        "detection_score": 0.99,
+        "age_distribution": distribution,
+        "quality": {"level": level, "face_size": 140.4, "faces": 1},
+        "warnings": list(warnings),
+    }
 
 
 BLURRED = "The face is blurred. In tests, ages of such faces were off by 6.1 years instead of 4.4."

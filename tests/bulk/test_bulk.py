@@ -98,8 +98,12 @@ def test_deadly_pictures_are_rows_with_errors(astronaut, root, tmp_path):
 def test_the_command_line_says_what_is_wrong(root, tmp_path):
     def command(*arguments):
         return subprocess.run(
-            [sys.executable, "-m", "hf_model.bulk", *map(str, arguments)], cwd=root, capture_output=True, text=True, check=False
-        )  # fmt: skip
+            [sys.executable, "-m", "hf_model.bulk", *map(str, arguments)],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -120,10 +124,23 @@ def test_the_command_line_labels_and_reports(root, photos, tmp_path):
         (tmp_path / "few" / name).write_bytes((photos / name).read_bytes())
     page = tmp_path / "who.md"
     result = subprocess.run(
-        [sys.executable, "-m", "hf_model.bulk", str(tmp_path / "few"), "--out", str(tmp_path / "out"), "--workers", "1",
-         "--report", str(page)],
-        cwd=root, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "hf_model.bulk",
+            str(tmp_path / "few"),
+            "--out",
+            str(tmp_path / "out"),
+            "--workers",
+            "1",
+            "--report",
+            str(page),
+        ],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert result.returncode == 0, result.stderr[-2000:]
     assert "3 pictures with 1 faces" in result.stdout
     assert "1 × not a picture in a known format" in result.stdout

@@ -118,9 +118,22 @@ def test_a_table_does_not_decide_what_is_read(tmp_path):
     inside.mkdir()
     outside.write_bytes(jpeg_bytes(0))
     (inside / "link.jpg").symlink_to(outside)
-    places = [str(outside), "../secret.jpg", "link.jpg", "~/secret.jpg", "http://a.example/x.jpg", "file:///etc/passwd",
-              "https://127.0.0.1/x.jpg", "https://localhost/x.jpg", "https://169.254.169.254/x", "hf://datasets/a/b/x.jpg",
-              "zip://a.jpg::https://a.example/x.zip", f"zip://a.jpg::{outside}", "zip://a.jpg", "s3://bucket/x.jpg"]  # fmt: skip
+    places = [
+        str(outside),
+        "../secret.jpg",
+        "link.jpg",
+        "~/secret.jpg",
+        "http://a.example/x.jpg",
+        "file:///etc/passwd",
+        "https://127.0.0.1/x.jpg",
+        "https://localhost/x.jpg",
+        "https://169.254.169.254/x",
+        "hf://datasets/a/b/x.jpg",
+        "zip://a.jpg::https://a.example/x.zip",
+        f"zip://a.jpg::{outside}",
+        "zip://a.jpg",
+        "s3://bucket/x.jpg",
+    ]
     pyarrow.parquet.write_table(pyarrow.table({"image": places}), inside / "a.parquet")
     source = list_source(str(inside), kind="parquet")
     for number, place in enumerate(places):
@@ -147,8 +160,12 @@ def test_pieces_of_archives_are_read(tmp_path):
         member = tarfile.TarInfo("b.jpg")
         member.size = len(jpeg_bytes(4))
         archive.addfile(member, io.BytesIO(jpeg_bytes(4)))
-    places = ["zip://deep/a.jpg::pictures.zip", f"zip://deep/a.jpg::{tmp_path}/pictures.zip", "tar://b.jpg::pictures.tar",
-              "zip://nothing.jpg::pictures.zip"]  # fmt: skip
+    places = [
+        "zip://deep/a.jpg::pictures.zip",
+        f"zip://deep/a.jpg::{tmp_path}/pictures.zip",
+        "tar://b.jpg::pictures.tar",
+        "zip://nothing.jpg::pictures.zip",
+    ]
     pyarrow.parquet.write_table(pyarrow.table({"image": places}), tmp_path / "a.parquet")
     source = list_source(str(tmp_path / "a.parquet"))
     assert fetch(source, 0) == fetch(source, 1) == jpeg_bytes(3)

@@ -121,9 +121,16 @@ def test_one_good_and_twelve_broken_files_build_one_example_and_list_twelve_reas
     assert len(builder.skipped) == 12
     reasons = collections.Counter(item.reason for item in builder.skipped)
     assert reasons == {
-        "unexpected_name": 2, "missing_field": 1, "age_out_of_range": 2, "unknown_gender": 1, "unknown_race": 1,
-        "empty_file": 1, "truncated_image": 1, "undecodable_image": 2, "not_a_jpeg": 1,
-    }  # fmt: skip
+        "unexpected_name": 2,
+        "missing_field": 1,
+        "age_out_of_range": 2,
+        "unknown_gender": 1,
+        "unknown_race": 1,
+        "empty_file": 1,
+        "truncated_image": 1,
+        "undecodable_image": 2,
+        "not_a_jpeg": 1,
+    }
     table = utkface.report([None], builder.skipped)
     assert "1 examples from 13 files" in table
     assert all(reason in table for reason in reasons)

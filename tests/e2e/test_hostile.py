@@ -75,11 +75,20 @@ def test_the_requirements_resolve_by_themselves_without_pytorch_and_tensorflow(r
     report = tmp_path / "report.json"
     subprocess.run(
         [
-            str(python), "-m", "pip", "install", "--quiet", "--dry-run", "--disable-pip-version-check",
-            "--report", str(report), "-r", str(pathlib.Path(root) / "space" / "requirements.txt"),
+            str(python),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--dry-run",
+            "--disable-pip-version-check",
+            "--report",
+            str(report),
+            "-r",
+            str(pathlib.Path(root) / "space" / "requirements.txt"),
         ],
         check=True,
-    )  # fmt: skip
+    )
     names = {item["metadata"]["name"].lower() for item in json.loads(report.read_text())["install"]}
     assert {"gradio", "openvino", "mtcnn"} <= names
     assert not {"torch", "transformers", "tensorflow", "keras"} & names

@@ -45,16 +45,29 @@ def test_json_lines_hold_every_input(root, photos):
     assert rows[0]["image"].endswith("astronaut.png")
     assert len(rows[0]["faces"]) == 1
     assert set(rows[0]["faces"][0]) == {
-        "age", "age_interval", "gender", "female_probability", "box", "detection_score", "rotation", "quality", "warnings",
-    }  # fmt: skip
+        "age",
+        "age_interval",
+        "gender",
+        "female_probability",
+        "box",
+        "detection_score",
+        "rotation",
+        "quality",
+        "warnings",
+    }
     assert "error" in rows[1]
 
 
 def test_a_turned_photo_and_what_its_picture_is_worth_are_told():
     answer = {
-        "age": 30.2, "age_interval": [20.0, 40.0], "gender": "male", "female_probability": 0.1, "rotation": 90,
-        "box": {"xmin": 1, "ymin": 2, "xmax": 3, "ymax": 4}, "warnings": ["The face is only 24 pixels wide. ..."],
-    }  # fmt: skip
+        "age": 30.2,
+        "age_interval": [20.0, 40.0],
+        "gender": "male",
+        "female_probability": 0.1,
+        "rotation": 90,
+        "box": {"xmin": 1, "ymin": 2, "xmax": 3, "ymax": 4},
+        "warnings": ["The face is only 24 pixels wide. ..."],
+    }
     told = line("a.jpg", 1, 1, answer).splitlines()
     assert told[0].endswith("at x 1-3, y 2-4, after turning the photo by 90° to the left")
     assert told[1].strip() == answer["warnings"][0]

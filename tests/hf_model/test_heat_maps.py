@@ -19,10 +19,15 @@ def heads():
     """Random dense layers of both heads, the age's with a distribution."""
     random = np.random.default_rng(0)
     shapes = {
-        "age_dense/kernel": (12, 6), "age_dense/bias": (6,), "age_distribution/kernel": (6, 117),
-        "age_distribution/bias": (117,), "gender_dense/kernel": (12, 6), "gender_dense/bias": (6,),
-        "gender/kernel": (6, 1), "gender/bias": (1,),
-    }  # fmt: skip
+        "age_dense/kernel": (12, 6),
+        "age_dense/bias": (6,),
+        "age_distribution/kernel": (6, 117),
+        "age_distribution/bias": (117,),
+        "gender_dense/kernel": (12, 6),
+        "gender_dense/bias": (6,),
+        "gender/kernel": (6, 1),
+        "gender/bias": (1,),
+    }
     return {name: random.normal(0, 0.5, shape) for name, shape in shapes.items()} | {
         "age/kernel": np.arange(117.0)[:, None]
     }

@@ -19,7 +19,7 @@ from hf_model.pictures.changes import (
     margin,
     mask,
     side_light,
-)  # fmt: skip
+)
 from hf_model.predictor import AgeGenderPredictor
 from hf_model.settings import QualityLimit
 

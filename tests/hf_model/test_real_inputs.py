@@ -205,8 +205,10 @@ def test_without_a_home_that_can_be_written_to_it_answers_and_creates_nothing(ro
         assert "photo.png: age" in result.stdout
         assert result.stderr.count("cannot be kept") == (engine == "auto")
         assert "Traceback" not in result.stderr
-    code = "from hf_model.network.engines.choice import choose_engine; from hf_model.settings import Settings; import pathlib;" \
-        "folder = pathlib.Path('hf_model'); print(choose_engine(Settings.load(folder), folder))"  # fmt: skip
+    code = (
+        "from hf_model.network.engines.choice import choose_engine; from hf_model.settings import Settings; import pathlib;"
+        "folder = pathlib.Path('hf_model'); print(choose_engine(Settings.load(folder), folder))"
+    )
     environment = {**os.environ, "HF_HOME": str(tmp_path / "hf")}
     subprocess.run([sys.executable, "-c", code], cwd=root, env=environment, check=True, capture_output=True)
     assert not (tmp_path / "hf").exists()  # looking creates nothing

@@ -30,7 +30,7 @@ METRICS = {
     "confusion": {"age_bands": BANDS, "age": [[50, 5, 1], [4, 60, 6], [1, 7, 40]], "gender": CONFUSION.tolist()},
     "groups": {"age": {"20-39": {"age_mae": {"value": 5.25}}}},
     "overall": {"age_mae": {"value": 4.6, "n": 1980}, "gender_accuracy": {"value": 0.934}},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("true", [0.0, 0.2, 0.5, 0.95])
@@ -52,8 +52,12 @@ def test_fewer_test_faces_make_wider_intervals():
 def test_rows_are_counted():
     counted = count(TABLES, BANDS)
     assert {name: counted[name] for name in ("pictures", "faces", "without_face", "unusable", "warned")} == {
-        "pictures": 4, "faces": 3, "without_face": 1, "unusable": 1, "warned": 1,
-    }  # fmt: skip
+        "pictures": 4,
+        "faces": 3,
+        "without_face": 1,
+        "unusable": 1,
+        "warned": 1,
+    }
     assert counted["ages"].tolist() == [1, 1, 1]
     assert counted["genders"].tolist() == [0, 1, 1]  # the child's is left out
 

@@ -239,10 +239,21 @@ class HubServer:
         repo = self._repo(kind, name, user)
         oid, files = self._tree(repo, revision or "main")
         answer = {
-            "_id": "1", "id": name, "modelId": name, "author": name.split("/")[0], "sha": oid, "private": repo.private,
-            "gated": repo.gated, "disabled": False, "downloads": 0, "likes": 0, "tags": [], "lastModified": CREATED,
-            "createdAt": CREATED, "siblings": [{"rfilename": path} for path in files],
-        }  # fmt: skip
+            "_id": "1",
+            "id": name,
+            "modelId": name,
+            "author": name.split("/")[0],
+            "sha": oid,
+            "private": repo.private,
+            "gated": repo.gated,
+            "disabled": False,
+            "downloads": 0,
+            "likes": 0,
+            "tags": [],
+            "lastModified": CREATED,
+            "createdAt": CREATED,
+            "siblings": [{"rfilename": path} for path in files],
+        }
         if kind == "spaces":
             answer["sdk"] = "gradio"
         return web.json_response(answer)

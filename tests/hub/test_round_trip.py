@@ -143,8 +143,15 @@ def test_the_committed_state_can_be_published_by_the_command(root, tmp_path):
     config = json.loads((root / "hf_model" / "config.json").read_text(encoding="utf-8"))
     with HubServer() as hub:
         command = [
-            sys.executable, "-m", "train.release.publish", "model", "--repo", "user/real", "--version", config["model_version"]
-        ]  # fmt: skip
+            sys.executable,
+            "-m",
+            "train.release.publish",
+            "model",
+            "--repo",
+            "user/real",
+            "--version",
+            config["model_version"],
+        ]
         values = environment(hub, tmp_path, HF_TOKEN="hf_writer", HF_HUB_DISABLE_XET="1")
         for expected in ("Published model user/real", "Nothing to do"):
             result = subprocess.run(command, cwd=root, env=values, capture_output=True, text=True, check=False)

@@ -27,9 +27,13 @@ def client(space_url):
 
 def face(**changes):
     values = {
-        "age": 33.4, "age_interval": [26.0, 41.0], "gender": "female", "female_probability": 0.91,
-        "box": {"xmin": 20, "ymin": 10, "xmax": 60, "ymax": 70}, "detection_score": 0.99,
-    }  # fmt: skip
+        "age": 33.4,
+        "age_interval": [26.0, 41.0],
+        "gender": "female",
+        "female_probability": 0.91,
+        "box": {"xmin": 20, "ymin": 10, "xmax": 60, "ymax": 70},
+        "detection_score": 0.99,
+    }
     return values | changes
 
 

@@ -29,8 +29,11 @@ def test_parquet_in_a_folder_and_in_a_repo_gives_the_same_chips(files, tmp_path,
     plain = load_chips(str(files), tmp_path / "cache")
     build(["--data", str(files), "--out", str(tmp_path / "built")])
     check_same(plain, load_chips(str(tmp_path / "built"), tmp_path / "cache2"))
-    content = {path.relative_to(tmp_path / "built").as_posix(): path.read_bytes()
-               for path in (tmp_path / "built").rglob("*") if path.is_file()}  # fmt: skip
+    content = {
+        path.relative_to(tmp_path / "built").as_posix(): path.read_bytes()
+        for path in (tmp_path / "built").rglob("*")
+        if path.is_file()
+    }
     hub.put("dataset", "user/utkface", content)
     # The real client, told where the local Hub is: the default address is read when huggingface_hub is imported.
     pull = functools.partial(api.snapshot_download, cache_dir=tmp_path / "hub")

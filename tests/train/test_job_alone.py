@@ -33,8 +33,12 @@ def test_the_job_alone_in_an_empty_folder_reaches_its_first_stage(hub, api, root
     arguments = ["--repo", "user/model", "--data", "user/utkface", "--recipe", "seed", "--backbone-weights", "none"]
     job = subprocess.run(
         [sys.executable, "-I", "train_on_hub.py", *arguments, "--smoke"],
-        cwd=alone, env=hub_environment(hub, tmp_path), capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=alone,
+        env=hub_environment(hub, tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert "Stage 1/2 heads" in job.stdout, job.stdout[-2000:] + job.stderr[-3000:]
     assert (alone / "work" / "run" / "checkpoint" / "variables.npz").is_file()
     assert "403" in job.stderr

@@ -33,9 +33,13 @@ def test_what_does_not_fit_is_listed_and_left_as_it_was(tmp_path):
     larger = build_model(Heads(8, 1, 6, 117))
     fresh = start_from(larger, tmp_path / "small.safetensors")
     assert set(fresh) == {
-        "age_dense/kernel", "age_dense/bias", "gender_dense/kernel", "gender_dense/bias",
-        "age_distribution/kernel", "gender/kernel",
-    }  # fmt: skip
+        "age_dense/kernel",
+        "age_dense/bias",
+        "gender_dense/kernel",
+        "gender_dense/bias",
+        "age_distribution/kernel",
+        "gender/kernel",
+    }
 
 
 def test_the_last_layer_is_written_and_read_as_the_years(tmp_path):

@@ -51,7 +51,9 @@ def write_parquet(builder: UTKFace, out: pathlib.Path) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m train.curate.build_dataset", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m train.curate.build_dataset", description=(__doc__ or "").partition("\n\n")[0]
+    )
     parser.add_argument("--data", required=True, help="UTKFace: its folder or archive")
     parser.add_argument("--out", type=expanded_path, default=pathlib.Path("build/utkface"))
     parser.add_argument("--label-conflicts", choices=["drop", "keep"], default="drop")

@@ -94,7 +94,9 @@ def findings(records: list[utkface.Record], skipped: list[utkface.Skipped]) -> d
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m train.curate.dataset_card", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m train.curate.dataset_card", description=(__doc__ or "").partition("\n\n")[0]
+    )
     parser.add_argument("--data", required=True, help="UTKFace: its folder or archive")
     parser.add_argument("--out", type=expanded_path, default=CARD)
     args = parser.parse_args(argv)

@@ -86,14 +86,19 @@ def group(shas: list[str], pairs: np.ndarray) -> dict[str, str]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m train.curate.find_duplicates", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m train.curate.find_duplicates", description=(__doc__ or "").partition("\n\n")[0]
+    )
     parser.add_argument("data_dir", nargs="+", help="folders or archives of UTKFace")
     parser.add_argument("--out", type=expanded_path, default=DEFAULT_MANIFEST)
     parser.add_argument("--sheet", type=expanded_path, help="contact sheet of the least alike pairs, to look at")
     parser.add_argument(
-        "--also", action="append", default=[], metavar="NAME=SET",
+        "--also",
+        action="append",
+        default=[],
+        metavar="NAME=SET",
         help="a further set to train on: a folder of Parquet, or REPO@CONFIG; compared with UTKFace and those before it",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--measured", action="append", type=expanded_path, default=[], help="a folder of photos that are measured on"
     )

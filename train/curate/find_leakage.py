@@ -72,7 +72,7 @@ def find_leakage(measured: across.Set, trained: dict[str, across.Set]) -> dict[s
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m train.curate.find_leakage", description=(__doc__ or "").splitlines()[0]
+        prog="python -m train.curate.find_leakage", description=(__doc__ or "").partition("\n\n")[0]
     )
     parser.add_argument("data_dir", nargs="+", help="folders or archives of UTKFace")
     parser.add_argument(

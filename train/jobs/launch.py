@@ -56,7 +56,9 @@ def push_code(api: huggingface_hub.HfApi, repo: str, branch: str, code: bytes) -
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m train.jobs.launch", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m train.jobs.launch", description=(__doc__ or "").partition("\n\n")[0]
+    )
     parser.add_argument("--repo", required=True, help="the model's repo, USER/NAME")
     parser.add_argument(
         "--data", required=True, help="the private dataset's repo, as `make publish WHAT=dataset` made it"
@@ -87,9 +89,13 @@ def main(argv: list[str] | None = None) -> int:
             return 0
         token = api.token or huggingface_hub.get_token()
         job = api.run_uv_job(
-            str(SCRIPT), script_args=script_args, dependencies=[ON_GPU], flavor=args.flavor, timeout=args.timeout,
+            str(SCRIPT),
+            script_args=script_args,
+            dependencies=[ON_GPU],
+            flavor=args.flavor,
+            timeout=args.timeout,
             secrets={"HF_TOKEN": token},
-        )  # fmt: skip
+        )
         print(f"Started: {job.url}")
     except (LaunchError, HfHubHTTPError) as error:
         print(error, file=sys.stderr)

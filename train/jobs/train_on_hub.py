@@ -91,7 +91,7 @@ def stages_done(work: pathlib.Path) -> int:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--repo", required=True, help="the model's repo, USER/NAME")
     parser.add_argument("--branch", default="training")
     parser.add_argument("--data", required=True, help="the dataset's repo, or a folder")

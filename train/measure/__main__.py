@@ -30,7 +30,7 @@ def parse(argv: list[str] | None = None) -> tuple[list[Step], Context]:
     listed = "\n".join(f"  {name:13}{step.about}" for name, step in STEPS.items())
     parser = argparse.ArgumentParser(
         prog="python -m train.measure",
-        description=(__doc__ or "").splitlines()[0],
+        description=(__doc__ or "").partition("\n\n")[0],
         epilog=f"steps:\n{listed}\n\ngroups: calibrate, report; {', '.join(step.name for step in APART)} run only when asked for.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

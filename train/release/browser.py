@@ -102,10 +102,16 @@ def write_page(
     }
     assert known is not None  # constants_of says so
     np.concatenate([known.mean.ravel(), known.components.ravel()]).astype("<f4").tofile(files / "familiarity.f32")
-    paths = {"network": "model/network.onnx", **{name: f"model/{name}.onnx" for name in graph_files.DETECTOR},
-             "familiarity": "model/familiarity.f32", "runtime": f"ort/{RUNTIME_FILES[-1]}"}  # fmt: skip
-    constants["files"] = {name: {"path": path, "sha256": file_sha256(out / path), "bytes": (out / path).stat().st_size}
-                          for name, path in paths.items()}  # fmt: skip
+    paths = {
+        "network": "model/network.onnx",
+        **{name: f"model/{name}.onnx" for name in graph_files.DETECTOR},
+        "familiarity": "model/familiarity.f32",
+        "runtime": f"ort/{RUNTIME_FILES[-1]}",
+    }
+    constants["files"] = {
+        name: {"path": path, "sha256": file_sha256(out / path), "bytes": (out / path).stat().st_size}
+        for name, path in paths.items()
+    }
     _write_look(out / "look.css", page.parent / "look.json")
     constants["first_bytes"] = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     text = json.dumps(constants, ensure_ascii=False)
@@ -144,7 +150,7 @@ def _write_look(path: pathlib.Path, table: pathlib.Path) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m train.release.browser", description=(__doc__ or "").splitlines()[0]
+        prog="python -m train.release.browser", description=(__doc__ or "").partition("\n\n")[0]
     )
     parser.add_argument("--out", type=expanded_path, default=pathlib.Path("build/browser"))
     parser.add_argument("--model", type=expanded_path, default=pathlib.Path("hf_model"))

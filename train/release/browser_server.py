@@ -10,8 +10,12 @@ HEADERS = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-P
 class Handler(http.server.SimpleHTTPRequestHandler):
     """Files with the headers that let a page use threads."""
 
-    extensions_map = {**http.server.SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript", ".wasm": "application/wasm",
-                      ".webmanifest": "application/manifest+json"}  # fmt: skip
+    extensions_map = {
+        **http.server.SimpleHTTPRequestHandler.extensions_map,
+        ".mjs": "text/javascript",
+        ".wasm": "application/wasm",
+        ".webmanifest": "application/manifest+json",
+    }
 
     def __init__(self, *given, isolated: bool = True, **named):
         self.isolated = isolated

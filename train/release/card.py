@@ -137,7 +137,9 @@ def render_card(metrics: dict, settings: Settings, plots: Collection[str] = ()) 
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m train.release.card", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m train.release.card", description=(__doc__ or "").partition("\n\n")[0]
+    )
     parser.add_argument("--model", type=expanded_path, default=pathlib.Path("hf_model"))
     parser.add_argument("--check", action="store_true", help="write nothing; fail where a file is stale")
     args = parser.parse_args(argv)

@@ -34,9 +34,23 @@ METRICS_NAME = "metrics.json"
 CARD_NAME = "README.md"
 # What a published repo may hold. A file of another name in the folder stops the release.
 MODEL_FILES = (
-    CONFIG_NAME, WEIGHTS_NAME, METRICS_NAME, graph_files.RANGES, *SMALL_FILES, "LICENSE.md", "requirements.txt", "notebook.ipynb",
-    "*.py", "pictures/*.py", "faces/*.py", "network/*.py", "network/engines/*.py", "network/mtcnn/*.py", "bulk/*.py", "plots/*.png",
-)  # fmt: skip
+    CONFIG_NAME,
+    WEIGHTS_NAME,
+    METRICS_NAME,
+    graph_files.RANGES,
+    *SMALL_FILES,
+    "LICENSE.md",
+    "requirements.txt",
+    "notebook.ipynb",
+    "*.py",
+    "pictures/*.py",
+    "faces/*.py",
+    "network/*.py",
+    "network/engines/*.py",
+    "network/mtcnn/*.py",
+    "bulk/*.py",
+    "plots/*.png",
+)
 # The files of the package, beside it: transformers' door fetches exactly these, where a repo is not a folder.
 PACKAGE_LIST = "package_files.json"
 COPIED_BY_TRANSFORMERS = ("configuration_", "modeling_", "pipeline_")

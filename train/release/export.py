@@ -22,7 +22,9 @@ SHIPPED_MODEL = pathlib.Path(hf_model.__file__).resolve().parent
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m train.release.export", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m train.release.export", description=(__doc__ or "").partition("\n\n")[0]
+    )
     parser.add_argument("run", type=expanded_path, help="run folder, finished or not")
     parser.add_argument(
         "--model", type=expanded_path, default=pathlib.Path("hf_model"), help="where config.json is and weights go"

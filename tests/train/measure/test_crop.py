@@ -47,8 +47,9 @@ def test_where_landmarks_of_faces_turned_away_crowd_together_the_box_bounds_the_
         points = middle + (np.array(faces[row].landmarks) - middle) * [0.5, 1]
         points[2, 0] += 0.15 * squares[row].side
         left, side = squares[row].x - squares[row].side / 2, squares[row].side
-        faces[row] = dataclasses.replace(faces[row], left=left, width=0.8 * side, height=0.8 * side,
-                                         landmarks=tuple(map(tuple, points)))  # fmt: skip
+        faces[row] = dataclasses.replace(
+            faces[row], left=left, width=0.8 * side, height=0.8 * side, landmarks=tuple(map(tuple, points))
+        )
     crop = fit_crop(faces, squares)
     away = range(0, 60, 3)
     chosen = np.mean([abs(chip_square(faces[row], crop).side / squares[row].side - 1) for row in away])

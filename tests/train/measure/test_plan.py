@@ -42,9 +42,13 @@ def test_the_limits_of_quality_take_no_more_pictures_than_planned(monkeypatch):
         taken[faces] += number
         same = np.full(number, 0.3)
         return Raw(
-            100 * same, same, np.full((number, 117), 1 / 117), same, same,
+            100 * same,
+            same,
+            np.full((number, 117), 1 / 117),
+            same,
+            same,
             np.full((number, len(MEASURES)), 0.2),
-        )  # fmt: skip
+        )
 
     monkeypatch.setattr(RawOutputs, "_compute", count)
     measure_limits(RawOutputs(MODEL, None), chips, 4)

@@ -19,14 +19,17 @@ METRICS = {
     "groups": {"range": {"13 and older": {"gender_accuracy": figure(0.96)}}},
     "external": {
         "fairface": {
-            "bin_distance": figure(2.5), "inside_bin": figure(0.5), "range_meets_bin": figure(0.9), "gender_10plus": figure(0.9),
+            "bin_distance": figure(2.5),
+            "inside_bin": figure(0.5),
+            "range_meets_bin": figure(0.9),
+            "gender_10plus": figure(0.9),
             "gaps": {"gender_10plus": figure(0.05), "bin_distance": figure(0.4)},
         },
         "appareal_val": {"age_mae": figure(6.5), "age_cs5": figure(0.5), "age_interval_coverage": figure(0.7)},
         "adience_sample": {"bin_distance": figure(2.0), "inside_bin": figure(0.6), "gender_10plus": figure(0.95)},
         "none": {"missed": {"value": 3, "n": 3}, "groups": {}},
     },
-}  # fmt: skip
+}
 
 
 def test_sets_are_those_of_all_runs_with_utkface_first():

@@ -261,12 +261,19 @@ def test_the_dataset_is_private_unless_told_otherwise_twice(hub, api, data_folde
     repo = hub.repos["dataset", "user/utkface"]
     assert repo.private
     assert set(hub.files("dataset", "user/utkface")) == {
-        "README.md", "skipped.csv", "source.json", *(f"data/{split}-00000-of-00001.parquet" for split in ("train", "validation", "test"))
-    }  # fmt: skip
+        "README.md",
+        "skipped.csv",
+        "source.json",
+        *(f"data/{split}-00000-of-00001.parquet" for split in ("train", "validation", "test")),
+    }
     # A folder of Parquet beside utkface.py is refused by datasets 4: the script has a branch of its own.
     assert set(hub.files("dataset", "user/utkface", "script")) == {
-        "README.md", "duplicate_groups.csv", "utkface.py", "source.json", "LICENSE-APACHE-2.0.txt"
-    }  # fmt: skip
+        "README.md",
+        "duplicate_groups.csv",
+        "utkface.py",
+        "source.json",
+        "LICENSE-APACHE-2.0.txt",
+    }
     assert "hf_writer" not in done.stdout + done.stderr
     repo.private = False  # someone made it public by hand
     assert "is public, but it was to be private" in one_line(run_command(hub, *arguments, cwd=tmp_path))

@@ -21,7 +21,9 @@ from train.recipe import load_recipe
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m train.jobs.gpu.join", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m train.jobs.gpu.join", description=(__doc__ or "").partition("\n\n")[0]
+    )
     parser.add_argument("returned", type=expanded_path, help="what the GPU's --out held")
     parser.add_argument("--packs", type=expanded_path, required=True, help="what it was trained on")
     parser.add_argument("--before", type=expanded_path, help="run folder of the weights that it began from")

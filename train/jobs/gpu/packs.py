@@ -106,7 +106,9 @@ def files_by_sha256(data: str, also: Iterable[str], recipe: "Recipe") -> dict[st
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m train.jobs.gpu.packs", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m train.jobs.gpu.packs", description=(__doc__ or "").partition("\n\n")[0]
+    )
     parser.add_argument("--recipe", default="gpu")
     parser.add_argument("--data", required=True, help="UTKFace, as for python -m train")
     parser.add_argument("--also", action="append", default=[], help="a further set, as for python -m train")

@@ -64,10 +64,14 @@ def fit_crop(faces: list[Face], squares: list[Square]) -> Crop:
     centres = np.array([(square.x, square.y) for square in squares])
     eyes, nose, mouth = points.transpose(1, 0, 2)
     to_eyes, to_nose, to_centre = (
-        (np.stack([square.find(ends) - 0.5 for square, ends in zip(level, (far - mouth)[:, None], strict=True)])[:, 0]
-         / side[:, None]).T.ravel()
+        (
+            np.stack([square.find(ends) - 0.5 for square, ends in zip(level, (far - mouth)[:, None], strict=True)])[
+                :, 0
+            ]
+            / side[:, None]
+        ).T.ravel()
         for far in (eyes, nose, centres)
-    )  # fmt: skip
+    )
     along_x = np.repeat([1.0, 0.0], len(sides))
     unknowns = np.column_stack([to_eyes, to_nose, along_x, 1 - along_x])
     (eyes_weight, nose_weight, _, _), *_ = np.linalg.lstsq(unknowns, to_centre, rcond=None)

@@ -229,15 +229,19 @@ def measure_limits(
         steps = climb(outputs, "validation", some["validation"], ladder)
         steps = steps if ladder.is_the_measure else in_bins(joined(steps), ladder.beyond)
         add(
-            ladder.measure, ladder.beyond, steps,
+            ladder.measure,
+            ladder.beyond,
+            steps,
             lambda ladder=ladder: joined(climb(outputs, "test", some["test"], ladder)),
-        )  # fmt: skip
+        )
     for name in (name for name in UNSIGNED if name in measures):
         lying = as_they_lie(outputs, "validation", some["validation"])
         add(
-            name, "above", in_bins(lying[name], "above"),
+            name,
+            "above",
+            in_bins(lying[name], "above"),
             lambda name=name: as_they_lie(outputs, "test", some["test"])[name],
-        )  # fmt: skip
+        )
     return limits
 
 

@@ -31,7 +31,7 @@ from train.measure.calibrate.error_model import (
     fit_spreads,
     plain_scale,
     weights_of,
-)  # fmt: skip
+)
 from train.measure.context import Context
 from train.measure.raw.changes import load_rows, spread_rows
 from train.measure.raw.labels import Labels

