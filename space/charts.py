@@ -82,7 +82,10 @@ def distribution(probabilities: list[float], age: float, interval: list[float] |
     shade, told = "", ""
     if interval:
         left, right = (end * step for end in interval)
-        shade = f'<rect class="range-shade" x="{left:.1f}" y="0" width="{max(right - left, 1):.1f}" height="{HEIGHT - 18}"/>'
+        shade = (
+            f'<rect class="range-shade" x="{left:.1f}" y="0" width="{max(right - left, 1):.1f}" '
+            f'height="{HEIGHT - 18}"/>'
+        )
         told = f", 80% range {interval[0]:.0f} to {interval[1]:.0f}"
     marks = "".join(f'<text x="{year * step:.1f}" y="{HEIGHT - 4}">{year}</text>' for year in range(0, 101, 20))
     return (
@@ -112,7 +115,8 @@ def along_slider(title: str, strengths: list[float], ages: list[float], females:
         f'<line class="mean" x1="{at:.1f}" x2="{at:.1f}" y1="0" y2="{HEIGHT - 18}"/>'
         f'<text x="0" y="{HEIGHT - 4}" style="text-anchor:start">{low:g}</text>'
         f'<text x="{WIDTH}" y="{HEIGHT - 4}" style="text-anchor:end">{high:g}</text></svg>'
-        f'<p class="small">{html.escape(title)}: age solid (top {oldest:.0f} years), probability of “female” dashed (top 100%).</p>'
+        f'<p class="small">{html.escape(title)}: age solid (top {oldest:.0f} years), probability of “female” dashed '
+        f"(top 100%).</p>"
     )
 
 
@@ -127,7 +131,10 @@ def bars(title: str, rows: list[tuple[str, float, str, float, str]]) -> str:
 
     def cell(value: float, told: str, most: float) -> str:
         width = f"{72 * value / most:.0f}%"
-        return f'<td class="{"worst" if value == most else ""}"><span><i style="width:{width}"></i>{html.escape(told)}</span></td>'
+        return (
+            f'<td class="{"worst" if value == most else ""}"><span><i '
+            f'style="width:{width}"></i>{html.escape(told)}</span></td>'
+        )
 
     lines = "".join(
         f'<tr><th scope="row">{html.escape(name)}</th>{cell(years, said, most[0])}{cell(wrong, told, most[1])}</tr>'

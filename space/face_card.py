@@ -58,7 +58,10 @@ def describe_faces(
     )
     more = ""
     if found is not None and found > len(faces):
-        more = f'<p class="said" role="status">{found} faces were found; this is the clearest. Tick “Show all faces” for the others.</p>'
+        more = (
+            f'<p class="said" role="status">{found} faces were found; this is the clearest. Tick “Show all faces” '
+            f"for the others.</p>"
+        )
     return f'<div class="several">{cards}</div>' if several else cards + more
 
 
@@ -71,7 +74,8 @@ def _card(number: int, face: dict, crop: PIL.Image.Image | None, several: bool, 
     if not several and face.get("age_distribution"):
         curve = distribution(face["age_distribution"], face["age"], face["age_interval"])
     return (
-        f'<section class="card face{" unlikely" if unlikely else ""}" style="--face:{colour_of(number)}" aria-label="{title}">'
+        f'<section class="card face{" unlikely" if unlikely else ""}" style="--face:{colour_of(number)}" '
+        f'aria-label="{title}">'
         f"{name}{small}{_age(face)}{_warnings(face)}{_gender(face, settings.decision, metrics)}{curve}"
         f"{'' if several else _worth(face, metrics)}</section>"
     )
@@ -110,7 +114,10 @@ def _gender(face: dict, decision, metrics: dict | None) -> str:
             WORDS["child"].format(guess=guess, one_in=1 / max(1 - right, 0.001)) if right is not None else f"{guess}."
         )
         heading = f"<p>{heading}</p>"
-    return f'<div class="{"unsure" if heading else "gender"}">{heading}<p class="said">{told}</p>{_bar(female, decision)}</div>'
+    return (
+        f'<div class="{"unsure" if heading else "gender"}">{heading}<p '
+        f'class="said">{told}</p>{_bar(female, decision)}</div>'
+    )
 
 
 def _bar(female: float, decision) -> str:
@@ -120,7 +127,8 @@ def _bar(female: float, decision) -> str:
     return (
         f'<div class="bar" role="img" aria-label="{WORDS["bar"].format(female=female, low=low, high=high)}">'
         f'<div class="band" style="left:{100 * low:.0f}%;width:{100 * (high - low):.0f}%"></div>'
-        f'<div class="mark" style="left:{100 * female:.1f}%"></div></div><div class="ends" aria-hidden="true">{ends}</div>'
+        f'<div class="mark" style="left:{100 * female:.1f}%"></div></div><div class="ends" '
+        f'aria-hidden="true">{ends}</div>'
     )
 
 

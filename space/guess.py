@@ -38,7 +38,10 @@ def compare(guess: float, age: float, metrics: dict | None) -> str:
         told += " You agree."
     elif found:
         share = share_closer(guess, age, found[1])
-        told += f" For test faces estimated at {found[0]}, a guess like yours was closer to the true age {share:.0%} of the time."
+        told += (
+            f" For test faces estimated at {found[0]}, a guess like yours was closer to the true age {share:.0%} "
+            f"of the time."
+        )
     return _card(told)
 
 

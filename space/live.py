@@ -76,8 +76,10 @@ def overlay(found: list, size: tuple[int, int]) -> str:
     for number, prediction in found:
         box, colour = prediction.box, colour_of(number)
         marks.append(
-            f'<rect x="{box["xmin"]}" y="{box["ymin"]}" width="{box["xmax"] - box["xmin"]}" height="{box["ymax"] - box["ymin"]}" '
-            f'fill="none" stroke="{colour}" stroke-width="4"/><text x="{box["xmin"]}" y="{max(box["ymin"] - 8, 24)}" fill="white" '
+            f'<rect x="{box["xmin"]}" y="{box["ymin"]}" width="{box["xmax"] - box["xmin"]}" '
+            f'height="{box["ymax"] - box["ymin"]}" '
+            f'fill="none" stroke="{colour}" stroke-width="4"/><text x="{box["xmin"]}" y="{max(box["ymin"] - 8, 24)}" '
+            f'fill="white" '
             f'stroke="{colour}" stroke-width="6" paint-order="stroke" font-size="24" font-weight="700">{number}</text>'
         )
     return f'<svg class="boxes" viewBox="0 0 {size[0]} {size[1]}" aria-hidden="true">{"".join(marks)}</svg>'
@@ -103,7 +105,8 @@ def answer_frame(frame: object, watch: Watch) -> str:
             "gender uncertain" if prediction.gender == "uncertain" else f"perceived as {prediction.gender}, {sure:.0%}"
         )
         lines.append(
-            f'<section class="card face" style="--face:{colour_of(number)}"><h2><span class="number">{number}</span>Face {number}</h2>'
+            f'<section class="card face" style="--face:{colour_of(number)}"><h2><span '
+            f'class="number">{number}</span>Face {number}</h2>'
             f'<p class="age">about <b>{prediction.age:.0f}</b> years</p><p class="said">{gender}</p>'
             f'<p class="small">Last {len(ages)} frames: {low:.0f} to {high:.0f} years.</p></section>'
         )

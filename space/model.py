@@ -44,7 +44,8 @@ def find_model_folder() -> pathlib.Path:
             return pathlib.Path(huggingface_hub.snapshot_download(repo, revision=revision))
         except huggingface_hub.errors.GatedRepoError:
             raise PermissionError(
-                f"{repo} is gated. Set the Space's secret HF_TOKEN to a read token of a user who accepted its terms, then "
+                f"{repo} is gated. Set the Space's secret HF_TOKEN to a read token of a user who accepted its terms, "
+                f"then "
                 "restart the Space."
             ) from None
     if not LOCAL.is_dir():

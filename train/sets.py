@@ -62,7 +62,8 @@ def split_name(given: str, recipe: Recipe) -> tuple[str, str]:
     if name not in recipe.sets:
         known = ", ".join(recipe.sets) or "none"
         raise ValueError(
-            f"--also {given}: recipe {recipe.name!r} takes no set {name!r} (it takes: {known}). Write NAME=PLACE, or add "
+            f"--also {given}: recipe {recipe.name!r} takes no set {name!r} (it takes: {known}). Write NAME=PLACE, or "
+            f"add "
             f"[sets.{name}] to the recipe."
         )
     return name, place

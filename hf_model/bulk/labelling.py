@@ -83,7 +83,8 @@ def _refuse_overwriting(names, made: dict[str, str], prefix: str) -> None:
     taken = sorted(set(made.values()) & set(names))
     if taken:
         raise ValueError(
-            f"The dataset has a column {taken[0]!r} already, which would be overwritten: pass prefix={f'{prefix}predicted_'!r}."
+            f"The dataset has a column {taken[0]!r} already, which would be overwritten: pass "
+            f"prefix={f'{prefix}predicted_'!r}."
         )
 
 

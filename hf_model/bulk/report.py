@@ -90,12 +90,16 @@ def render_report(name: str, counted: dict, metrics: dict) -> str:
     lines = [
         f"# Who is in {name}, as a model guesses",
         "",
-        f"{counted['pictures']} pictures, {counted['faces']} faces. {counted['without_face']} pictures have no face that was "
-        f"found, {counted['unusable']} could not be read; {counted['warned']} faces came with a warning about their picture.",
+        f"{counted['pictures']} pictures, {counted['faces']} faces. {counted['without_face']} pictures have no face "
+        f"that was "
+        f"found, {counted['unusable']} could not be read; {counted['warned']} faces came with a warning about their "
+        f"picture.",
         "",
         '**These are guesses, not facts about people.** "Estimated" corrects the counts by how often the model mistook '
-        f"UTKFace's test faces ({metrics['overall']['age_mae']['n']}; mean error {metrics['overall']['age_mae']['value']:.1f} years, "
-        f"gender right for {metrics['overall']['gender_accuracy']['value']:.1%}); if it mistakes these faces more often, and on other "
+        f"UTKFace's test faces ({metrics['overall']['age_mae']['n']}; mean error "
+        f"{metrics['overall']['age_mae']['value']:.1f} years, "
+        f"gender right for {metrics['overall']['gender_accuracy']['value']:.1%}); if it mistakes these faces more "
+        f"often, and on other "
         "people's photos it does, the truth lies outside. Do not decide anything about anyone by it.",
         "",
         "## Age",

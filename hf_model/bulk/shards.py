@@ -118,7 +118,8 @@ class Shards:
         except OSError as error:
             partial.unlink(missing_ok=True)
             raise SourceError(
-                f"{self.folder}: cannot be written to ({error.strerror or error}). The shards done are whole: make room "
+                f"{self.folder}: cannot be written to ({error.strerror or error}). The shards done are whole: make "
+                f"room "
                 "and run the same command again."
             ) from error
 

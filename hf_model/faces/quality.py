@@ -58,7 +58,10 @@ SENTENCES = {
     "age": "{start}. In tests, ages of such faces were off by {age_mae:.1f} years instead of {age_mae_usual:.1f}.",
     "both": "{start}. In tests, ages of such faces were off by {age_mae:.1f} years instead of {age_mae_usual:.1f}, and "
     "{gender_accuracy:.0%} of genders were right instead of {gender_accuracy_usual:.0%}.",
-    "level": "{start}. In tests, {real:.0%} of real small or rotated faces scored below {threshold:.0%}, and {none:.0%} of non-faces.",
+    "level": (
+        "{start}. In tests, {real:.0%} of real small or rotated faces scored below {threshold:.0%}, and "
+        "{none:.0%} of non-faces."
+    ),
 }
 TOLD_FROM = 0.01  # of all genders: a smaller loss is left out of the sentence
 UNSIGNED = ("roll", "yaw")

@@ -59,7 +59,10 @@ def face(age=33.4, low=26.0, high=41.0, gender="female", female=0.91, rotation=0
 
 
 BLURRED = "The face is blurred. In tests, ages of such faces were off by 6.1 years instead of 4.4."
-SMALL = "The face is only 24 pixels wide. In tests, ages of such faces were off by 6.1 years instead of 4.4, and 90% of genders were right instead of 95%."
+SMALL = (
+    "The face is only 24 pixels wide. In tests, ages of such faces were off by 6.1 years instead of 4.4, and 90% "
+    "of genders were right instead of 95%."
+)
 CASES = {
     "a clear face": [face()],
     "a man": [face(52.5, 40.0, 63.5, "male", 0.02)],

@@ -104,7 +104,8 @@ def test_the_camera_keeps_one_number_and_a_steady_age(filmed, space, screenshot,
         "getComputedStyle(document.querySelector('#live .age').closest('.pending') ?? document.body).opacity"
     )
     covers = page.evaluate(
-        "(() => { const [a, b] = ['#live-stop', '.stage'].map((one) => document.querySelector(one).getBoundingClientRect());"
+        "(() => { const [a, b] = ['#live-stop', '.stage'].map((one) => "
+        "document.querySelector(one).getBoundingClientRect());"
         " return a.bottom > b.top && b.bottom > a.top; })()"
     )
     assert in_view(page, "#live .age")
@@ -159,10 +160,10 @@ def test_a_refused_camera_is_a_sentence_with_what_to_do(launch, space, screensho
     visit(page, space[0])
     page.locator("#own .consent input").check()
     page.locator("#own-camera").click()
-    expect(page.locator("#told")).to_contain_text("Allow it beside the address bar", timeout=WAIT)
+    expect(page.locator("#told")).to_contain_text("Allow it next to the address bar", timeout=WAIT)
     open_tab(page, "Live")
     expect(page.locator("#camera .consent input")).to_be_checked()
     page.get_by_role("button", name="Start camera").click()
-    expect(page.locator("#live-told")).to_contain_text("Allow it beside the address bar", timeout=WAIT)
+    expect(page.locator("#live-told")).to_contain_text("Allow it next to the address bar", timeout=WAIT)
     screenshot(page, "camera_refused")
     running.close()

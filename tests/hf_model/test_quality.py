@@ -116,7 +116,8 @@ def test_what_is_perhaps_no_face_is_said():
     limit = QualityLimit("level", "below", 0.9, real=0.08, none=0.85)
     (sentence,) = warnings_of(dict.fromkeys(MEASURES) | {"level": 0.6}, [limit])
     assert sentence == (
-        "This may not be a face (verification score 60%). In tests, 8% of real small or rotated faces scored below 90%, "
+        "This may not be a face (verification score 60%). In tests, 8% of real small or rotated faces scored below "
+        "90%, "
         "and 85% of non-faces."
     )
 

@@ -206,7 +206,8 @@ def test_without_a_home_that_can_be_written_to_it_answers_and_creates_nothing(ro
         assert result.stderr.count("cannot be kept") == (engine == "auto")
         assert "Traceback" not in result.stderr
     code = (
-        "from hf_model.network.engines.choice import choose_engine; from hf_model.settings import Settings; import pathlib;"
+        "from hf_model.network.engines.choice import choose_engine; from hf_model.settings import Settings; import "
+        "pathlib;"
         "folder = pathlib.Path('hf_model'); print(choose_engine(Settings.load(folder), folder))"
     )
     environment = {**os.environ, "HF_HOME": str(tmp_path / "hf")}

@@ -22,7 +22,9 @@ COMMANDS = {
     "training": "-m train --smoke --recipe seed --last-stage heads --out {out}/run --cache {out}/cache",
     "dataset": "-m train.curate.build_dataset --data {faces} --out {out}/parquet",
     "plan of the measuring": "-m train.measure plan --data {faces} --cache {out}/cache",
-    "calibration": "-m train.measure uncertainty --model {model} --data {faces} --limit 30 --limit-changed 4 --cache {out}/cache",
+    "calibration": (
+        "-m train.measure uncertainty --model {model} --data {faces} --limit 30 --limit-changed 4 --cache {out}/cache"
+    ),
     "int8's ranges": "-m train.measure int8 --model {model} --data {faces} --limit 4 --cache {out}/cache",
     "card": "-m train.release.card --check",
 }

@@ -97,7 +97,9 @@ def main(argv: list[str] | None = None) -> None:
         action="append",
         default=[],
         metavar="NAME=SET",
-        help="a further set to train on: a folder of Parquet, or REPO@CONFIG; compared with UTKFace and those before it",
+        help=(
+            "a further set to train on: a folder of Parquet, or REPO@CONFIG; compared with UTKFace and those before it"
+        ),
     )
     parser.add_argument(
         "--measured", action="append", type=expanded_path, default=[], help="a folder of photos that are measured on"

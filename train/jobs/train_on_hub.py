@@ -78,7 +78,10 @@ def python(work: pathlib.Path, *arguments: str, backend: str) -> None:
 
 def stages(work: pathlib.Path, recipe: str) -> list[str]:
     """The names of a recipe's stages."""
-    code = f"import json; from train.recipe import load_recipe; print(json.dumps([s.name for s in load_recipe({recipe!r}).stages]))"
+    code = (
+        f"import json; from train.recipe import load_recipe; print(json.dumps([s.name for s in "
+        f"load_recipe({recipe!r}).stages]))"
+    )
     environment = os.environ | {"PYTHONPATH": str(work)}
     result = subprocess.run([sys.executable, "-c", code], cwd=work, env=environment, check=True, stdout=subprocess.PIPE)
     return json.loads(io.BytesIO(result.stdout).read().splitlines()[-1])

@@ -31,7 +31,10 @@ def parse(argv: list[str] | None = None) -> tuple[list[Step], Context]:
     parser = argparse.ArgumentParser(
         prog="python -m train.measure",
         description=(__doc__ or "").partition("\n\n")[0],
-        epilog=f"steps:\n{listed}\n\ngroups: calibrate, report; {', '.join(step.name for step in APART)} run only when asked for.",
+        epilog=(
+            f"steps:\n{listed}\n\ngroups: calibrate, report; {', '.join(step.name for step in APART)} run only "
+            f"when asked for."
+        ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument

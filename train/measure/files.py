@@ -76,7 +76,8 @@ def write_figures(context: Context, sections: dict, is_all: bool) -> None:
         differ = [key for key in ("weights_sha256", "settings_sha256", "split") if before.get(key) != now[key]]
         if differ:
             raise ValueError(
-                f"{path}: its {', '.join(differ)} differ from the model's: python -m train.measure report makes it anew."
+                f"{path}: its {', '.join(differ)} differ from the model's: python -m train.measure report makes it "
+                f"anew."
             )
     write_whole(path, json.dumps((now if is_all else before | now) | sections, indent=1, ensure_ascii=False) + "\n")
     print(f"Wrote {', '.join(sections)} to {path}", flush=True)

@@ -22,8 +22,10 @@ def saved(metrics: dict) -> str:
     return (
         "| input, px | plain PyTorch loop, images/s | `python -m train`, images/s | ratio |\n|---|---|---|---|\n"
         + "\n".join(rows)
-        + f"\n\nAn epoch of stage 2 on {caching['chips']} chips at {caching['size']} px: {epochs['pictures']:.1f} s from "
-        f"pictures, {epochs['cached']:.1f} s from cached activations ({caching['cached_times_faster']:.2f} ×); filling the "
+        + f"\n\nAn epoch of stage 2 on {caching['chips']} chips at {caching['size']} px: {epochs['pictures']:.1f} s "
+        f"from "
+        f"pictures, {epochs['cached']:.1f} s from cached activations ({caching['cached_times_faster']:.2f} ×); "
+        f"filling the "
         f"cache took {caching['caching_once_s']:.1f} s.\n"
     )
 
@@ -84,13 +86,19 @@ def page(metrics: dict) -> str:
     asked, busy = sum(load["outcomes"].values()), load["outcomes"].get("refused", 0)
     unusable = load["outcomes"].get("sentence", 0)
     return (
-        f"- A slider is moved: the new prediction is shown after {poke['median_s']:.2f} s (95th percentile {poke['p95_s']:.2f} s, the time of "
+        f"- A slider is moved: the new prediction is shown after {poke['median_s']:.2f} s (95th percentile "
+        f"{poke['p95_s']:.2f} s, the time of "
         f"{poke['p95_forward_passes']:.0f} forward passes of the network).\n"
-        f"- A frame from the camera: after {live['median_s']:.2f} s ({live['p95_s']:.2f} s, {live['p95_forward_passes']:.0f} forward passes). "
-        f"One moving face had the numbers {', '.join(live['numbers'])} and ages from {live['ages'][0]} to {live['ages'][1]}.\n"
-        f"- {load['clients']} visitors at once, half of them with a camera: of {asked} uploads, some of them no pictures on purpose, "
-        f"{load['outcomes']['answer']} got a prediction, {unusable} a sentence on why the file cannot be used, and {busy} were asked to "
-        f"try again. Frames: {live_frames}. Memory grew by {load['memory_grown_in_second_round_mb']:.0f} MB in the second round.\n"
+        f"- A frame from the camera: after {live['median_s']:.2f} s ({live['p95_s']:.2f} s, "
+        f"{live['p95_forward_passes']:.0f} forward passes). "
+        f"One moving face had the numbers {', '.join(live['numbers'])} and ages from {live['ages'][0]} to "
+        f"{live['ages'][1]}.\n"
+        f"- {load['clients']} visitors at once, half of them with a camera: of {asked} uploads, some of them no "
+        f"pictures on purpose, "
+        f"{load['outcomes']['answer']} got a prediction, {unusable} a sentence on why the file cannot be used, and "
+        f"{busy} were asked to "
+        f"try again. Frames: {live_frames}. Memory grew by {load['memory_grown_in_second_round_mb']:.0f} MB in the "
+        f"second round.\n"
     )
 
 
@@ -100,12 +108,18 @@ def browser(metrics: dict) -> str:
     told, photos = bench["agreement"], bench["agreement_jpeg"]
     own = bench["python_with_a_few_pixels_one_step_brighter"]
     return (
-        f"A photo of 512 pixels takes {bench['photo_ms']['chromium']:.0f} ms in headless Chromium on one thread, {bench['times_python']:.1f} "
-        f"times what Python's `onnx/int8` takes on one; the first prediction downloads {bench['first_answer_mb']:.0f} MB. Of {told['faces']} faces "
-        f"in forty pictures, {told['same_faces']} are found in the same place. Their ages differ from Python's by {told['years_mean']:.2f} years "
-        f"on average and {told['years_most']:.2f} years at most; {told['same_side_of_half']:.0%} of genders agree. For JPEG files, which "
-        f"Chromium decodes itself, these are {photos['years_mean']:.2f} and {photos['years_most']:.2f} years. For comparison: if 0.1 % of a "
-        f"crop's values change by one, Python's own int8 predictions change by {own['years_mean']:.2f} and {own['years_most']:.2f} years.\n"
+        f"A photo of 512 pixels takes {bench['photo_ms']['chromium']:.0f} ms in headless Chromium on one thread, "
+        f"{bench['times_python']:.1f} "
+        f"times what Python's `onnx/int8` takes on one; the first prediction downloads "
+        f"{bench['first_answer_mb']:.0f} MB. Of {told['faces']} faces "
+        f"in forty pictures, {told['same_faces']} are found in the same place. Their ages differ from Python's by "
+        f"{told['years_mean']:.2f} years "
+        f"on average and {told['years_most']:.2f} years at most; {told['same_side_of_half']:.0%} of genders agree. "
+        f"For JPEG files, which "
+        f"Chromium decodes itself, these are {photos['years_mean']:.2f} and {photos['years_most']:.2f} years. For "
+        f"comparison: if 0.1 % of a "
+        f"crop's values change by one, Python's own int8 predictions change by {own['years_mean']:.2f} and "
+        f"{own['years_most']:.2f} years.\n"
     )
 
 
@@ -125,7 +139,8 @@ def peers(metrics: dict) -> str:
     return "\n".join(rows) + (
         "\n\nOur training used other images from these datasets"
         + (f", except {', '.join(away)}, which is unseen" if away else "")
-        + f". The authors of {bench['peer']} do not publish their training data. Where labels are bins, the error is the distance to the "
+        + f". The authors of {bench['peer']} do not publish their training data. Where labels are bins, the error is "
+        f"the distance to the "
         "bin. Paired differences with intervals: `benchmarks/peers.json`.\n"
     )
 
@@ -143,8 +158,10 @@ def bulk(metrics: dict) -> str:
         f"- Speed, images/s: {rates}.\n"
         f"- Peak memory of all processes: {memory} pictures.\n"
         f"- A million pictures would take {hours} ({bench['a_million_pictures']['assumption']}).\n"
-        f"- Killed {killed['kills']} times at random moments and resumed: {killed['rows_that_differ']} of {killed['rows']} rows differ from "
+        f"- Killed {killed['kills']} times at random moments and resumed: {killed['rows_that_differ']} of "
+        f"{killed['rows']} rows differ from "
         f"an uninterrupted run. With one of three nodes lost: {lost['rows_that_differ']}.\n"
-        f"- {hostile['pictures']} pictures, {hostile['unusable']} of them unusable: every one has a row, with {hostile['reasons']} different "
+        f"- {hostile['pictures']} pictures, {hostile['unusable']} of them unusable: every one has a row, with "
+        f"{hostile['reasons']} different "
         "reasons.\n\n`make faults` repeats this.\n"
     )

@@ -143,7 +143,10 @@ def _write_look(path: pathlib.Path, table: pathlib.Path) -> None:
         return " ".join(f"--{name}: {one if isinstance(one, str) else one[theme]};" for name, one in look.items())
 
     path.write_text(
-        f":root {{ color-scheme: light dark; {properties(0)} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {properties(1)} }} }}\n",
+        (
+            f":root {{ color-scheme: light dark; {properties(0)} }}\n@media (prefers-color-scheme: dark) {{ :root {{ "
+            f"{properties(1)} }} }}\n"
+        ),
         encoding="utf-8",
     )
 
@@ -162,7 +165,8 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(f"No page: {error}")
     digest = file_sha256(args.out / "constants.json")
     print(
-        f"Wrote {args.out}: model {constants['version']}, {constants['first_bytes'] / 1e6:.1f} MB, constants {digest[:12]}"
+        f"Wrote {args.out}: model {constants['version']}, {constants['first_bytes'] / 1e6:.1f} MB, constants "
+        f"{digest[:12]}"
     )
     if args.serve:
         with serve(args.out, args.serve) as server:

@@ -54,7 +54,17 @@ MODEL_FILES = (
 # The files of the package, beside it: transformers' door fetches exactly these, where a repo is not a folder.
 PACKAGE_LIST = "package_files.json"
 COPIED_BY_TRANSFORMERS = ("configuration_", "modeling_", "pipeline_")
-SPACE_FILES = ("*.py", "page.js", "words.json", "look.json", "requirements.txt", "picture.png", CARD_NAME, "examples/*")
+SPACE_FILES = (
+    "*.py",
+    "page.js",
+    "words.json",
+    "look.json",
+    "look.css",
+    "requirements.txt",
+    "picture.png",
+    CARD_NAME,
+    "examples/*",
+)
 BROWSER_FILES = ("*.html", "*.css", "*.js", "*.svg", "*.webmanifest", "*.json", "*.md", "js/*.js", "ort/*", "model/*")
 DATASET_FILES = ("data/*.parquet", "skipped.csv", CARD_NAME)
 SCRIPT_FILES = ("utkface.py", "duplicate_groups.csv", CARD_NAME)
@@ -64,7 +74,8 @@ APACHE = ROOT / "LICENSE"
 APACHE_BESIDE = "LICENSE-APACHE-2.0.txt"  # where another licence is the repo's own
 CLOSED_AFTER = "Educational only."
 CLOSED_SPACE = (
-    "\n\n**It needs a token:** the model {model_repo} is gated or private, so set the Space's secret `HF_TOKEN` to a read token of "
+    "\n\n**It needs a token:** the model {model_repo} is gated or private, so set the Space's secret `HF_TOKEN` to a "
+    "read token of "
     "a user who may read it. Without it the page says so.\n\n"
 )
 IGNORED_FOLDERS = frozenset({"__pycache__"})

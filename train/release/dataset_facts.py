@@ -101,7 +101,10 @@ def gaps(metrics: dict) -> list[str]:
     for name, figures in _answered(metrics).items():
         found = figures.get("gaps", {})
         words = [
-            f"{show(found[key]['value'], unit)} ({show(found[key]['low'], unit)} to {show(found[key]['high'], unit)}) {what}"
+            (
+                f"{show(found[key]['value'], unit)} ({show(found[key]['low'], unit)} to "
+                f"{show(found[key]['high'], unit)}) {what}"
+            )
             for key, unit, what in (
                 ("gender_10plus", "share", "in gender accuracy at 10 and older"),
                 ("age_mae", "years", "years in the age's error"),

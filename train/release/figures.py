@@ -161,7 +161,8 @@ def relu(metrics: dict) -> str:
     name, figures = next(iter(metrics["groups"]["age"].items()))
     return (
         f"Measured: at {name} years the mean error is {show(figures['age_mae']['value'], 'years')} years "
-        f"(signed {figures['age_bias']['value']:+.2f}); for all ages it is {show(metrics['overall']['age_mae']['value'], 'years')}.\n"
+        f"(signed {figures['age_bias']['value']:+.2f}); for all ages it is "
+        f"{show(metrics['overall']['age_mae']['value'], 'years')}.\n"
     )
 
 
@@ -172,7 +173,8 @@ def crop(metrics: dict) -> str:
     return (
         f"Measured on {found['overall']['age_mae']['n']} test chips pasted on larger pictures: MAE "
         f"{show(found['overall']['age_mae']['value'], 'years')} years through the detector, "
-        f"{show(found['chips']['age_mae']['value'], 'years')} years on the chips themselves. The two predicted ages differ by "
+        f"{show(found['chips']['age_mae']['value'], 'years')} years on the chips themselves. The two predicted ages "
+        f"differ by "
         f"{show(agreement['mean_age_difference'], 'years')} years on average; the genders agree for "
         f"{show(agreement['same_side_of_half'], 'share')}.\n"
     )
@@ -182,10 +184,13 @@ def band(metrics: dict) -> str:
     """What the uncertain band does."""
     figures = metrics["overall"]
     return (
-        f"Measured: {show(1 - figures['gender_coverage']['value'], 'share')} of the test faces are between them. The accuracy is "
+        f"Measured: {show(1 - figures['gender_coverage']['value'], 'share')} of the test faces are between them. The "
+        f"accuracy is "
         f"{show(figures['gender_accuracy']['value'], 'share')} with all faces decided at 0.5 and "
-        f"{show(figures['gender_accuracy_decided']['value'], 'share')} without the uncertain ones. The calibration error is "
-        f"{show(figures['gender_ece']['value'], 'number')}, so a probability near 0.5 means that both labels are about equally likely.\n"
+        f"{show(figures['gender_accuracy_decided']['value'], 'share')} without the uncertain ones. The calibration "
+        f"error is "
+        f"{show(figures['gender_ece']['value'], 'number')}, so a probability near 0.5 means that both labels are "
+        f"about equally likely.\n"
     )
 
 
@@ -194,7 +199,8 @@ def interval(metrics: dict) -> str:
     levels = {name: figures["age_interval_coverage"]["value"] for name, figures in metrics["by_predicted_age"].items()}
     worst, best = min(levels, key=levels.__getitem__), max(levels, key=levels.__getitem__)
     return (
-        f"Measured: {show(metrics['overall']['age_interval_coverage']['value'], 'share')} of the test labels are inside. By predicted age the coverage is lowest at "
+        f"Measured: {show(metrics['overall']['age_interval_coverage']['value'], 'share')} of the test labels are "
+        f"inside. By predicted age the coverage is lowest at "
         f"{worst} ({show(levels[worst], 'share')}) and highest at {best} ({show(levels[best], 'share')}).\n"
     )
 

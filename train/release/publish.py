@@ -41,7 +41,8 @@ ADDED_BY_THE_HUB = {".gitattributes"}
 WHAT_TO_DO = {
     401: "the token was not accepted. Set HF_TOKEN to a valid token with the write role, or run `hf auth login`",
     402: (
-        "the Hub wants a paid plan for this. A Gradio Space may want one: choose hardware that your account may have, or publish "
+        "the Hub wants a paid plan for this. A Gradio Space may want one: choose hardware that your account may "
+        "have, or publish "
         "the static page instead, which any account may host (WHAT=browser)"
     ),
     403: "this token may not write there. Use a token with the write role, of a user who owns the repo",
@@ -54,9 +55,11 @@ WHAT_TO_DO = {
 
 # Of a 403 when a repo, or a Space, is to be created.
 MAY_NOT_CREATE = (
-    "this token may not write there, or its user may not create repos under that name. Use a token with the write role, of a user "
+    "this token may not write there, or its user may not create repos under that name. Use a token with the write "
+    "role, of a user "
     "or a member who may.",
-    "this token may not write there, or its account may not create such a Space: a Gradio Space may want a paid plan, the static "
+    "this token may not write there, or its account may not create such a Space: a Gradio Space may want a paid "
+    "plan, the static "
     "page (WHAT=browser) does not.",
 )
 
@@ -387,7 +390,8 @@ def publish_browser(api: HfApi, args: argparse.Namespace) -> None:
             closed = bool(shown.gated or shown.private)
     if closed and not args.private:
         raise PublishError(
-            f"{model_repo} is gated or private, and the static page holds its weights, which everyone could take from it. "
+            f"{model_repo} is gated or private, and the static page holds its weights, which everyone could take "
+            f"from it. "
             "Use --private, or open the model."
         )
     with step("Building the static page"), tempfile.TemporaryDirectory() as name:

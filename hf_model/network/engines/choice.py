@@ -70,7 +70,11 @@ def choose_engine(
         )
     if able:
         print(
-            f"Keras answers, which is slower: {able[0]} wants a graph that the package onnx builds once: pip install onnx",
+            (
+                f"Keras answers, which is slower: {able[0]} wants a graph that the package onnx builds once: pip "
+                f"install "
+                f"onnx"
+            ),
             file=sys.stderr,
         )
     return make_engine("keras", precision)

@@ -106,7 +106,8 @@ def build_network(settings: Settings, folder: pathlib.Path, precision: str) -> b
     if precision == "int8":
         if not ranges.is_file():
             raise FileNotFoundError(
-                f"precision='int8' is built from {ranges}, which is missing: `python -m train.measure int8` measures it."
+                f"precision='int8' is built from {ranges}, which is missing: `python -m train.measure int8` "
+                f"measures it."
             )
         graph = QuantizedGraph(**json.loads(ranges.read_text(encoding="utf-8")))
     tensors = read_tensors(weights)

@@ -62,7 +62,8 @@ def keep(paths: list[pathlib.Path], build: Callable[[], dict[str, bytes]], what:
 @functools.cache  # once a process
 def _say_not_kept(place: str, reason: str) -> None:
     print(
-        f"What is built cannot be kept in {place} ({reason}), and is built anew by each process. Set HF_HOME to a folder "
+        f"What is built cannot be kept in {place} ({reason}), and is built anew by each process. Set HF_HOME to a "
+        f"folder "
         "that can be written to.",
         file=sys.stderr,
     )

@@ -96,7 +96,8 @@ def _refuse_child(process: int) -> None:
     ever."""
     if os.getpid() != process:
         raise RuntimeError(
-            "engine='keras' cannot go on in a forked process: start processes by 'spawn' (multiprocessing.get_context('spawn'), "
+            "engine='keras' cannot go on in a forked process: start processes by 'spawn' "
+            "(multiprocessing.get_context('spawn'), "
             "DataLoader(multiprocessing_context='spawn')), or pass engine='openvino' or 'onnx'."
         )
 
@@ -113,7 +114,8 @@ def load_keras_model(settings: Settings, folder: pathlib.Path):
     if keras.backend.backend() != "tensorflow":
         where = "KERAS_BACKEND" if os.environ.get("KERAS_BACKEND") else str(_settings_file())
         raise ValueError(
-            f"engine='keras' predicts on Keras's TensorFlow backend, not on {keras.backend.backend()!r}, which {where} says: "
+            f"engine='keras' predicts on Keras's TensorFlow backend, not on {keras.backend.backend()!r}, which "
+            f"{where} says: "
             "change it before starting Python, or pass engine='openvino' or 'onnx'."
         )
     with _BUILDING, own_settings():

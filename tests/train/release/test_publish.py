@@ -190,7 +190,8 @@ def test_a_killed_publish_leaves_the_old_content(hub, api, tmp_path):
         "import sys, pathlib; from huggingface_hub import HfApi; from train.release.publish import push\n"
         "from train.release.contents import Release\n"
         f"files = {{p.name: p for p in pathlib.Path({str(tmp_path)!r}).iterdir()}}\n"
-        f"push(HfApi(endpoint={hub.url!r}, token='hf_writer'), Release('model', {REPO!r}, '0.2.0', files, tag='v0.2.0'), private=False)"
+        f"push(HfApi(endpoint={hub.url!r}, token='hf_writer'), Release('model', {REPO!r}, '0.2.0', files, "
+        f"tag='v0.2.0'), private=False)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 

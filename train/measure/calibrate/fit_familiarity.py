@@ -74,6 +74,7 @@ def run(context: Context) -> None:
     safetensors.numpy.save_file(tensors, partial)
     os.replace(partial, path)
     print(
-        f"Wrote {path}: {path.stat().st_size / 1000:.0f} KB, {len(features['train'])} training faces; beyond the furthest of "
+        f"Wrote {path}: {path.stat().st_size / 1000:.0f} KB, {len(features['train'])} training faces; beyond the "
+        f"furthest of "
         f"{len(features['validation'])} validation faces shares end at {SMALLEST_SHARE}."
     )

@@ -135,6 +135,7 @@ def print_summary(clean: Faces, changed: dict[str, Faces], calibration: Calibrat
         female = calibrated_probabilities(faces.female, faces.age, faces.measures, calibration)
         right = ((female >= 0.5) == faces.is_female).mean()
         print(
-            f"{covered(faces, calibration).mean():.3f} inside, {np.median(high - low):5.1f} years wide; gender {right:.3f}, "
+            f"{covered(faces, calibration).mean():.3f} inside, {np.median(high - low):5.1f} years wide; gender "
+            f"{right:.3f}, "
             f"thought {np.maximum(female, 1 - female).mean():.3f}  {name}"
         )

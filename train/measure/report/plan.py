@@ -75,7 +75,9 @@ def run(context: Context) -> None:
     outputs = RawOutputs(context.model, None)
     chip, photo = seconds_each(outputs, context.all_chips["validation"])
     print(
-        f"{outputs.predictor.engine}: {1 / chip:.0f} chips, {1 / photo:.1f} photos a second. To measure, if nothing is kept:"
+        f"{outputs.predictor.engine}: {1 / chip:.0f} chips, {1 / photo:.1f} photos a second. To measure, if "
+        f"nothing "
+        f"is kept:"
     )
     total = 0.0
     for name, chips, photos in jobs({name: len(split) for name, split in context.all_chips.items()}, context):
