@@ -9,6 +9,7 @@ more or less goes a long way. Wants chromium and the extra e2e. Written to ``ben
 
 import argparse
 import base64
+import contextlib
 import pathlib
 import shutil
 import statistics
@@ -123,27 +124,34 @@ def main(argv: list[str] | None = None) -> None:
         expected = {kind: python.ask(some)["answers"] for kind, some in files.items()}
         python.ask([photo] * 3)
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        taken: dict[str, list[float]] = {"chromium": [], "python": []}
-        with serve(folder / "page", 0, isolated=False) as server:
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            page = browser.new_page()
-            page.goto(f"http://127.0.0.1:{server.server_port}")
+        taken: dict[str, list[float]] = {"chromium": [], "chromium_threads": [], "python": []}
+        with contextlib.ExitStack() as stack:
+            pages = {}
+            for title, isolated in (("chromium", False), ("chromium_threads", True)):
+                server = stack.enter_context(serve(folder / "page", 0, isolated=isolated))
+                threading.Thread(target=server.serve_forever, daemon=True).start()
+                stack.callback(server.shutdown)
+                pages[title] = browser.new_page()
+                pages[title].goto(f"http://127.0.0.1:{server.server_port}")
             for _ in range(args.rounds):
-                told = page.evaluate(ASK, [[encoded(photo)], args.times])
-                taken["chromium"] += told["taken"]
+                for title, page in pages.items():
+                    told = page.evaluate(ASK, [[encoded(photo)], args.times])
+                    assert told["isolated"] == (title == "chromium_threads")
+                    taken[title] += told["taken"]
                 taken["python"] += [1000 * python.ask([photo])["seconds"] for _ in range(args.times)]
             answers = {
-                kind: page.evaluate(ASK, [[encoded(file) for file in some], 0])["answers"]
+                kind: pages["chromium"].evaluate(ASK, [[encoded(file) for file in some], 0])["answers"]
                 for kind, some in files.items()
             }
-            server.shutdown()
+            threads = pages["chromium_threads"].evaluate("Math.min(navigator.hardwareConcurrency, 4)")
         browser.close()
         python.close()
     medians = {side: round(statistics.median(times), 1) for side, times in taken.items()}
     figures = {
         "photo_ms": medians,
         "times_python": round(medians["chromium"] / medians["python"], 2),
-        "isolated": told["isolated"],
+        "threads": threads,
+        "times_faster_on_threads": round(medians["chromium"] / medians["chromium_threads"], 2),
         "first_answer_mb": round(constants["first_bytes"] / 1e6, 1),
         "agreement": agreement(expected["png"], answers["png"]),
         "agreement_jpeg": agreement(expected["jpg"], answers["jpg"]),

@@ -103,23 +103,21 @@ def page(metrics: dict) -> str:
 
 
 def browser(metrics: dict) -> str:
-    """What the static page costs, and how far its answers lie from Python's."""
+    """What the static page costs, and how far its predictions are from Python's."""
     bench = _bench("browser")
-    told, photos = bench["agreement"], bench["agreement_jpeg"]
+    photo, png, jpeg = bench["photo_ms"], bench["agreement"], bench["agreement_jpeg"]
     own = bench["python_with_a_few_pixels_one_step_brighter"]
     return (
-        f"A photo of 512 pixels takes {bench['photo_ms']['chromium']:.0f} ms in headless Chromium on one thread, "
-        f"{bench['times_python']:.1f} "
-        f"times what Python's `onnx/int8` takes on one; the first prediction downloads "
-        f"{bench['first_answer_mb']:.0f} MB. Of {told['faces']} faces "
-        f"in forty pictures, {told['same_faces']} are found in the same place. Their ages differ from Python's by "
-        f"{told['years_mean']:.2f} years "
-        f"on average and {told['years_most']:.2f} years at most; {told['same_side_of_half']:.0%} of genders agree. "
-        f"For JPEG files, which "
-        f"Chromium decodes itself, these are {photos['years_mean']:.2f} and {photos['years_most']:.2f} years. For "
-        f"comparison: if 0.1 % of a "
-        f"crop's values change by one, Python's own int8 predictions change by {own['years_mean']:.2f} and "
-        f"{own['years_most']:.2f} years.\n"
+        f"- A photo of 512 pixels takes {photo['chromium']:.0f} ms in headless Chromium on one thread, "
+        f"{bench['times_python']:.1f} times as long as Python's `onnx/int8` on one thread. With {bench['threads']} threads "
+        f"it takes {photo['chromium_threads']:.0f} ms ({bench['times_faster_on_threads']:.2f} times faster).\n"
+        f"- The first prediction downloads {bench['first_answer_mb']:.0f} MB.\n"
+        f"- Of {png['faces']} faces in forty pictures, {png['same_faces']} are found in the same place. Their ages "
+        f"differ from Python's by {png['years_mean']:.2f} years on average and {png['years_most']:.2f} years at most; "
+        f"{png['same_side_of_half']:.0%} of genders agree. For JPEG files, which Chromium decodes itself, these are "
+        f"{jpeg['years_mean']:.2f} and {jpeg['years_most']:.2f} years.\n"
+        f"- For comparison: if 0.1 % of a crop's values change by one, Python's own int8 predictions change by "
+        f"{own['years_mean']:.2f} and {own['years_most']:.2f} years.\n"
     )
 
 
