@@ -14,6 +14,19 @@ import urllib.request
 import numpy as np
 import PIL.Image
 
+# Of a prediction as a dict, which programs read.
+PREDICTION_KEYS = (
+    "age",
+    "age_interval",
+    "gender",
+    "female_probability",
+    "box",
+    "detection_score",
+    "rotation",
+    "quality",
+    "warnings",
+)
+
 
 def jpeg_bytes(seed: int, side: int = 64) -> bytes:
     """A smooth random picture as JPEG; another seed is another picture."""

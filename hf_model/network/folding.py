@@ -90,12 +90,7 @@ def run_backbone(
         x = convolve(network.stem, x)
         x = ops.max_pool(pad(x, 1, 1), 3, strides=2, data_format=layout) if network.pools else x
     for block in network.blocks_of(first_stage, last_stage):
-        y = x
-        for one in block.path:
-            y = convolve(one, y)
-        if block.adds:
-            y = y + (convolve(block.projection, x) if block.projection else x)
-        x = ACTIVATIONS[block.activation](y)
+        x = block.apply(x, convolve, ACTIVATIONS)
     if last_stage == STAGES and network.last is not None:
         x = convolve(network.last, x)
     return ops.transpose(x, (0, 2, 3, 1)) if channels_first else x

@@ -10,6 +10,7 @@ integer arithmetic (https://github.com/tensorflow/tpu/tree/master/models/officia
 """
 
 import dataclasses
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -55,6 +56,22 @@ class Block:
         convolution."""
         readers = [self.path[0], *([self.projection] if self.projection else [])]
         return all((one.kernel, one.stride) == (1, 2) for one in readers)
+
+    def apply(self, x, convolve: Callable, activations: Mapping[str | None, Callable]):
+        """The block's output for its input, in any library whose tensors add with ``+``.
+
+        Args:
+            x: feature maps.
+            convolve: gives the output of a :class:`Convolution`, its normalization and activation included, for feature
+                maps.
+            activations: functions by the names of layouts.
+        """
+        y = x
+        for one in self.path:
+            y = convolve(one, y)
+        if self.adds:
+            y = y + (convolve(self.projection, x) if self.projection else x)
+        return activations[self.activation](y)
 
 
 @dataclasses.dataclass(frozen=True)

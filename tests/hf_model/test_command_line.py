@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from hf_model.__main__ import line
+from tests.support import PREDICTION_KEYS
 
 
 @pytest.fixture(scope="module")
@@ -44,17 +45,7 @@ def test_json_lines_hold_every_input(root, photos):
     assert result.returncode == 2
     assert rows[0]["image"].endswith("astronaut.png")
     assert len(rows[0]["faces"]) == 1
-    assert set(rows[0]["faces"][0]) == {
-        "age",
-        "age_interval",
-        "gender",
-        "female_probability",
-        "box",
-        "detection_score",
-        "rotation",
-        "quality",
-        "warnings",
-    }
+    assert set(rows[0]["faces"][0]) == set(PREDICTION_KEYS)
     assert "error" in rows[1]
 
 

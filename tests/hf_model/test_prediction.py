@@ -6,6 +6,7 @@ import pytest
 
 from hf_model.prediction import Prediction, decide_gender
 from hf_model.settings import Decision
+from tests.support import PREDICTION_KEYS
 
 THRESHOLDS = Decision(0.45, 0.55)
 
@@ -31,17 +32,7 @@ def test_a_prediction_is_frozen_and_json_ready():
     with pytest.raises(dataclasses.FrozenInstanceError):
         prediction.age = 1
     assert json.loads(json.dumps(prediction.to_dict()))["age_interval"] == [25.0, 36.0]
-    assert list(prediction.to_dict()) == [
-        "age",
-        "age_interval",
-        "gender",
-        "female_probability",
-        "box",
-        "detection_score",
-        "rotation",
-        "quality",
-        "warnings",
-    ]
+    assert list(prediction.to_dict()) == list(PREDICTION_KEYS)
     assert prediction.to_dict()["warnings"] == []
 
 

@@ -89,12 +89,7 @@ class Network:
         x = convolve(self.layout.stem, x)
         x = F.max_pool2d(x, 3, 2, 1) if self.layout.pools else x
         for block in self.layout.blocks:
-            y = x
-            for one in block.path:
-                y = convolve(one, y)
-            if block.adds:
-                y = y + (convolve(block.projection, x) if block.projection else x)
-            x = ACTIVATIONS[block.activation](y)
+            x = block.apply(x, convolve, ACTIVATIONS)
         x = convolve(self.layout.last, x) if self.layout.last is not None else x
         outputs = {}
         for head in HEADS:
