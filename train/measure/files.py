@@ -1,5 +1,7 @@
-"""The two files that measuring writes: constants into ``config.json``, figures into ``metrics.json``. Nothing else
-writes the latter."""
+"""The two files that measuring writes: constants into ``config.json``, figures into ``metrics.json``.
+
+Nothing else writes ``metrics.json``.
+"""
 
 import dataclasses
 import datetime
@@ -24,10 +26,10 @@ def write_constants(context: Context, sections: dict) -> None:
 
 
 def check_calibration(context: Context) -> None:
-    """That the constants were measured for these weights.
+    """Checks that the calibration was fitted for these weights.
 
     Raises:
-        ValueError: for others, or nobody knows for which.
+        ValueError: it was fitted for others, or it is not known for which.
     """
     settings, weights = context.settings, file_sha256(context.model / WEIGHTS_NAME)
     if settings.calibration and settings.calibrated_for != weights:
@@ -38,7 +40,7 @@ def check_calibration(context: Context) -> None:
 
 
 def about(context: Context) -> dict:
-    """What the figures are of."""
+    """The weights, settings and data that the figures belong to."""
     weights = context.model / WEIGHTS_NAME
     return {
         "weights_sha256": file_sha256(weights),
@@ -76,8 +78,8 @@ def write_figures(context: Context, sections: dict, is_all: bool) -> None:
         differ = [key for key in ("weights_sha256", "settings_sha256", "split") if before.get(key) != now[key]]
         if differ:
             raise ValueError(
-                f"{path}: its {', '.join(differ)} differ from the model's: python -m train.measure report makes it "
-                f"anew."
+                f"{path}: its {', '.join(differ)} differ from the model's. Run python -m train.measure report, "
+                "which writes the file anew."
             )
     write_whole(path, json.dumps((now if is_all else before | now) | sections, indent=1, ensure_ascii=False) + "\n")
     print(f"Wrote {', '.join(sections)} to {path}", flush=True)

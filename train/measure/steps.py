@@ -25,30 +25,34 @@ class Step:
         return importlib.import_module(f"train.measure.{self.module}").run
 
 
-PLAN = Step("plan", "report.plan", "what is about to be measured, and how long it takes")
+PLAN = Step("plan", "report.plan", "what will be measured, and how long it takes")
 # What each writes into config.json depends on those above it.
 CALIBRATE = (
-    Step("familiarity", "calibrate.fit_familiarity", "familiarity.safetensors: what faces look like to the network"),
+    Step(
+        "familiarity",
+        "calibrate.fit_familiarity",
+        "familiarity.safetensors: the distribution of faces in feature space",
+    ),
     Step("uncertainty", "calibrate.uncertainty", "prediction intervals and gender probabilities, into config.json"),
-    Step("quality", "calibrate.quality_limits", "from where on a picture's measures earn a warning, into config.json"),
-    Step("int8", "calibrate.int8_ranges", "activation_ranges.json: between which values int8 rounds"),
+    Step("quality", "calibrate.quality_limits", "limits of picture quality for warnings, into config.json"),
+    Step("int8", "calibrate.int8_ranges", "activation_ranges.json: the quantization ranges of int8"),
 )
 REPORT = (
     Step("overall", "report.overall", "errors on the reported split, by group"),
     Step("adulthood", "report.adulthood", "the 18-year line", "adulthood"),
     Step("end_to_end", "report.end_to_end", "chips in scenes, found by the detector", "end_to_end"),
-    Step("robustness", "report.robustness", "changed pictures, and which warnings they earn"),
+    Step("robustness", "report.robustness", "changed pictures, and hit rates of the warnings"),
     Step("no_faces", "report.no_faces", "the detector's false positives", "quality"),
     Step("engines", "report.engines", "every engine and precision", "engines"),
-    Step("explanations", "report.explanations", "whether heat maps are worth believing", "explanation"),
+    Step("explanations", "report.explanations", "faithfulness of the heat maps", "explanation"),
     Step("datasets", "report.datasets", "the sets of --external", "external"),
-    Step("leakage", "report.leakage", "figures without the faces that also trained", "seen"),
-    Step("stability", "report.stability", "ranges fitted on random halves", "halves"),
+    Step("leakage", "report.leakage", "train–test leakage: figures without leaked faces", "seen"),
+    Step("stability", "report.stability", "coverage of intervals fitted on random halves", "halves"),
 )
 PLOTS = Step("plots", "report.plots", "the card's plots, from metrics.json")
 # Run alone, when they are asked for.
 APART = (
-    Step("crop", "calibrate.crop", "how landmarks lie in a chip, into config.json"),
+    Step("crop", "calibrate.crop", "the crop from landmarks, into config.json"),
     Step("compare", "report.compare", "the model beside those of --before, into report/models.json"),
     Step("ablate", "report.ablate", "short trainings that differ in one thing, into report/ablations.json"),
 )

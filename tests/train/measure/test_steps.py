@@ -100,7 +100,9 @@ def test_figures_of_other_weights_do_not_stand_beside_new_ones(context, monkeypa
     monkeypatch.setattr(
         files, "about", lambda _: {"weights_sha256": "newer", "settings_sha256": "as now", "split": "test"}
     )
-    with pytest.raises(ValueError, match=r"weights_sha256 differ .* python -m train\.measure report"):
+    with pytest.raises(
+        ValueError, match=r"weights_sha256 differ from the model\'s\. Run python -m train\.measure report"
+    ):
         files.write_figures(context, {"external": 3}, is_all=False)
     assert "external" not in written(context)
 

@@ -1,4 +1,4 @@
-"""Whether heat maps are worth believing: what covering the hottest and the coldest fifth of a face does to the
+"""Faithfulness of the heat maps: what covering the hottest and the coldest fifth of a face does to the
 answer."""
 
 import numpy as np
