@@ -83,7 +83,7 @@ class FurtherPasses:
     side; ``turned_size``: working size of the quarter turns; ``stretch``: the mean brightness, 0 to 1, that a
     poorly lit photo is brought to, ``stretched_percent`` of its darkest and of its brightest pixels given up, and
     ``thresholds`` MTCNN's there (its first networks lose a face that the last one, asked on its place, is sure of);
-    ``sure_level``: the least verification score of a face turned or poorly lit.
+    ``sure_verification``: the least verification score of a face turned or poorly lit.
     """
 
     fine_size: int = 0
@@ -94,7 +94,7 @@ class FurtherPasses:
     stretch: float = 0.0
     stretched_percent: float = 0.0
     thresholds: Thresholds | None = None
-    sure_level: float = 0.0
+    sure_verification: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,10 +105,10 @@ class Detection:
     left as it is (a 12-megapixel photo takes seconds otherwise); ``min_face_size``: smallest face in pixels of what the
     detector sees; ``min_score``: boxes of a lower score are left out; ``landmark_scale``: side of the square on which a
     face is checked and its landmarks are refined, as a multiple of their spread, the root mean square distance from
-    their mean; ``sure_level``: the least verification score of a face (0 checks none); ``likely_level``,
+    their mean; ``sure_verification``: the least verification score of a face (0 checks none); ``likely_verification``,
     ``likely_score``: the least verification score and score of a face that is kept where nothing surer is found in its
     place, as of heads that are turned far away; ``likely_size``: its least size, as a multiple of the largest sure
-    face; ``level_slack``: by so much a verification score may fall where landmarks are refined a second time;
+    face; ``verification_slack``: by so much a verification score may fall where landmarks are refined a second time;
     ``most_roll``: a face tilted by more degrees does not count as upright; ``most_overlap``: see
     :func:`hf_model.faces.face.merged`, 1 merges nothing; ``score_margin``: scores that differ by no more count as
     equal, see :func:`hf_model.faces.face.in_order`; ``further``: the further passes.
@@ -118,11 +118,11 @@ class Detection:
     min_face_size: int
     min_score: float
     landmark_scale: float
-    sure_level: float = 0.0
-    likely_level: float = 0.0
+    sure_verification: float = 0.0
+    likely_verification: float = 0.0
     likely_score: float = 0.0
     likely_size: float = 0.0
-    level_slack: float = 0.0
+    verification_slack: float = 0.0
     most_roll: float = 180.0
     most_overlap: float = 1.0
     score_margin: float = 0.0
@@ -309,7 +309,14 @@ class Settings:
         return _read(cls, ours, "")
 
 
-RENAMED = {"doubt": "calibration"}  # sections, as versions up to 0.3.0 called them
+# Sections, keys in them and measures, as versions up to 0.3.0 called them.
+RENAMED = {"doubt": "calibration"}
+RENAMED_KEYS = {
+    "sure_level": "sure_verification",
+    "likely_level": "likely_verification",
+    "level_slack": "verification_slack",
+}
+RENAMED_MEASURES = {"level": "verification_score"}
 SPELLED = {"start": "from", "end": "to"}  # fields whose names in the file are words of Python, or would read ill there
 
 
@@ -358,6 +365,9 @@ def _read_dataclass(kind: type, value, where: str):
     if not isinstance(value, Mapping):
         raise SettingsError(f"{where} is {value!r}: an object is wanted.")
     fields, before = _keys(kind), f"{where}." if where else ""
+    value = {RENAMED_KEYS.get(key, key): one for key, one in value.items()}
+    if kind is QualityLimit and value.get("measure") in RENAMED_MEASURES:
+        value["measure"] = RENAMED_MEASURES[value["measure"]]
     for key in value:
         if key not in fields:
             near = difflib.get_close_matches(key, fields, 1)

@@ -19,9 +19,9 @@ def message(text: str) -> str:
 
 def is_unlikely(face: dict, settings) -> bool:
     """Whether the detector only half believes that it is a face."""
-    level = (face.get("quality") or {}).get("level")
-    least = next((limit.threshold for limit in settings.quality if limit.measure == "level"), None)
-    return level is not None and least is not None and level < least
+    score = (face.get("quality") or {}).get("verification_score")
+    least = next((limit.threshold for limit in settings.quality if limit.measure == "verification_score"), None)
+    return score is not None and least is not None and score < least
 
 
 def answered_so(age: float, metrics: dict | None) -> tuple[str, dict] | None:

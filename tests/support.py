@@ -38,7 +38,7 @@ def jpeg_bytes(seed: int, side: int = 64) -> bytes:
 
 def published_files(root: pathlib.Path) -> dict[str, bytes]:
     """The model folder as a repo holds it, by path: all its files, and the list of those of its package."""
-    from train.release.contents import PACKAGE_LIST, package_list
+    from train.release.package_files import PACKAGE_LIST, package_list
 
     folder = root / "hf_model"
     paths = (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)

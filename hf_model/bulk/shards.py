@@ -5,7 +5,7 @@ import os
 import pathlib
 from collections.abc import Iterable, Iterator
 
-from ..faces.quality import MEASURES
+from ..faces.quality import QUALITY_KEYS
 from .sources import SourceError
 
 try:
@@ -32,7 +32,7 @@ def schema(distribution: bool):
         ("box", box),
         ("detection_score", number),
         ("rotation", whole),
-        ("quality", pa.struct([(name, number) for name in MEASURES])),
+        ("quality", pa.struct([(name, number) for name in QUALITY_KEYS])),
         ("warnings", pa.list_(pa.string())),
     ]
     if distribution:

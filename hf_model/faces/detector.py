@@ -65,7 +65,7 @@ class FaceDetector:
         return in_order(merged(faces, self.settings.most_overlap), self.settings.score_margin)
 
     def _any_sure(self, faces: list[Face]) -> bool:
-        return any(face.level >= self.settings.sure_level for face in faces)
+        return any(face.verification_score >= self.settings.sure_verification for face in faces)
 
     def _further(self, image: PIL.Image.Image) -> list[Face]:
         """What the further passes find, of which more is asked."""
@@ -125,7 +125,11 @@ class FaceDetector:
         """The faces that stand upright after a quarter turn, on the image as it is."""
         seen, scale = _shrunk(image, self.settings.further.turned_size)
         turned = seen.transpose(TURNS[rotation])
-        found = [f for f in self._checked(turned, self._detect(turned)) if f.level >= self.settings.further.sure_level]
+        found = [
+            f
+            for f in self._checked(turned, self._detect(turned))
+            if f.verification_score >= self.settings.further.sure_verification
+        ]
         return self.refine(image, [f.turned_back(rotation, *seen.size).enlarged(1 / scale) for f in found])
 
     def _poorly_lit(self, image: PIL.Image.Image) -> list[Face]:
@@ -134,27 +138,41 @@ class FaceDetector:
         stretched = stretched_contrast(seen, self.settings.further.stretch, self.settings.further.stretched_percent)
         lowered = self.settings.further.thresholds
         faces = self._checked(stretched, self._detect(stretched, **(dataclasses.asdict(lowered) if lowered else {})))
-        return [face.enlarged(1 / scale) for face in faces if face.level >= self.settings.further.sure_level]
+        return [
+            face.enlarged(1 / scale)
+            for face in faces
+            if face.verification_score >= self.settings.further.sure_verification
+        ]
 
     def _checked(self, image: PIL.Image.Image, faces: list[Face]) -> list[Face]:
         """The faces that stand upright and that the last network is sure of, or nearly; landmarks refined."""
         once = self.refine(image, faces)
-        if not self.settings.sure_level:
+        if not self.settings.sure_verification:
             return once
         # What MTCNN found tilted it saw tilted, and its landmarks are off: once more, from where they are now. On a
         # head turned away that can lead astray.
         twice = self.refine(image, once)
         best = [
-            second if second.level >= first.level - self.settings.level_slack else first
+            second
+            if second.verification_score >= first.verification_score - self.settings.verification_slack
+            else first
             for first, second in zip(once, twice, strict=True)
         ]
         upright = [face for face in best if stands(face, self.settings.most_roll)]
-        largest = max((face.size for face in upright if face.level >= self.settings.sure_level), default=0)
-        return [face for face in upright if face.level >= self.settings.sure_level or self._is_likely(face, largest)]
+        largest = max(
+            (face.size for face in upright if face.verification_score >= self.settings.sure_verification), default=0
+        )
+        return [
+            face
+            for face in upright
+            if face.verification_score >= self.settings.sure_verification or self._is_likely(face, largest)
+        ]
 
     def _is_likely(self, face: Face, largest: float) -> bool:
         """Whether it may be a face, and is none of the specks that are found beside one."""
-        convinces = face.score >= self.settings.likely_score and face.level >= self.settings.likely_level
+        convinces = (
+            face.score >= self.settings.likely_score and face.verification_score >= self.settings.likely_verification
+        )
         return convinces and face.size >= self.settings.likely_size * largest
 
     def refine(self, image: PIL.Image.Image, faces: list[Face]) -> list[Face]:
@@ -162,7 +180,7 @@ class FaceDetector:
 
         MTCNN gives whole pixels of the working size, found in boxes that wander; its last network, asked again
         on such a square and on its mirror image, is steadier by a fifth (``train/README.md``), and what it says of
-        the square is the face's ``level``. A face whose square lies outside the image stays as it is.
+        the square is the face's ``verification_score``. A face whose square lies outside the image stays as it is.
         """
         if len(faces) > FACES_AT_ONCE:
             return self.refine(image, faces[:FACES_AT_ONCE]) + self.refine(image, faces[FACES_AT_ONCE:])
@@ -175,13 +193,15 @@ class FaceDetector:
         answers = self.load().output((both - 127.5) / 128)
         # Of each face, as it is and mirrored, the x of the five landmarks and then their y, as fractions of the side.
         found = answers["landmarks"].reshape(-1, 2, 2, len(MIRRORED))
-        levels = answers["faces"][:, 1].reshape(-1, 2).mean(axis=1)
+        scores = answers["faces"][:, 1].reshape(-1, 2).mean(axis=1)
         refined = list(faces)
-        for row, (plain, mirrored), level in zip(seen, found, levels.tolist(), strict=True):
+        for row, (plain, mirrored), score in zip(seen, found, scores.tolist(), strict=True):
             x = (plain[0] + 1 - mirrored[0][MIRRORED]) / 2
             y = (plain[1] + mirrored[1][MIRRORED]) / 2
             points = squares[row].place(np.stack([x, y], axis=1))
-            refined[row] = dataclasses.replace(faces[row], landmarks=tuple(map(tuple, points.tolist())), level=level)
+            refined[row] = dataclasses.replace(
+                faces[row], landmarks=tuple(map(tuple, points.tolist())), verification_score=score
+            )
         return refined
 
 

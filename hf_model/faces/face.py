@@ -30,7 +30,7 @@ class Face:
 
     ``left``, ``top``, ``width``, ``height``: the detector's box; ``score``: its confidence, 0 to 1;
     ``landmarks``: five (x, y) in the order of ``LANDMARKS``; ``rotation``: by how many degrees, 0, 90, 180 or
-    270, the image had to be turned counter-clockwise for the detector to find it; ``level``: what MTCNN's last
+    270, the image had to be turned counter-clockwise for the detector to find it; ``verification_score``: what MTCNN's last
     network says of it on a square that is level with it, 0 to 1.
     """
 
@@ -41,7 +41,7 @@ class Face:
     score: float
     landmarks: tuple[tuple[float, float], ...]
     rotation: int = 0
-    level: float = 0.0
+    verification_score: float = 0.0
 
     @classmethod
     def from_mtcnn(cls, item: dict) -> "Face":
@@ -79,7 +79,7 @@ class Face:
         """The same face on an image that is so many times as large."""
         left, top, width, height = (factor * value for value in (self.left, self.top, self.width, self.height))
         landmarks = tuple((factor * x, factor * y) for x, y in self.landmarks)
-        return Face(left, top, width, height, self.score, landmarks, self.rotation, self.level)
+        return Face(left, top, width, height, self.score, landmarks, self.rotation, self.verification_score)
 
     def turned_back(self, rotation: int, width: int, height: int) -> "Face":
         """A face found on an image of (width, height) after turning it counter-clockwise, on that image."""
@@ -93,7 +93,7 @@ class Face:
         ends = [back(self.left, self.top), back(self.left + self.width, self.top + self.height)]
         (left, top), (right, bottom) = np.min(ends, axis=0).tolist(), np.max(ends, axis=0).tolist()
         landmarks = tuple(back(x, y) for x, y in self.landmarks)
-        return Face(left, top, right - left, bottom - top, self.score, landmarks, rotation, self.level)
+        return Face(left, top, right - left, bottom - top, self.score, landmarks, rotation, self.verification_score)
 
 
 def squared_distances(face: Face) -> dict[str, float]:

@@ -8,7 +8,7 @@ import numpy as np
 import PIL.Image
 
 from ..pictures.alignment import Square
-from ..settings import QualityLimit
+from ..settings import RENAMED_MEASURES, QualityLimit
 from .face import Face, roll, yaw
 
 MEASURES = (
@@ -20,13 +20,15 @@ MEASURES = (
     "contrast",
     "outside",
     "faces",
-    "level",
+    "verification_score",
     "cast",
     "evenness",
     "covered",
     "cut_out",
     "familiarity",
 )
+# Measures that were renamed are given under their earlier name, too, until 0.5.0.
+QUALITY_KEYS = (*MEASURES, *RENAMED_MEASURES)
 SEEN_AT = 112  # pixels, the side at which sharpness is measured: finer detail says more of the camera than of the face
 # The face's middle in its square: left, top, right and bottom as fractions of the side; without hair and background.
 MIDDLE = (0.27, 0.25, 0.73, 0.85)
@@ -51,14 +53,14 @@ BEGINNINGS = {
     "covered": "About {value:.0%} of the face seems to be covered",
     "cut_out": "The face seems to be cut out of its background",
     "familiarity": "The face looks unlike the training faces (only {value:.1%} of usual faces look less like them)",
-    "level": "This may not be a face (verification score {value:.0%})",
+    "verification_score": "This may not be a face (verification score {value:.0%})",
 }
 # And what that cost in tests: years, years and genders; or, of what may not be a face, how often such a score occurs.
 SENTENCES = {
     "age": "{start}. In tests, ages of such faces were off by {age_mae:.1f} years instead of {age_mae_usual:.1f}.",
     "both": "{start}. In tests, ages of such faces were off by {age_mae:.1f} years instead of {age_mae_usual:.1f}, and "
     "{gender_accuracy:.0%} of genders were right instead of {gender_accuracy_usual:.0%}.",
-    "level": (
+    "verification_score": (
         "{start}. In tests, {real:.0%} of real small or rotated faces scored below {threshold:.0%}, and "
         "{none:.0%} of non-faces."
     ),
@@ -81,13 +83,13 @@ def measure_quality(
     ``sharpness``: the standard deviation of the Laplacian as a share of that of the brightness, at 112 pixels;
     ``roll``: degrees clockwise from upright, -180 to 180; ``yaw``: about how far it is turned to the picture's right,
     degrees; ``brightness`` and ``contrast``: mean and standard deviation of the brightness of the face's middle, 0 to
-    1; ``outside``: share of the square beyond the photo; ``faces``: how many the photo has; ``level``: how sure the
+    1; ``outside``: share of the square beyond the photo; ``faces``: how many the photo has; ``verification_score``: how sure the
     detector's last network is that it is a face, 0 to 1; ``cast``: how far the colour of the face's middle is from skin
     in daylight, as a distance of two logarithms; ``evenness``: the darker half of the middle by the brighter one, left
     and right, 0 to 1; ``covered`` and ``cut_out``: the shares of the face's middle, and of what surrounds the face,
     that have no texture, as under paint or a plain mask, behind dark lenses, before a plain background, where the light
     is too bright; ``familiarity``: the share of validation faces that are less like the training's. None: not known, as
-    the place of a chip.
+    the place of a chip. ``level`` is the verification score once more, under its name of versions up to 0.3.0.
 
     Args:
         pixels: (S, S, 3) uint8, what the network is shown.
@@ -115,9 +117,10 @@ def measure_quality(
     values |= dict(zip(("covered", "cut_out"), _without_texture(light), strict=True))
     if face is not None and square is not None:
         values |= {"face_size": square.side, "roll": roll(face), "yaw": yaw(face), "outside": square.outside(*photo)}
-        values["level"] = face.level
+        values["verification_score"] = face.verification_score
         values["faces"] = None if faces is None else float(faces)
-    return {name: None if value is None else round(value, 4) for name, value in values.items()}
+    rounded = {name: None if value is None else round(value, 4) for name, value in values.items()}
+    return rounded | {old: rounded[name] for old, name in RENAMED_MEASURES.items()}
 
 
 def _without_texture(light: np.ndarray) -> tuple[float, float]:
@@ -163,8 +166,8 @@ def _sentence(limit: QualityLimit, value: float) -> str:
     adjective = "too dark" if limit.beyond == "below" else "overexposed"
     start = BEGINNINGS[limit.measure].format(value=value, adjective=adjective)
     kind = "age"
-    if limit.measure == "level":
-        kind = "level"
+    if limit.measure == "verification_score":
+        kind = "verification_score"
     elif limit.gender_accuracy is not None and limit.gender_accuracy_usual is not None:
         kind = "both" if limit.gender_accuracy <= limit.gender_accuracy_usual - TOLD_FROM else "age"
     return SENTENCES[kind].format(start=start, **dataclasses.asdict(limit))

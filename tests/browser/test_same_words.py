@@ -23,10 +23,10 @@ async (faces) => {
   const { card } = await import("/js/draw.js");
   const constants = await (await fetch("/constants.json")).json();
   const { config, metrics, page: { words } } = constants;
-  const least = config.quality.find(({ measure }) => measure === "level").threshold;
+  const least = config.quality.find(({ measure }) => measure === "verification_score").threshold;
   const holder = document.createElement("div");
   faces.forEach((prediction, place) => {
-    const unlikely = prediction.quality.level < least;
+    const unlikely = prediction.quality.verification_score < least;
     holder.append(card(place + 1, { prediction, unlikely }, faces.length > 1, { words, config, metrics }));
   });
   return (READ)(holder);
@@ -41,7 +41,7 @@ IN_PYTHON = f"""
 """
 
 
-def face(age=33.4, low=26.0, high=41.0, gender="female", female=0.91, rotation=0, level=0.99, warnings=()) -> dict:
+def face(age=33.4, low=26.0, high=41.0, gender="female", female=0.91, rotation=0, score=0.99, warnings=()) -> dict:
     """A prediction as both pages get it."""
     distribution = [1 / 117] * 117
     return {
@@ -53,7 +53,7 @@ def face(age=33.4, low=26.0, high=41.0, gender="female", female=0.91, rotation=0
         "box": {"xmin": 20, "ymin": 10, "xmax": 60, "ymax": 70},
         "detection_score": 0.99,
         "age_distribution": distribution,
-        "quality": {"level": level, "face_size": 140.4, "faces": 1},
+        "quality": {"verification_score": score, "face_size": 140.4, "faces": 1},
         "warnings": list(warnings),
     }
 
@@ -75,7 +75,7 @@ CASES = {
     "to the left": [face(rotation=90)],
     "upside down": [face(rotation=180)],
     "to the right": [face(rotation=270, warnings=[BLURRED])],
-    "several, one perhaps none": [face(), face(7.5, 4.0, 12.0, "male", 0.3, warnings=[SMALL]), face(level=0.3)],
+    "several, one perhaps none": [face(), face(7.5, 4.0, 12.0, "male", 0.3, warnings=[SMALL]), face(score=0.3)],
 }
 
 

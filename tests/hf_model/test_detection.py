@@ -183,7 +183,7 @@ POINTS = dict(zip(LANDMARKS, [(95, 95), (105, 95), (100, 100), (96, 106), (104, 
 )
 def test_what_is_none_is_left_out(change, count):
     detector = FaceDetector(
-        Detection(640, 20, 0.8, 4.0, sure_level=0.98, likely_level=0.5, likely_score=0.9, most_roll=70),
+        Detection(640, 20, 0.8, 4.0, sure_verification=0.98, likely_verification=0.5, likely_score=0.9, most_roll=70),
         KerasEngine().detector,
     )
     detector._mtcnn = OneAnswer(**{"box": [90, 90, 20, 20], "confidence": 0.99, "keypoints": POINTS, **change})
@@ -202,7 +202,7 @@ def test_landmarks_are_refined_on_a_level_square_and_its_mirror_image():
     # The patch and its mirror image are both told the same places, which are nearly symmetrical.
     expected = (np.array([(0.3, 0.3), (0.7, 0.3), (0.5, 0.5), (0.35, 0.8), (0.65, 0.8)]) - 0.5) * side
     assert np.allclose(refined.landmarks, points.mean(axis=0) + expected, atol=0.05)
-    assert (refined.left, refined.score, refined.level) == (inside.left, inside.score, 0.75)
+    assert (refined.left, refined.score, refined.verification_score) == (inside.left, inside.score, 0.75)
 
 
 def test_every_small_size_and_every_smallest_face_is_survived(predictor, astronaut):

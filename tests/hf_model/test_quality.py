@@ -5,7 +5,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from hf_model.faces.quality import MEASURES, measure_quality, warnings_of
+from hf_model.faces.quality import MEASURES, QUALITY_KEYS, measure_quality, warnings_of
 from hf_model.network.familiarity import Familiarity
 from hf_model.pictures.changes import (
     blur,
@@ -32,16 +32,28 @@ def of_chip(image):
 
 def test_every_answer_has_all_measures(predictor, astronaut):
     (face,) = predictor(astronaut)
-    assert tuple(face.quality) == MEASURES
+    assert tuple(face.quality) == QUALITY_KEYS
     assert all(isinstance(value, float) for value in face.quality.values())
     assert 100 < face.quality["face_size"] < 180
     assert abs(face.quality["roll"]) < 15
     assert face.quality["outside"] == 0
     assert face.quality["faces"] == 1
     (chip,) = predictor(astronaut.crop((150, 40, 290, 180)), faces="none")
-    assert tuple(chip.quality) == MEASURES
+    assert tuple(chip.quality) == QUALITY_KEYS
     assert chip.quality["face_size"] == 140
-    assert [name for name in MEASURES if chip.quality[name] is None] == ["roll", "yaw", "outside", "faces", "level"]
+    assert [name for name in MEASURES if chip.quality[name] is None] == [
+        "roll",
+        "yaw",
+        "outside",
+        "faces",
+        "verification_score",
+    ]
+
+
+def test_the_verification_score_is_also_given_under_its_earlier_name(predictor, astronaut):
+    """Programs that read answers of versions up to 0.3.0 have ``quality["level"]``."""
+    (face,) = predictor(astronaut)
+    assert face.to_dict()["quality"]["level"] == face.quality["verification_score"] > 0.9
 
 
 def test_measures_follow_what_they_measure(predictor, astronaut):
@@ -113,8 +125,8 @@ def test_a_warning_says_by_how_much_and_since_when(predictor):
 
 
 def test_what_is_perhaps_no_face_is_said():
-    limit = QualityLimit("level", "below", 0.9, real=0.08, none=0.85)
-    (sentence,) = warnings_of(dict.fromkeys(MEASURES) | {"level": 0.6}, [limit])
+    limit = QualityLimit("verification_score", "below", 0.9, real=0.08, none=0.85)
+    (sentence,) = warnings_of(dict.fromkeys(MEASURES) | {"verification_score": 0.6}, [limit])
     assert sentence == (
         "This may not be a face (verification score 60%). In tests, 8% of real small or rotated faces scored below "
         "90%, "

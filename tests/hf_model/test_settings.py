@@ -73,6 +73,18 @@ def test_sections_of_published_versions_are_read_under_their_old_names(config):
     assert isinstance(calibration, Calibration)
 
 
+def test_keys_of_published_versions_are_read_under_their_old_names(config):
+    now = Settings.of(config)
+    detection = config["detection"]
+    for new, old in (("sure", "sure_level"), ("likely", "likely_level")):
+        detection[old] = detection.pop(f"{new}_verification")
+    detection["level_slack"] = detection.pop("verification_slack")
+    detection["further"]["sure_level"] = detection["further"].pop("sure_verification")
+    (limit,) = (limit for limit in config["quality"] if limit["measure"] == "verification_score")
+    limit["measure"] = "level"  # up to 0.3.0
+    assert Settings.of(config) == now
+
+
 def test_a_model_without_calibration_answers_without_intervals(config, astronaut):
     import numpy as np
 

@@ -39,7 +39,7 @@ def face(**changes):
 
 SETTINGS = types.SimpleNamespace(
     decision=types.SimpleNamespace(male_below=0.45, female_above=0.55),
-    quality=(types.SimpleNamespace(measure="level", beyond="below", threshold=0.8),),
+    quality=(types.SimpleNamespace(measure="verification_score", beyond="below", threshold=0.8),),
 )
 METRICS = {
     "by_predicted_age": {
@@ -150,9 +150,9 @@ def test_a_childs_gender_is_greyed_and_headed(part, age, heading):
 
 
 def test_a_face_that_is_half_believed_is_said_so(part):
-    unlikely = face(quality={"level": 0.6})
+    unlikely = face(quality={"verification_score": 0.6})
     assert part("face_card").is_unlikely(unlikely, SETTINGS)
-    assert not part("face_card").is_unlikely(face(quality={"level": 0.9}), SETTINGS)
+    assert not part("face_card").is_unlikely(face(quality={"verification_score": 0.9}), SETTINGS)
     told = described(part, face(), unlikely)
     assert told.index("Face 1") < told.index("This may not be a face")
 

@@ -99,11 +99,11 @@ def main(argv: list[str] | None = None) -> None:
         name, _, place = also.partition("=")
         trained[name] = across.read_parquet_set(place).without(left_out)
     sets = {"utkface": home["test"]} | {folder.name: read_measured(folder) for folder in args.measured}
-    seen = {name: find_leakage(faces, trained) for name, faces in sets.items()}
-    for name, found in seen.items():
-        print(f"{name}: {len(found)} of {len(sets[name])} faces may show a photo that trains")
-    told = {"weights_sha256": file_sha256(MODEL / WEIGHTS_NAME), "min_correlation": MIN_CORRELATION, "seen": seen}
-    write_whole(args.out, json.dumps(told, indent=1) + "\n")
+    leaked = {name: find_leakage(faces, trained) for name, faces in sets.items()}
+    for name, listed in leaked.items():
+        print(f"{name}: {len(listed)} of {len(sets[name])} faces may show a photo that trains")
+    found = {"weights_sha256": file_sha256(MODEL / WEIGHTS_NAME), "min_correlation": MIN_CORRELATION, "leaked": leaked}
+    write_whole(args.out, json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -42,12 +42,12 @@ REPORT = (
     Step("adulthood", "report.adulthood", "the 18-year line", "adulthood"),
     Step("end_to_end", "report.end_to_end", "chips in scenes, found by the detector", "end_to_end"),
     Step("robustness", "report.robustness", "changed pictures, and hit rates of the warnings"),
-    Step("no_faces", "report.no_faces", "the detector's false positives", "quality"),
+    Step("false_positives", "report.false_positives", "the detector's false positives", "quality"),
     Step("engines", "report.engines", "every engine and precision", "engines"),
     Step("explanations", "report.explanations", "faithfulness of the heat maps", "explanation"),
     Step("datasets", "report.datasets", "the sets of --external", "external"),
-    Step("leakage", "report.leakage", "train–test leakage: figures without leaked faces", "seen"),
-    Step("stability", "report.stability", "coverage of intervals fitted on random halves", "halves"),
+    Step("leakage", "report.leakage", "train–test leakage: figures without leaked faces", "leakage"),
+    Step("stability", "report.stability", "coverage of intervals fitted on random halves", "stability"),
 )
 PLOTS = Step("plots", "report.plots", "the card's plots, from metrics.json")
 # Run alone, when they are asked for.

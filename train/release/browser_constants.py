@@ -59,6 +59,7 @@ def constants_of(folder: pathlib.Path, words: dict) -> dict:
             "texture": quality.TEXTURE,
             "daylight_skin": quality.DAYLIGHT_SKIN,
             "measures": quality.MEASURES,
+            "renamed": quality.RENAMED_MEASURES,
             "beginnings": quality.BEGINNINGS,
             "unsigned": quality.UNSIGNED,
             "told_from": quality.TOLD_FROM,

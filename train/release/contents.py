@@ -15,7 +15,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
 
 import huggingface_hub
 import safetensors.numpy
@@ -27,6 +26,7 @@ from hf_model.network.heat_maps import is_dense
 from hf_model.network.weights import read_tensors
 from hf_model.settings import Settings
 from train.release.card import plots_in, render_card
+from train.release.package_files import PACKAGE_LIST, package_list
 from train.release.terms import with_terms
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -51,9 +51,6 @@ MODEL_FILES = (
     "bulk/*.py",
     "plots/*.png",
 )
-# The files of the package, beside it: transformers' door fetches exactly these, where a repo is not a folder.
-PACKAGE_LIST = "package_files.json"
-COPIED_BY_TRANSFORMERS = ("configuration_", "modeling_", "pipeline_")
 SPACE_FILES = (
     "*.py",
     "page.js",
@@ -227,12 +224,6 @@ def detector_licence() -> bytes:
         raise ReleaseError("The installed package mtcnn lacks its licence, which its weights must go out with.")
     head = "The detector's graphs hold the weights of the Python package mtcnn, under this licence:\n\n"
     return head.encode() + found.read_binary()
-
-
-def package_list(files: Iterable[str]) -> bytes:
-    """The content of ``package_files.json``: which of a release's files are the package."""
-    names = [name for name in sorted(files) if name.endswith(".py") and not name.startswith(COPIED_BY_TRANSFORMERS)]
-    return (json.dumps(names, indent=1) + "\n").encode()
 
 
 def graphs(folder: pathlib.Path) -> dict[str, bytes | pathlib.Path]:

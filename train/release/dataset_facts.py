@@ -68,14 +68,16 @@ def leakage(metrics: dict) -> list[dict]:
     """Of every measured set, as text: ``title``, ``leaked`` and ``of`` (faces), ``figures`` with and without the leaked
     ones."""
     rows = []
-    for name, part in metrics.get("seen", {}).items():
+    for name, part in metrics.get("leakage", {}).items():
         every, rest = part["all"], part["without"]
         figures = [
             f"{show(every[key], unit)} → {show(rest[key], unit)} {words}"
             for key, unit, words in LEAKAGE_MEASURES
             if key in every
         ]
-        rows.append({"title": title_of(name), "leaked": part["seen"], "of": part["of"], "figures": "; ".join(figures)})
+        rows.append(
+            {"title": title_of(name), "leaked": part["leaked"], "of": part["of"], "figures": "; ".join(figures)}
+        )
     return rows
 
 

@@ -74,7 +74,7 @@ def overall(metrics: dict) -> str:
     for name, figures in metrics["groups"]["range"].items():
         rows.append(_row(f"ages {name}: age MAE, years", figures["age_mae"], "years"))
         rows.append(_row(f"ages {name}: gender accuracy", figures["gender_accuracy"], "share"))
-    n, leaked = metrics["overall"]["age_mae"]["n"], metrics.get("seen", {}).get("utkface", {}).get("seen", 0)
+    n, leaked = metrics["overall"]["age_mae"]["n"], metrics.get("leakage", {}).get("utkface", {}).get("leaked", 0)
     note = f" {leaked} of them may be other crops of a photo in the training set (see the card)." if leaked else ""
     return (
         "\n".join(rows) + f"\n\n{n} test faces of UTKFace. All known copies of a picture are in the same split.{note}\n"

@@ -14,7 +14,7 @@ export class Detector {
   async find(picture) {
     let faces = await this.#upright(picture);
     if (this.#leavesSmallFaces(picture, faces)) faces = [...faces, ...(await this.#tiles(picture))];
-    if (!faces.some(({ level }) => level >= this.settings.sure_level)) {
+    if (!faces.some(({ verificationScore }) => verificationScore >= this.settings.sure_verification)) {
       const further = await this.#further(picture);
       if (further.length) faces = further;
     }
@@ -89,10 +89,10 @@ export class Detector {
   }
 
   async #turned(picture, rotation) {
-    const { turned_size, sure_level } = this.settings.further;
+    const { turned_size, sure_verification } = this.settings.further;
     const { seen, scale } = shrunk(picture, turned_size);
     const turned = seen.turned(rotation);
-    const found = (await this.#checked(turned, await this.detect(turned))).filter(({ level }) => level >= sure_level);
+    const found = (await this.#checked(turned, await this.detect(turned))).filter(({ verificationScore }) => verificationScore >= sure_verification);
     return this.refine(
       picture,
       found.map((face) => face.turnedBack(rotation, seen.width, seen.height).enlarged(1 / scale)),
@@ -100,24 +100,24 @@ export class Detector {
   }
 
   async #poorlyLit(picture) {
-    const { stretch, stretched_percent, thresholds, sure_level } = this.settings.further;
+    const { stretch, stretched_percent, thresholds, sure_verification } = this.settings.further;
     const { seen, scale } = shrunk(picture, this.settings.working_size);
     const stretched = stretchedContrast(seen, stretch, stretched_percent);
     const faces = await this.#checked(stretched, await this.detect(stretched, thresholds));
-    return faces.filter(({ level }) => level >= sure_level).map((face) => face.enlarged(1 / scale));
+    return faces.filter(({ verificationScore }) => verificationScore >= sure_verification).map((face) => face.enlarged(1 / scale));
   }
 
   /** The faces that stand upright and that the last network is sure of, or nearly; landmarks refined. */
   async #checked(picture, faces) {
-    const { sure_level, level_slack, most_roll, likely_score, likely_level, likely_size } = this.settings;
+    const { sure_verification, verification_slack, most_roll, likely_score, likely_verification, likely_size } = this.settings;
     const once = await this.refine(picture, faces);
     const twice = await this.refine(picture, once);
-    const best = once.map((first, n) => (twice[n].level >= first.level - level_slack ? twice[n] : first));
+    const best = once.map((first, n) => (twice[n].verificationScore >= first.verificationScore - verification_slack ? twice[n] : first));
     const upright = best.filter((face) => stands(face, most_roll));
-    const largest = Math.max(...upright.filter(({ level }) => level >= sure_level).map(({ size }) => size), 0);
-    const likely = ({ score, level, size }) =>
-      score >= likely_score && level >= likely_level && size >= likely_size * largest;
-    return upright.filter((face) => face.level >= sure_level || likely(face));
+    const largest = Math.max(...upright.filter(({ verificationScore }) => verificationScore >= sure_verification).map(({ size }) => size), 0);
+    const likely = ({ score, verificationScore, size }) =>
+      score >= likely_score && verificationScore >= likely_verification && size >= likely_size * largest;
+    return upright.filter((face) => face.verificationScore >= sure_verification || likely(face));
   }
 
   /** The faces with their landmarks found once more, on level squares that frame all alike, and on mirror images. */
@@ -149,7 +149,7 @@ export class Detector {
           const across = (landmarks[plain + k] + 1 - landmarks[other + twin]) / 2;
           return squares[row].place([across, (landmarks[plain + 5 + k] + landmarks[other + 5 + twin]) / 2]);
         });
-        refined[row] = faces[row].with({ landmarks: points, level: (sure[4 * n + 1] + sure[4 * n + 3]) / 2 });
+        refined[row] = faces[row].with({ landmarks: points, verificationScore: (sure[4 * n + 1] + sure[4 * n + 3]) / 2 });
       });
     }
     return refined;

@@ -10,9 +10,9 @@ const apart = ([x0, y0], [x1, y1]) => (x0 - x1) ** 2 + (y0 - y1) ** 2;
 
 export class Face {
   /** `left`, `top`, `width`, `height`: the detector's box in pixels; `landmarks`: five points in pixels; `score` and
-   * `level`, 0 to 1; `rotation` in degrees. */
+   * `verificationScore`, 0 to 1; `rotation` in degrees. */
   constructor(values) {
-    Object.assign(this, { rotation: 0, level: 0 }, values);
+    Object.assign(this, { rotation: 0, verificationScore: 0 }, values);
   }
 
   static fromCascade({ box: [left, top, width, height], points, score }) {

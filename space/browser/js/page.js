@@ -9,7 +9,7 @@ const find = (selector) => document.querySelector(selector);
 const constants = await (await fetch("constants.json")).json();
 const { words, largest_bytes, camera } = constants.page;
 const page = { words, config: constants.config, metrics: constants.metrics };
-const level = constants.config.quality.find(({ measure }) => measure === "level")?.threshold ?? 0;
+const leastScore = constants.config.quality.find(({ measure }) => measure === "verification_score")?.threshold ?? 0;
 const asked = new Map(); // questions to the worker that wait for their answers
 let questions = 0;
 let worker = null;
@@ -58,7 +58,7 @@ function tell(text, wrong = false) {
 
 const marked = (faces) =>
   faces
-    .map((face) => ({ ...face, unlikely: (face.prediction.quality.level ?? 1) < level }))
+    .map((face) => ({ ...face, unlikely: (face.prediction.quality.verification_score ?? 1) < leastScore }))
     .sort((one, other) => one.unlikely - other.unlikely);
 
 async function offer(file) {

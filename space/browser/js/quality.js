@@ -17,7 +17,7 @@ function* places(area, side, step = 1) {
 
 /** The measures of one face, but its familiarity; `crop`: what the network is shown; `size`: of the photo. */
 export function measureQuality(crop, face, square, [width, height], faces, constants) {
-  const { seen_at, middle, measures } = constants;
+  const { seen_at, middle, measures, renamed } = constants;
   const light = Array.from(crop.grey().resized(seen_at, seen_at).data, (value) => value / 255);
   const at = (x, y) => light[y * seen_at + x];
   const edges = Array.from(places(WHOLE, seen_at - 2), ([x, y]) => {
@@ -38,10 +38,11 @@ export function measureQuality(crop, face, square, [width, height], faces, const
     roll: roll(face),
     yaw: yaw(face),
     outside: square.outside(width, height),
-    level: face.level,
+    verification_score: face.verificationScore,
     faces,
   };
-  return Object.fromEntries(measures.map((name) => [name, name in values ? rounded(values[name], 4) : null]));
+  const known = measures.map((name) => [name, name in values ? rounded(values[name], 4) : null]);
+  return Object.fromEntries([...known, ...Object.entries(renamed).map(([old, name]) => [old, rounded(values[name], 4)])]);
 }
 
 /** The shares of the face's middle and of its surroundings whose blocks have no texture. */
@@ -74,7 +75,7 @@ export function warningsOf(quality, limits, { beginnings, unsigned, told_from, s
     if (limit.beyond === "below" ? value >= limit.threshold : value <= limit.threshold) return [];
     const adjective = limit.beyond === "below" ? "too dark" : "overexposed";
     const start = filled(beginnings[limit.measure], { value, adjective });
-    if (limit.measure === "level") return [filled(sentences.level, { ...limit, start })];
+    if (limit.measure === "verification_score") return [filled(sentences.verification_score, { ...limit, start })];
     const costsGender = limit.gender_accuracy <= limit.gender_accuracy_usual - told_from;
     return [filled(costsGender ? sentences.both : sentences.age, { ...limit, start })];
   });

@@ -30,17 +30,21 @@ def test_measured_faces_that_train_in_another_cut_are_listed_and_others_are_not(
         [str(folder), "--also", f"other={tmp_path / 'other'}", "--measured", str(tmp_path / "other"), "--out", str(out)]
     )
     told = json.loads(out.read_text())
-    assert told["seen"]["utkface"].keys() == {hashlib.sha256(cut).hexdigest()}
-    assert {key: row["trained"] for key, row in told["seen"]["other"].items()} == {
+    assert told["leaked"]["utkface"].keys() == {hashlib.sha256(cut).hexdigest()}
+    assert {key: row["trained"] for key, row in told["leaked"]["other"].items()} == {
         "000001": "other",
         "000002": "utkface",
     }
-    assert told["seen"]["other"]["000001"]["sha256"] == hashlib.sha256(further[3]).hexdigest()
-    assert all(row["correlation"] >= told["min_correlation"] for part in told["seen"].values() for row in part.values())
+    assert told["leaked"]["other"]["000001"]["sha256"] == hashlib.sha256(further[3]).hexdigest()
+    assert all(
+        row["correlation"] >= told["min_correlation"] for part in told["leaked"].values() for row in part.values()
+    )
     (tmp_path / "left_out.csv").write_text(
         f"sha256,set,file,why\n{hashlib.sha256(further[3]).hexdigest()},other,3.jpg,repeat\n"
     )
     kept_to = ["--left-out", str(tmp_path / "left_out.csv"), "--out", str(tmp_path / "again.json")]
     main([str(folder), "--also", f"other={tmp_path / 'other'}", "--measured", str(tmp_path / "other"), *kept_to])
-    assert json.loads((tmp_path / "again.json").read_text())["seen"]["other"].keys() == {"000002"}  # what did not train
+    assert json.loads((tmp_path / "again.json").read_text())["leaked"]["other"].keys() == {
+        "000002"
+    }  # what did not train
     assert told["weights_sha256"] == json.loads((root / "hf_model" / "metrics.json").read_text())["weights_sha256"]

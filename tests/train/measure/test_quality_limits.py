@@ -95,7 +95,7 @@ def test_limits_are_measured_end_to_end_and_make_warnings(root, predictor, astro
     assert small.age_mae > small.age_mae_usual
     assert small.n >= n
     json.dumps(as_json(tuple(limits)))
-    assert not any(limit.measure == "level" for limit in limits)
+    assert not any(limit.measure == "verification_score" for limit in limits)
     values = dict.fromkeys(MEASURES) | {"face_size": 10.0}
     assert warnings_of(values, limits)[0].startswith("The face is only 10 pixels wide. In tests, ages")
     asked = {"validation": chips, "test": chips}

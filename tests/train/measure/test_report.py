@@ -252,7 +252,7 @@ def test_the_age_interval_holds_for_every_answered_age(metrics):
         assert figures["gender_ece"]["value"] <= 0.04, row
 
 
-def test_spoiled_faces_are_warned_of_and_clean_ones_hardly(metrics):
+def test_faces_whose_answer_failed_are_warned_of_and_clean_ones_hardly(metrics):
     warned = metrics["warned"]
     assert warned["hit"] >= 0.5
     assert warned["clean"]["all"] <= 0.04

@@ -95,16 +95,16 @@ def test_the_terms_name_every_set_with_its_own(monkeypatch):
     assert third == "- **mine**."
 
 
-def test_leakage_is_told_with_and_without():
-    seen = {
+def test_leakage_is_reported_with_and_without():
+    leaked = {
         "utkface": {
-            "seen": 13,
+            "leaked": 13,
             "of": 1980,
             "all": {"age_mae": 4.43, "gender_10plus": 0.97, "age_mae_gap": 2.0},
             "without": {"age_mae": 4.44, "gender_10plus": 0.969, "age_mae_gap": 2.0},
         }
     }
-    (row,) = leakage(METRICS | {"seen": seen})
+    (row,) = leakage(METRICS | {"leakage": leaked})
     assert row["title"] == f"UTKFace, {METRICS['split']}"
     assert (row["leaked"], row["of"]) == (13, 1980)
     assert row["figures"] == "4.43 → 4.44 years of mean age error; 97.0 % → 96.9 % gender accuracy at 10 and older"

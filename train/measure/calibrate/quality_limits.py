@@ -255,9 +255,10 @@ def measure_verification_limit(outputs: RawOutputs, splits: dict[str, Chips], co
         for make, is_real in ((candidates.faceless, False), (candidates.real_scenes, True))
     )
     shares: dict[str, Any] = {
-        name: round(float((some.level < threshold).mean()), 4) for name, some in (("real", real), ("none", none))
+        name: round(float((some.verification_score < threshold).mean()), 4)
+        for name, some in (("real", real), ("none", none))
     }
-    return QualityLimit("level", "below", threshold, **shares)
+    return QualityLimit("verification_score", "below", threshold, **shares)
 
 
 def run(context: Context) -> dict:
@@ -266,6 +267,6 @@ def run(context: Context) -> dict:
     count = min(context.limit_changed or CHIPS, CHIPS)
     limits = measure_limits(context.outputs, splits, count)
     limits.append(measure_verification_limit(context.outputs, splits, min(count, candidates.PICTURES)))
-    order = [*dict.fromkeys(ladder.measure for ladder in LADDERS), *UNSIGNED, "level"]
+    order = [*dict.fromkeys(ladder.measure for ladder in LADDERS), *UNSIGNED, "verification_score"]
     limits.sort(key=lambda limit: order.index(limit.measure))
     return {"quality": as_json(tuple(limits))}

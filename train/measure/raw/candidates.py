@@ -21,10 +21,10 @@ SMALL, MOST_TILT = (0.12, 0.5), 60.0  # of real faces: their side as a multiple 
 
 @dataclasses.dataclass(frozen=True)
 class Candidates:
-    """Low-confidence detections: ``level`` and ``familiarity`` (N,), ``given`` (N,): whether it is answered as
+    """Low-confidence detections: ``verification_score`` and ``familiarity`` (N,), ``given`` (N,): whether it is answered as
     shipped."""
 
-    level: np.ndarray
+    verification_score: np.ndarray
     familiarity: np.ndarray
     given: np.ndarray
 
@@ -74,7 +74,7 @@ def low_confidence(predictor: AgeGenderPredictor, images: list[PIL.Image.Image],
         for face, answer in zip(faces, predictor.raw_of(image, faces), strict=True):
             given = any(abs(face.left - one.left) + abs(face.top - one.top) < face.size for one in shipped)
             familiarity = answer.quality["familiarity"]
-            found.append((face.level, np.nan if familiarity is None else familiarity, given))
+            found.append((face.verification_score, np.nan if familiarity is None else familiarity, given))
     table = np.array(found, float).reshape(-1, 3)
     return Candidates(table[:, 0], table[:, 1], table[:, 2] > 0)
 
@@ -87,4 +87,4 @@ def real_scenes(chips: Chips, count: int) -> list[PIL.Image.Image]:
 
 def level_limit(none: Candidates) -> float:
     """The verification score below which ``CAUGHT`` of the false positives lie, to a hundredth."""
-    return round(float(np.quantile(none.level, CAUGHT)), 2) if len(none.level) else 0.0
+    return round(float(np.quantile(none.verification_score, CAUGHT)), 2) if len(none.verification_score) else 0.0

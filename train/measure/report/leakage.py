@@ -31,14 +31,14 @@ def run(context: Context) -> dict | None:
     sets = {"utkface": utkface(context.outputs, context)}
     sets |= {folder.name: raw_of_set(context.outputs, folder) for folder in context.external}
     return {
-        name: with_and_without(*pair, context.settings, list(listed["seen"].get(name, {})))
+        name: with_and_without(*pair, context.settings, list(listed["leaked"].get(name, {})))
         for name, pair in sets.items()
     }
 
 
 def with_and_without(raw: Raw, labels: Labels, settings: Settings, leaked: list[str]) -> dict:
-    """``seen`` of ``of`` faces, and the figures of ``all`` and of those ``without``."""
+    """``leaked`` of ``of`` faces, and the figures of ``all`` and of those ``without``."""
     was = np.isin(labels.file, leaked)
     rest = np.flatnonzero(~was)
-    told = {"seen": int(was.sum()), "of": len(was), "all": figures_of_set(raw, labels, settings)}
-    return told | {"without": figures_of_set(raw.take(rest), labels.take(rest), settings)}
+    figures = {"leaked": int(was.sum()), "of": len(was), "all": figures_of_set(raw, labels, settings)}
+    return figures | {"without": figures_of_set(raw.take(rest), labels.take(rest), settings)}

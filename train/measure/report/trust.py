@@ -14,8 +14,8 @@ from train.measure.raw.groups import AGE_BINS
 from train.measure.raw.raw import Raw
 
 LEAST = 30  # faces of a level
-SPOILED = 1.5  # times the error of the face as it is, and
-SPOILED_YEARS = 5.0  # at least so many years off
+FAILED_FACTOR = 1.5  # times the error of the face as it is, and
+FAILED_YEARS = 5.0  # at least so many years off
 TOLD_QUANTILES = np.linspace(0.01, 0.99, 50)
 
 
@@ -64,7 +64,7 @@ def hits_and_false_alarms(
 
     Returns:
         ``clean``: the share of faces as they are that is warned of, in all and by each measure; ``rows``: for each
-        change of how many faces it ``spoiled`` the age (``SPOILED`` times the error, and ``SPOILED_YEARS``), the share
+        change of how many faces it ``failed`` the age (``FAILED_FACTOR`` times the error, and ``FAILED_YEARS``), the share
         of those that is warned of (``hit``), and of the others (``others``).
     """
     raw, answers = clean
@@ -76,14 +76,14 @@ def hits_and_false_alarms(
     every: list[np.ndarray] = []
     for name, (raw_of_row, answers_of_row) in changed.items():
         error = np.abs(answers_of_row.age - answers_of_row.labels.low)
-        spoiled = (error >= SPOILED * before) & (error >= SPOILED_YEARS)
-        told = warned(raw_of_row, limits) > 0
+        failed = (error >= FAILED_FACTOR * before) & (error >= FAILED_YEARS)
+        is_warned = warned(raw_of_row, limits) > 0
         section["rows"][name] = {
-            "spoiled": int(spoiled.sum()),
-            "hit": _share(told[spoiled]),
-            "others": _share(told[~spoiled]),
+            "failed": int(failed.sum()),
+            "hit": _share(is_warned[failed]),
+            "others": _share(is_warned[~failed]),
         }
-        every.append(told[spoiled])
+        every.append(is_warned[failed])
     section["hit"] = _share(np.concatenate(every)) if every else None
     return section
 
