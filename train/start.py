@@ -7,10 +7,10 @@ import zipfile
 
 import keras
 import numpy as np
-import safetensors.numpy
 
 from hf_model.network.architecture import DISTRIBUTION
 from hf_model.network.layout import Network, network_of
+from hf_model.network.weights import read_tensors
 
 # Spread in years of the distribution that a plain age head is turned into: about the errors of version 0.1.0.
 FIRST_SPREAD = 6.0
@@ -25,7 +25,7 @@ def start_from(network: keras.Model, path: str | os.PathLike) -> list[str]:
     Returns:
         The paths of the variables that begin anew.
     """
-    tensors = safetensors.numpy.load_file(path)
+    tensors = read_tensors(path)
     network_paths = {variable.path: variable for variable in network.variables}
     is_plain = "age/bias" in tensors and f"{DISTRIBUTION}/kernel" not in tensors
     if is_plain and f"{DISTRIBUTION}/kernel" in network_paths:

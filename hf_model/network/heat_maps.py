@@ -16,10 +16,10 @@ import pathlib
 
 import numpy as np
 import PIL.Image
-import safetensors
 
 from ..download import WEIGHTS_NAME
 from .engines.graph_files import GRAPHS, HEADS_NAME
+from .weights import read_tensors
 
 TARGETS = ("age", "gender")
 
@@ -33,8 +33,7 @@ def read_heads(folder: pathlib.Path) -> dict[str, np.ndarray]:
     """
     for path in (folder / WEIGHTS_NAME, folder / GRAPHS / HEADS_NAME):
         if path.is_file():
-            with safetensors.safe_open(path, framework="numpy") as file:
-                return {name: file.get_tensor(name).astype(np.float32) for name in file.keys() if is_dense(name)}  # noqa: SIM118
+            return {name: values.astype(np.float32) for name, values in read_tensors(path, is_dense).items()}
     raise FileNotFoundError(
         f"{folder} has neither {WEIGHTS_NAME} nor {GRAPHS}/{HEADS_NAME}, which a heat map is made from."
     )

@@ -8,10 +8,19 @@ import safetensors.numpy
 from hf_model.network.architecture import backbone_layers, build_model, head_layers
 from hf_model.network.folding import fold_model, run_model
 from hf_model.network.layout import NETWORKS
-from hf_model.network.weights import WeightsError, load_weights, save_weights
+from hf_model.network.weights import (
+    WeightsError,
+    keras_path,
+    load_weights,
+    read_tensors,
+    save_weights,
+    to_keras_layout,
+    to_torch_layout,
+    torch_name,
+)
 from hf_model.settings import Heads
 
-HEADS = Heads(8, 1, 4)
+HEADS, BINNED = Heads(8, 1, 4), Heads(8, 1, 4, 117)
 RESNET = NETWORKS["resnet50"]
 
 
@@ -56,16 +65,16 @@ def test_saved_and_loaded_weights_predict_the_same_twice_in_one_process(model, b
 def test_only_kernels_are_float16(model, tmp_path):
     save_weights(model, tmp_path / "a.safetensors")
     for name, value in safetensors.numpy.load_file(tmp_path / "a.safetensors").items():
-        assert value.dtype == (np.float16 if name.endswith("/kernel") else np.float32)
+        assert value.dtype == (np.float16 if keras_path(name).endswith("/kernel") else np.float32)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda tensors: tensors.pop("age/kernel"), "missing: age/kernel"),
+        (lambda tensors: tensors.pop("network.age.weight"), "missing: age/kernel"),
         (lambda tensors: tensors.update(extra=np.zeros(1, np.float32)), "not in the model: extra"),
-        (lambda tensors: tensors.update({"age/bias": np.zeros(2, np.float32)}), r"age/bias has shape \(2,\)"),
-        (lambda tensors: tensors.update({"age/bias": np.array([np.nan], np.float32)}), "not finite"),
+        (lambda tensors: tensors.update({"network.age.bias": np.zeros(2, np.float32)}), r"age/bias has shape \(2,\)"),
+        (lambda tensors: tensors.update({"network.age.bias": np.array([np.nan], np.float32)}), "not finite"),
     ],
 )
 def test_a_checkpoint_that_does_not_fit_is_refused_and_changes_nothing(model, batch, tmp_path, change, message):
@@ -79,6 +88,29 @@ def test_a_checkpoint_that_does_not_fit_is_refused_and_changes_nothing(model, ba
     with pytest.raises(WeightsError, match=message):
         load_weights(fresh, path)
     assert np.array_equal(outputs(fresh, batch), before)
+
+
+@pytest.mark.parametrize("heads", [HEADS, BINNED])
+def test_files_of_versions_up_to_030_are_read(heads, batch, tmp_path):
+    """They have Keras's names and layout."""
+    model = build_model(heads)
+    variables = {v.path: keras.ops.convert_to_numpy(v.value) for v in model.variables}
+    old = {path: v.astype(np.float16) if path.endswith("/kernel") else v for path, v in variables.items()}
+    safetensors.numpy.save_file(old, tmp_path / "old.safetensors")
+    save_weights(model, tmp_path / "new.safetensors")
+    one, other = (read_tensors(tmp_path / name) for name in ("old.safetensors", "new.safetensors"))
+    assert one.keys() == other.keys() == variables.keys()
+    for path in one:
+        assert one[path].dtype == other[path].dtype, path
+        assert np.array_equal(one[path], other[path]), path
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_names_and_layouts_go_there_and_back(network):
+    for variable in build_model(BINNED, 64, network=network).variables:
+        values = np.random.default_rng(0).normal(size=variable.shape).astype(np.float32)
+        assert keras_path(torch_name(variable.path)) == variable.path
+        assert np.array_equal(to_keras_layout(to_torch_layout(values)), values), variable.path
 
 
 def test_a_missing_or_broken_file_is_a_clear_error(model, tmp_path):

@@ -9,9 +9,9 @@ import time
 import keras
 import numpy as np
 import PIL.Image
-import safetensors.numpy
 import torch
 
+from hf_model.network.weights import read_tensors
 from hf_model.pictures.resize import resize
 from train.jobs.gpu.feed import Feed
 from train.jobs.gpu.loop import Labels, Trainer, fit, write_pieces
@@ -35,7 +35,7 @@ def work(args: argparse.Namespace) -> None:
     rows = rows[rows < len(chips) - n]  # where only some of the packs have come: a trial
     # Before anything is on the GPU, which forked processes must not know of.
     feed = Feed(chips[n:], rows, recipe, args.processes)
-    network = Network(safetensors.numpy.load_file(args.packs / "start.safetensors"), recipe, device)
+    network = Network(read_tensors(args.packs / "start.safetensors"), recipe, device)
     trainer = Trainer(network, recipe)
     validation = {
         size: torch.from_numpy(np.stack([resize(PIL.Image.fromarray(chip), size) for chip in chips[:n]])).to(device)
