@@ -30,6 +30,7 @@ class EndpointHandler:
             data: ``inputs``: bytes, base64 text or data URI, a PIL image, or a list of these; ``parameters``, if any:
                 ``faces`` (as for the predictor), ``on_error`` (``"return"``, the default: ``{"error": sentence}`` in
                 the place of a bad picture; or ``"raise"``) and ``distribution`` (the probabilities of all ages too).
+                Options of image classification are refused where they ask for what does not happen here.
 
         Raises:
             ValueError: a bad picture with ``on_error="raise"``, no inputs, or an unknown parameter.
@@ -41,13 +42,17 @@ class EndpointHandler:
         parameters = dict(data.get("parameters") or {})
         faces, on_error = parameters.pop("faces", "most_confident"), parameters.pop("on_error", "return")
         distribution = bool(parameters.pop("distribution", False))
+        classification = importlib.import_module(f"{self.package.__name__}.classification")
+        classification.refuse(parameters)
         if parameters:
             raise ValueError(f"Unknown parameters {sorted(parameters)}; there are faces, on_error and distribution.")
         inputs = data["inputs"]
         many = isinstance(inputs, (list, tuple))
         answers = self._answers(list(inputs) if many else [inputs], faces, on_error)
         shown = [
-            {"error": str(answer)} if isinstance(answer, Exception) else [face.to_dict(distribution) for face in answer]
+            {"error": str(answer)}
+            if isinstance(answer, Exception)
+            else [classification.classified(face, distribution) for face in answer]
             for answer in answers
         ]
         return shown if many else shown[0]

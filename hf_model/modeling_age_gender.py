@@ -1,60 +1,93 @@
-"""The model class that transformers' AutoModel finds: a thin coat around the predictor.
+"""The model class of transformers: the network of ``hf_model/network/`` as a ``PreTrainedModel``.
 
-transformers' ``pipeline`` wants a model with a handful of PyTorch-like members. PyTorch is needed by ``pipeline`` alone
-and never by this model. This file imports nothing of the package beside it: transformers copies it away alone, and it
-loads the folder that it came from as a package.
+It trains, saves, compiles and runs on a GPU as any model of transformers. ``predictor`` is the whole way from a photo
+to an answer, with the network computed here.
 """
 
-import importlib.util
-import json
+import dataclasses
+import importlib
 import os
 import pathlib
-import shutil
+import tempfile
+import types
 
 import huggingface_hub
-from transformers import AutoConfig
+import torch
+from transformers import PreTrainedModel
+from transformers.utils import ModelOutput
 
-# Written by `make publish`: the files of the package, which are fetched where the repo is not a folder.
-FILE_LIST = "package_files.json"
-WEIGHTS_NAME = "model.safetensors"
+from .configuration_age_gender import AgeGenderConfig
+from .package_age_gender import PULLING, package_of
+
+ENGINE_OPTIONS = ("engine", "precision", "threads")  # the predictor's
 
 
-class PreTrainedModel:
-    """Tells transformers 4.57, which reads a model's framework off its ancestors' names, to go on."""
+@dataclasses.dataclass
+class AgeGenderOutput(ModelOutput):
+    """What the model says of N faces; nothing is calibrated.
+
+    ``loss``: where labels were given; ``logits`` (N, 2): of male and female; ``age_logits`` (N, 117): of the ages 0 to
+    116; ``age`` (N,): years, their mean.
+    """
+
+    loss: torch.FloatTensor | None = None
+    logits: torch.FloatTensor | None = None
+    age_logits: torch.FloatTensor | None = None
+    age: torch.FloatTensor | None = None
 
 
-class AgeGenderModel(PreTrainedModel):
-    """What AutoModel returns: ``predictor`` does the work, ``package`` is the code that it came with."""
+class AgeGenderForImageClassification(PreTrainedModel):
+    """Age and perceived gender of a face chip.
 
+    Example:
+        >>> model = AutoModelForImageClassification.from_pretrained("user/repo", trust_remote_code=True)
+        >>> processor = AutoImageProcessor.from_pretrained("user/repo", trust_remote_code=True)
+        >>> model(**processor(chip, return_tensors="pt")).age
+        >>> model.predictor("photo.jpg")  # with the detector, calibrated
+    """
+
+    config_class = AgeGenderConfig
+    base_model_prefix = "network"
     main_input_name = "pixel_values"
-    framework = "pt"
-    device = "cpu"
-    dtype = None
-    hf_device_map = None
-    _auto_class = None
+    input_modalities = ("image",)
+    supports_gradient_checkpointing = True
+    _no_split_modules = ["TorchNetwork"]
+    # BatchNorm, whose variances are larger than float16 reaches, and the dense layers.
+    _keep_in_fp32_modules_strict = [  # noqa: RUF012
+        "normalization",
+        "age_dense",
+        "gender_dense",
+        "age_distribution",
+        *(f"network.{head}.{part}" for head in ("age", "gender") for part in ("weight", "bias")),
+    ]
 
-    def __init__(self, config, predictor, package):
-        self.config = config
-        self.predictor = predictor
-        self.package = package
+    def __init__(self, config):
+        super().__init__(config)
+        self._pulled_by: dict = {}
+        self._engine_options: dict = {}
+        self._find_package()
+        heads = self._parts.settings.Heads(**config.heads)
+        name = getattr(config, "network", self._parts.layout.DEFAULT)
+        self.network = self._parts.torch_network.TorchNetwork(name, heads, getattr(config, "dropout", 0.0))
+        self.post_init()
+
+    def _find_package(self) -> None:
+        """Loads the package that the model came with, and its parts that a forward pass asks."""
+        self.package = package_of(self.config.name_or_path, type(self).__module__, self.config)
+
+        def part(name: str):
+            return importlib.import_module(f"{self.package.__name__}.{name}")
+
+        self._parts = types.SimpleNamespace(
+            settings=part("settings"),
+            layout=part("network.layout"),
+            torch_network=part("network.torch_network"),
+            training_loss=part("network.training_loss"),
+        )
 
     @classmethod
-    def from_pretrained(
-        cls,
-        name_or_path,
-        *args,
-        config=None,
-        revision=None,
-        token=None,
-        cache_dir=None,
-        local_files_only=False,
-        engine="auto",
-        precision="auto",
-        threads=None,
-        **kwargs,
-    ):
-        """Loads from a folder or a Hub repo; ``engine``, ``precision`` and ``threads`` are the predictor's, and other
-        keyword arguments of transformers have no meaning here.
+    def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs):
+        """As transformers does it; ``engine``, ``precision`` and ``threads`` are those of :attr:`predictor`.
 
         The code is that of the repo and commit that this file was loaded from; ``revision`` says which configuration
         and weights.
@@ -62,101 +95,122 @@ class AgeGenderModel(PreTrainedModel):
         Raises:
             FileNotFoundError: a part is missing.
         """
-        options = {"revision": revision, "token": token, "cache_dir": cache_dir, "local_files_only": local_files_only}
-        if config is None:
-            config = AutoConfig.from_pretrained(name_or_path, trust_remote_code=True, **options)
-        if os.path.isdir(name_or_path):
-            package = load_package(pathlib.Path(name_or_path))
-        else:
-            del options["revision"]
-            package = load_package(fetch_package(*code_source(cls.__module__, str(name_or_path), config), **options))
-        running = {"engine": engine, "precision": precision, "threads": threads}
-        predictor = package.AgeGenderPredictor.from_pretrained(
-            name_or_path,
-            revision=revision,
-            token=token,
-            cache_dir=cache_dir,
-            local_files_only=local_files_only,
-            **running,
-        )
-        return cls(config, predictor, package)
+        running = {name: kwargs.pop(name) for name in ENGINE_OPTIONS if name in kwargs}
+        pulling = {name: kwargs[name] for name in PULLING if kwargs.get(name) is not None}
+        name = os.fspath(pretrained_model_name_or_path)
+        # Now, with the caller's options; __init__ finds it.
+        package_of(name, cls.__module__, kwargs.get("config"), **pulling)
+        made = super().from_pretrained(name, *args, **kwargs)
+        model = made[0] if isinstance(made, tuple) else made
+        model._pulled_by = {"revision": kwargs.get("revision"), **pulling}
+        model._engine_options = {name: value for name, value in running.items() if value not in (None, "auto")}
+        return made
 
-    def save_pretrained(self, save_directory, **options):
-        """Writes the model's folder whole: configuration, weights, code and what belongs to them.
+    def forward(self, pixel_values, labels=None, age=None, gender=None, return_dict=None, **kwargs):
+        """Logits and ages, and with labels their loss.
 
         Args:
-            save_directory: a folder, made where it is missing.
-            **options: transformers' own have no meaning here.
+            pixel_values: (N, 3, S, S) float, as the image processor makes them: red, green, blue, less their means.
+            labels: the same as ``gender``, under the name that ``Trainer`` knows.
+            age: (N,) years, NaN where it is unknown; or (N, 2), the lowest and highest that the label allows.
+            gender: (N,) 0 male, 1 female, negative where it is unknown.
+            return_dict: False gives a tuple.
+
+        Returns:
+            :class:`AgeGenderOutput`.
 
         Raises:
-            FileNotFoundError: the model was pulled without its weights: load it with ``engine="keras"`` first.
+            TypeError: photos in place of tensors.
         """
-        source, target = pathlib.Path(self.predictor.folder), pathlib.Path(save_directory)
-        if not (source / WEIGHTS_NAME).is_file():
-            raise FileNotFoundError(
-                f"{source} holds the graph that runs and not {WEIGHTS_NAME}: load with engine='keras' once, then save."
+        if not isinstance(pixel_values, torch.Tensor):
+            raise TypeError(
+                f"pixel_values is {type(pixel_values).__name__}, a tensor is wanted: of photos ask model.predictor(...)."
             )
-        code = pathlib.Path(self.package.__file__).parent
-        for folder in dict.fromkeys((code, source)):  # they may be of two commits
-            for path in sorted(folder.rglob("*")):
-                name = path.relative_to(folder)
-                hidden = any(part.startswith((".", "__pycache__")) for part in name.parts)
-                if path.is_file() and not hidden and path.resolve() != (target / name).resolve():
-                    (target / name).parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(path, target / name)
+        parts = self._parts
+        outputs = self.network(parts.torch_network.ordered(pixel_values, self.network.layout.preprocessing))
+        gender_logits, age_logits = outputs["gender_logits"], outputs["age_logits"]
+        years, distribution = parts.torch_network.ages_of(age_logits)
+        gender = labels if gender is None else gender
+        loss = None
+        if age is not None or gender is not None:
+            loss = parts.training_loss.training_loss(years, distribution, gender_logits[:, 0], age, gender)
+        logits = torch.cat([-gender_logits / 2, gender_logits / 2], dim=1)
+        made = AgeGenderOutput(loss=loss, logits=logits, age_logits=age_logits, age=years)
+        return made.to_tuple() if return_dict is False else made
 
-    def __call__(self, images, **options):
-        """What the predictor answers, see ``AgeGenderPredictor.__call__``."""
-        return self.predictor(images, **options)
+    @property
+    def predictor(self):
+        """The whole way from photos to answers, an ``AgeGenderPredictor``; its network is this model as it is at each
+        call, or another engine's, where one was asked for.
 
-    @classmethod
-    def register_for_auto_class(cls, auto_class="AutoModel"):
-        cls._auto_class = auto_class
+        Raises:
+            ValueError: an engine of the processor was asked for, and the model is elsewhere or in another type.
+            FileNotFoundError: a part of the model is missing.
+        """
+        if "_predictor" not in self.__dict__:
+            self.__dict__["_predictor"] = self._new_predictor()
+        return self.__dict__["_predictor"]
 
-    def to(self, *args, **kwargs):
-        return self
+    def _new_predictor(self):
+        options = dict(self._engine_options)
+        if options.get("engine", "torch") == "torch" and not {"precision", "threads"} & options.keys():
+            engine = importlib.import_module(f"{self.package.__name__}.network.engines.torch_engine")
+            options = {"engine": engine.ModuleEngine(self.network)}
+        elif self.device.type != "cpu" or self.dtype != torch.float32:
+            asked = ", ".join(f"{name}={value!r}" for name, value in options.items())
+            raise ValueError(f"{asked} runs another network than this one, which is {self.dtype} on {self.device}.")
+        return self.package.AgeGenderPredictor.from_pretrained(self.config.name_or_path, **self._pulled_by, **options)
 
-    def eval(self):
-        return self
+    def __getstate__(self):
+        return {key: value for key, value in self.__dict__.items() if key not in ("package", "_parts", "_predictor")}
 
-    def can_generate(self):
-        return False
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        self._find_package()
 
+    def save_pretrained(self, save_directory, **options):
+        """As transformers does it, and all else that belongs to a model folder: code, card, licence, graphs.
 
-def code_source(module: str, name: str, config) -> tuple[str, str | None]:
-    """The repo that code was loaded from, and its commit.
+        Weights that were changed leave calibration, familiarity, graphs and figures behind, which are of the old ones;
+        ``python -m train.measure calibrate`` makes them anew.
+        """
+        source, target = self._folder(), pathlib.Path(save_directory)
+        saving = importlib.import_module(f"{self.package.__name__}.saved_folder")
+        should_push = options.pop("push_to_hub", False)
+        named = {name: options.pop(name) for name in ("repo_id", "commit_message", "private") if name in options}
+        for folder in dict.fromkeys((source, pathlib.Path(self.package.__file__).parent)):  # they may be of two commits
+            saving.copy_folder(folder, target)
+        super().save_pretrained(save_directory, **options)
+        saving.settle(source, target)
+        if should_push:
+            return self._upload(target, named.pop("repo_id", target.name), options.get("token"), **named)
+        return None
 
-    Args:
-        module: of this file, as transformers calls it: ``transformers_modules.USER.REPO.COMMIT.modeling_age_gender``.
-        name: of the model's repo.
-        config: its ``auto_map`` may name another repo for the code, as ``repo--module.class``.
-    """
-    commit = module.split(".")[-2] if module.count(".") >= 2 else None
-    reference = (getattr(config, "auto_map", None) or {}).get("AutoModel", "")
-    repo = reference.partition("--")[0] if "--" in reference else name
-    return repo, commit if commit and len(commit) == 40 else None
+    def push_to_hub(self, repo_id, token=None, max_shard_size="50GB", **options):
+        """The folder of :meth:`save_pretrained`, as one commit.
 
+        Args:
+            repo_id: ``"user/name"``; made where it is missing.
+            token: of a user who may write; by default the stored login.
+            **options: ``commit_message``, ``private``, ``revision``, ``create_pr``, as for ``huggingface_hub``.
+        """
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = pathlib.Path(temporary) / repo_id.rpartition("/")[2]
+            self.save_pretrained(folder, max_shard_size=max_shard_size)
+            return self._upload(folder, repo_id, token, **options)
 
-def fetch_package(repo: str, commit: str | None, **options) -> pathlib.Path:
-    """The folder with the package's files of a repo at a commit: exactly those that its list names.
+    def _upload(self, folder, repo_id, token, private=None, commit_message="Upload model", **options):
+        api = huggingface_hub.HfApi(token=token)
+        repo = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
+        return api.upload_folder(repo_id=repo, folder_path=folder, commit_message=commit_message, **options)
 
-    Raises:
-        FileNotFoundError: the list, or a file that it names, is missing.
-    """
-    listed = huggingface_hub.hf_hub_download(repo, FILE_LIST, revision=commit, **options)
-    names = json.loads(pathlib.Path(listed).read_text(encoding="utf-8"))
-    folder = pathlib.Path(huggingface_hub.snapshot_download(repo, revision=commit, allow_patterns=names, **options))
-    missing = [name for name in names if not (folder / name).is_file()]
-    if missing:
-        raise FileNotFoundError(f"{repo} at {commit} lacks {', '.join(missing)} of its {FILE_LIST}; pull it again.")
-    return folder
-
-
-def load_package(folder: pathlib.Path):
-    """The package in a folder, by its ``handler.py``."""
-    spec = importlib.util.spec_from_file_location("age_gender_handler", folder / "handler.py")
-    assert spec is not None
-    assert spec.loader is not None
-    handler = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(handler)
-    return handler.load_package(folder)
+    def _folder(self) -> pathlib.Path:
+        """The folder that the model came from, whole: of a repo all its files, as far as they can be pulled."""
+        name = self.config.name_or_path
+        if os.path.isdir(name):
+            return pathlib.Path(name)
+        options = self._pulled_by | {"revision": getattr(self.config, "_commit_hash", None)}
+        try:
+            return pathlib.Path(huggingface_hub.snapshot_download(name, **options))
+        except huggingface_hub.errors.LocalEntryNotFoundError:
+            return pathlib.Path(huggingface_hub.snapshot_download(name, **options | {"local_files_only": True}))

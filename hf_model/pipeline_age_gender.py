@@ -1,12 +1,11 @@
-"""The custom task of ``transformers.pipeline``, under the name that the Hub prints, "image-classification": a thin
-door.
+"""The custom task of ``transformers.pipeline``, under the name that the Hub prints, "image-classification": photos in,
+faces out.
 
-It imports nothing of the package beside it, see ``modeling_age_gender.py``: what it needs, it takes from its model.
+It imports nothing of the package beside it: what it needs, it takes from its model.
 """
 
 import importlib
 import importlib.util
-import warnings
 
 from transformers import Pipeline
 
@@ -18,16 +17,13 @@ if importlib.util.find_spec("torch") is None:
     )
 
 
-IGNORED = ("top_k", "function_to_apply", "num_workers", "timeout")
-
-
 class AgeGenderPipeline(Pipeline):
-    """Photos in, lists of prediction dicts out.
+    """Photos in, lists of prediction dicts out; the network runs on the pipeline's device and in its type.
 
     Example:
         >>> pipe = pipeline(model="user/repo", trust_remote_code=True)
         >>> pipe("photo.jpg")
-        [{'age': 31.4, 'age_interval': [24.9, 38.0], 'gender': 'female', ...}]
+        [{'label': 'female', 'score': 0.91, 'age': 31.4, 'age_interval': [24.9, 38.0], 'gender': 'female', ...}]
         >>> pipe(["a.jpg", "b.jpg"], batch_size=8, faces="all")
     """
 
@@ -45,52 +41,56 @@ class AgeGenderPipeline(Pipeline):
                 of results is returned. A keyword ``inputs`` is the same.
             faces, on_error, batch_size: as for the predictor; the defaults can be given to
                 ``pipeline(...)``.
-            **kwargs: ``top_k``, ``function_to_apply``, ``num_workers`` and ``timeout``, which callers of image
-                classification pass, mean nothing here; a warning says so. Others are refused.
+            **kwargs: ``timeout``, seconds for a web address; ``top_k``, ``function_to_apply`` and ``num_workers``,
+                which callers of image classification pass, are refused where they ask for what does not happen here.
+
+        Raises:
+            TypeError: an unknown option.
+            ValueError: an option that cannot be honoured.
         """
         images = kwargs.pop("inputs", images)
-        _say_ignored(kwargs)
+        timeout = kwargs.pop("timeout", None)
+        self._part("classification").refuse(kwargs)
         if kwargs:
-            raise TypeError(f"Unknown options {sorted(kwargs)}; there are faces, on_error and batch_size.")
-        given = {"faces": faces, "on_error": on_error, "batch_size": batch_size}
+            raise TypeError(f"Unknown options {sorted(kwargs)}; there are faces, on_error, batch_size and timeout.")
+        given = {"faces": faces, "on_error": on_error, "batch_size": batch_size, "timeout": timeout}
         options = {**self._forward_params, **{key: value for key, value in given.items() if value is not None}}
         options.setdefault("batch_size", self._batch_size or 32)
         if isinstance(images, (list, tuple)):
-            return self._answers(images, options)
-        if self._web_pictures.is_stream(images):
-            return self._stream(images, options)
-        return self._answers([images], options | {"on_error": options.get("on_error", "raise")})[0]
+            return self._answers(images, **options)
+        if self._part("pictures.web_pictures").is_stream(images):
+            return self._stream(images, **options)
+        return self._answers([images], **options | {"on_error": options.get("on_error", "raise")})[0]
 
-    @property
-    def _web_pictures(self):
-        """The module of the model's package that reads what pipelines are given."""
-        return importlib.import_module(f"{self.model.package.__name__}.pictures.web_pictures")
+    def _part(self, name: str):
+        """A module of the model's package."""
+        return importlib.import_module(f"{self.model.package.__name__}.{name}")
 
-    def _answers(self, images, options) -> list:
+    def _answers(self, images, timeout=None, **options) -> list:
         """Results for several inputs; with ``on_error="return"`` an error is in its input's place."""
-        pictures = [self._picture_or_error(image) for image in images]
+        pictures = [self._picture_or_error(image, timeout) for image in images]
         return [self.postprocess(result) for result in self.model.predictor.stream(pictures, **options)]
 
-    def _stream(self, images, options):
-        pictures = map(self._picture_or_error, _one_by_one(images))
+    def _stream(self, images, timeout=None, **options):
+        pictures = (self._picture_or_error(image, timeout) for image in _one_by_one(images))
         for result in self.model.predictor.stream(pictures, **options):
             yield self.postprocess(result)
 
-    def _picture_or_error(self, image):
+    def _picture_or_error(self, image, timeout):
         """What the predictor is given; an error goes its way in the place of its picture."""
-        module = self._web_pictures
+        module = self._part("pictures.web_pictures")
         try:
-            return module.picture_of(image)
+            return module.picture_of(image, timeout)
         except module.InvalidImageError as error:
             return error
 
-    def _sanitize_parameters(self, faces=None, on_error=None, **kwargs):
-        _say_ignored(kwargs)
-        given = {"faces": faces, "on_error": on_error}
+    def _sanitize_parameters(self, faces=None, on_error=None, timeout=None, **kwargs):
+        self._part("classification").refuse(kwargs)
+        given = {"faces": faces, "on_error": on_error, "timeout": timeout}
         return {}, {key: value for key, value in given.items() if value is not None}, {}
 
-    def preprocess(self, image):
-        return {"image": self._web_pictures.picture_of(image)}
+    def preprocess(self, image, timeout=None):
+        return {"image": self._part("pictures.web_pictures").picture_of(image, timeout)}
 
     def _forward(self, inputs, **options):
         return self.model.predictor(inputs["image"], **options)
@@ -99,17 +99,7 @@ class AgeGenderPipeline(Pipeline):
         """Prediction dicts; an ``InvalidImageError`` stays what it is."""
         if isinstance(result, Exception):
             return result
-        return [face.to_dict() for face in result]
-
-
-def _say_ignored(options: dict) -> None:
-    """Takes out what callers of image classification pass and what has no meaning for this model, and says so."""
-    ignored = [name for name in IGNORED if options.pop(name, None) is not None]
-    if ignored:
-        warnings.warn(
-            f"{' and '.join(ignored)}: no meaning for this model, which answers with an age and a probability a face.",
-            stacklevel=3,
-        )
+        return [self._part("classification").classified(face) for face in result]
 
 
 def _one_by_one(images):

@@ -70,7 +70,7 @@ class AgeGenderPredictor(Portable):
         self._answerer = Answerer(forward, network_of(settings.network).preprocessing, familiarity)
 
     def __reduce_ex__(self, protocol):
-        if self.folder is None:
+        if self.folder is None or not self._chosen.pickles:
             raise TypeError("A predictor pickles only where it was made by from_pretrained, from a folder or repo.")
         folder, engine = os.path.abspath(self.folder), self._chosen
         identity = weights_identity(self.folder, engine.precision)
@@ -85,7 +85,7 @@ class AgeGenderPredictor(Portable):
         token: str | bool | None = None,
         cache_dir: str | os.PathLike | None = None,
         local_files_only: bool = False,
-        engine: str = "auto",
+        engine: str | Engine = "auto",
         precision: str = "auto",
         threads: int | None = None,
     ) -> "AgeGenderPredictor":
@@ -97,12 +97,13 @@ class AgeGenderPredictor(Portable):
             token: for private repos; by default the stored login.
             cache_dir: where downloads are kept.
             local_files_only: ask no Hub: what was pulled before must do.
-            engine: ``"auto"``, the fastest that is installed: ``"openvino"``, ``"onnx"`` (ONNX Runtime), or ``"keras"``
-                (on TensorFlow). The first two run a graph that is published with the weights, or built from them once
-                and kept in huggingface_hub's assets cache. Machines may so differ by less than 0.1 years on average;
-                Keras is the reference.
-            precision: ``"float32"``, ``"bfloat16"``, ``"int8"`` (which moves ages, see the card), or ``"auto"``:
-                bfloat16 with OpenVINO on a processor that multiplies it, else float32.
+            engine: ``"auto"``, the fastest that is installed: ``"torch"`` where PyTorch finds a GPU, ``"openvino"``,
+                ``"onnx"`` (ONNX Runtime), or ``"keras"`` (on TensorFlow). ``"openvino"`` and ``"onnx"`` run a graph
+                that is published with the weights, or built from them once and kept in huggingface_hub's assets cache.
+                Machines may so differ by less than 0.1 years on average; Keras is the reference.
+            precision: ``"float32"``, ``"bfloat16"``, ``"float16"`` (with PyTorch), ``"int8"`` (which moves ages, see
+                the card), or ``"auto"``: bfloat16 with OpenVINO on a processor and with PyTorch on a GPU that
+                multiplies it, else float32.
             threads: how many the networks may use; None for all cores.
 
         Raises:
@@ -112,7 +113,9 @@ class AgeGenderPredictor(Portable):
             ValueError: an unknown engine, or one that cannot do what is asked for; or a ``config.json`` with an unknown
                 or missing key.
         """
-        made = None if engine == "auto" else make_engine(engine, precision, threads)
+        made = engine if isinstance(engine, Engine) else None
+        if made is None and engine != "auto":
+            made = make_engine(str(engine), precision, threads)
         instead, graph = graph_files_sufficient_for(made, precision), graph_name(precision)
         options = {"revision": revision, "token": token, "cache_dir": cache_dir, "local_files_only": local_files_only}
         folder = find_model(name_or_path, instead, lambda pulled: has_graph(pulled, graph), **options)

@@ -309,6 +309,7 @@ class Settings:
         return _read(cls, ours, "")
 
 
+SECTIONS_OF_WEIGHTS = ("calibration", "quality", "calibrated_for")  # which are measured on one set of weights
 # Sections, keys in them and measures, as versions up to 0.3.0 called them.
 RENAMED = {"doubt": "calibration"}
 RENAMED_KEYS = {

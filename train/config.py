@@ -9,8 +9,6 @@ import re
 from hf_model.download import CONFIG_NAME, read_config, write_whole
 from hf_model.settings import RENAMED
 
-CALIBRATIONS = ("calibration", "quality", "calibrated_for")  # sections that are fitted to one set of weights
-
 
 def write_config(folder: str | os.PathLike, config: dict) -> None:
     """Replaces a model folder's ``config.json``, whole; lists of numbers stand on one line."""

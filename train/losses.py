@@ -6,16 +6,12 @@ The labels are (N, 2) float32 years: the lowest and the highest age that the lab
 import keras
 from keras import ops
 
-from dataset_script.utkface import MAX_AGE
-
-TINY = 1e-7
+from hf_model.network import losses
 
 
 def outside(ages, predicted):
     """Years (N,) from the predicted ages (N, 1) to the labelled ones, 0 within a bin."""
-    ages, age = ops.convert_to_tensor(ages, dtype="float32"), predicted[:, 0]
-    low, high = ages[:, 0], ages[:, 1]
-    return ops.maximum(ops.maximum(low - age, age - high), 0.0)
+    return losses.outside(ops, ops.convert_to_tensor(ages, dtype="float32"), predicted[:, 0])
 
 
 def inside(ages, predicted):
@@ -36,42 +32,20 @@ class OutsideHuber(keras.losses.Loss):
         self.delta = delta
 
     def call(self, y_true, y_pred):
-        distance = outside(y_true, y_pred)
-        return ops.where(distance <= self.delta, 0.5 * ops.square(distance), self.delta * (distance - 0.5 * self.delta))
+        return losses.huber(ops, ops.convert_to_tensor(y_true, dtype="float32"), y_pred[:, 0], self.delta)
 
 
 @keras.saving.register_keras_serializable(package="train")
 class AgeLikelihood(keras.losses.Loss):
-    """How little of the predicted distribution (N, ages) is where the label says, in nats.
-
-    Of an exact age the cross-entropy with a Gaussian about it; of a bin minus the logarithm of the mass inside it, with
-    edges as soft, so that every sure and right answer is as good (a flat target would draw "more than 70" to 93).
-    Beyond the youngest and the oldest age there is nothing, and no edge.
-
-    Args:
-        spread: (s0, slope, most): the Gaussian's standard deviation is s0 + slope × age years, at most ``most``.
-
-    Source: softened labels: Gao et al., Deep Label Distribution Learning, TIP 2017.
-    """
+    """:func:`hf_model.network.losses.age_likelihood` of the predicted distribution (N, ages)."""
 
     def __init__(self, spread: tuple[float, float, float], **options):
         super().__init__(**options)
         self.spread = spread
 
-    def _deviation(self, age):
-        first, slope, most = self.spread
-        return ops.minimum(first + slope * age, most)
-
     def call(self, y_true, y_pred):
         years = ops.arange(y_pred.shape[-1], dtype="float32")[None]
-        low, high = y_true[:, :1], y_true[:, 1:]
-        exact = ops.exp(-0.5 * ops.square((years - low) / self._deviation(low)))
-        exact = exact / ops.sum(exact, axis=1, keepdims=True)
-        cross_entropy = -ops.sum(exact * ops.log(y_pred + TINY), axis=1)
-        rising = ops.where(low <= 0, 1.0, _normal_cdf((years - low + 0.5) / self._deviation(low)))
-        falling = ops.where(high >= MAX_AGE, 1.0, _normal_cdf((high + 0.5 - years) / self._deviation(high)))
-        mass = ops.sum(rising * falling * y_pred, axis=1)
-        return ops.where(low[:, 0] == high[:, 0], cross_entropy, -ops.log(mass + TINY))
+        return losses.age_likelihood(ops, y_true, y_pred, years, self.spread)
 
 
 @keras.saving.register_keras_serializable(package="train")
@@ -91,7 +65,7 @@ class TaughtLikelihood(AgeLikelihood):
         of_label = super().call(y_true[:, :2], y_pred)
         if y_true.shape[1] == 2:
             return of_label
-        of_teacher = -ops.sum(y_true[:, 2:] * ops.log(y_pred + TINY), axis=1)
+        of_teacher = -ops.sum(y_true[:, 2:] * ops.log(y_pred + losses.TINY), axis=1)
         return (1 - self.share) * of_label + self.share * of_teacher
 
 
@@ -110,17 +84,9 @@ class GenderLoss(keras.losses.Loss):
         self.smoothing, self.share = smoothing, share
 
     def call(self, y_true, y_pred):
-        label, female = y_true[:, 0], ops.clip(y_pred[:, 0], TINY, 1 - TINY)
-        of_label = _cross_entropy(label * (1 - self.smoothing) + self.smoothing / 2, female)
+        label, female = y_true[:, 0], y_pred[:, 0]
+        of_label = losses.gender_cross_entropy(ops, label, female, self.smoothing)
         if y_true.shape[1] == 1:
             return of_label
-        of_teacher = self.share * _cross_entropy(y_true[:, 1], female)
+        of_teacher = self.share * losses.gender_cross_entropy(ops, y_true[:, 1], female, 0.0)
         return of_teacher + ops.where(label >= 0, (1 - self.share) * of_label, 0.0)
-
-
-def _cross_entropy(wanted, probability):
-    return -(wanted * ops.log(probability) + (1 - wanted) * ops.log(1 - probability))
-
-
-def _normal_cdf(x):
-    return 0.5 * (1 + ops.erf(x / 2**0.5))

@@ -77,7 +77,8 @@ class Block:
 @dataclasses.dataclass(frozen=True)
 class Network:
     """A backbone. ``pools``: whether a 3 × 3 max pooling of stride 2 follows the stem; ``last``: after the blocks;
-    ``epsilon``: of every BatchNorm; ``preprocessing``: see :mod:`hf_model.network.preprocessing`."""
+    ``epsilon``: of every BatchNorm; ``preprocessing``: see :mod:`hf_model.network.preprocessing`; ``has_biases``:
+    whether convolutions have one beside their BatchNorm's."""
 
     name: str
     stem: Convolution
@@ -86,6 +87,7 @@ class Network:
     last: Convolution | None
     epsilon: float
     preprocessing: str
+    has_biases: bool = False
 
     def blocks_of(self, first_stage: int, last_stage: int) -> tuple[Block, ...]:
         """The blocks of some stages, in order."""
@@ -113,7 +115,7 @@ def _resnet50() -> Network:
             projection = Convolution(f"{name}_0", 4 * filters, 1, stride) if number == 1 else None
             blocks.append(Block(name, stage, path, True, projection, "relu"))
     stem = Convolution("conv1", 64, 7, 2, (3, 3), activation="relu")
-    return Network("resnet50", stem, True, tuple(blocks), None, 1.001e-5, "imagenet_bgr")
+    return Network("resnet50", stem, True, tuple(blocks), None, 1.001e-5, "imagenet_bgr", True)
 
 
 def _same(kernel: int, stride: int) -> tuple[int, int]:

@@ -1,36 +1,39 @@
 """From a face's pixels to the network's input: one function, used by training and by prediction."""
 
-from collections.abc import Callable
+import dataclasses
 
 import numpy as np
 
-# Blue, green and red of ImageNet's training pictures, as Keras has them.
-IMAGENET_MEANS = np.array([103.939, 116.779, 123.68], np.float32)
-CENTRE, SPREAD = np.float32(127), np.float32(128)  # of EfficientNet-Lite, as its training had them
+
+@dataclasses.dataclass(frozen=True)
+class Preprocessing:
+    """What a network's ImageNet weights expect: (values - ``mean``) / ``spread``, of values 0 to 255, ``mean`` of red,
+    green and blue; then, where ``is_bgr``, blue first."""
+
+    mean: tuple[float, float, float]
+    spread: float = 1.0
+    is_bgr: bool = False
 
 
-def imagenet_bgr(pixels: np.ndarray) -> np.ndarray:
-    """BGR, mean-free: the very numbers of ``keras.applications.resnet50.preprocess_input`` (its "caffe" mode; a test
-    compares them), which is not called because importing Keras loads TensorFlow, and the fast engines do without."""
-    return pixels[..., ::-1].astype(np.float32) - IMAGENET_MEANS
-
-
-def centred(pixels: np.ndarray) -> np.ndarray:
-    """RGB from about -1 to 1: (values - 127) / 128.
-
-    Checked with the published classifier: a cat, a cup of espresso and a shuttle are named more surely so than with
-    ImageNet's means and deviations, which the package of its weights names.
-    """
-    return (pixels.astype(np.float32) - CENTRE) / SPREAD
-
-
-PREPROCESSING: dict[str, Callable[[np.ndarray], np.ndarray]] = {"imagenet_bgr": imagenet_bgr, "centred": centred}
+PREPROCESSING = {
+    # The very numbers of keras.applications.resnet50.preprocess_input (its "caffe" mode; a test compares them), which
+    # is not called because importing Keras loads TensorFlow, and the fast engines do without.
+    "imagenet_bgr": Preprocessing((123.68, 116.779, 103.939), is_bgr=True),
+    # Of EfficientNet-Lite. Checked with the published classifier: a cat, a cup of espresso and a shuttle are named more
+    # surely so than with ImageNet's means and deviations, which the package of its weights names.
+    "centred": Preprocessing((127.0, 127.0, 127.0), 128.0),
+}
 
 
 def preprocess(pixels: np.ndarray, preprocessing: str = "imagenet_bgr") -> np.ndarray:
     """(N, S, S, 3) uint8 RGB to float32 as the network's ImageNet weights expect it.
 
     Args:
-        preprocessing: of :class:`hf_model.network.layout.Network`.
+        preprocessing: a name of :data:`PREPROCESSING`.
     """
-    return PREPROCESSING[preprocessing](pixels)
+    wanted = PREPROCESSING[preprocessing]
+    mean = np.array(wanted.mean, np.float32)
+    if wanted.is_bgr:
+        pixels, mean = pixels[..., ::-1], mean[::-1]
+    centred = pixels.astype(np.float32) - mean
+    return centred if wanted.spread == 1 else centred / np.float32(wanted.spread)

@@ -10,6 +10,7 @@ convolutions and dense layers are halved. Loading is strict: a checkpoint either
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 from collections.abc import Callable
@@ -128,7 +129,8 @@ def read_tensors(path: str | os.PathLike, wanted: Callable[[str], bool] = lambda
     """The content of a weights file by Keras variable path and in Keras's layout, in the types that it is stored in.
 
     Args:
-        path: written by :func:`save_weights`, of this version or an earlier one.
+        path: written by :func:`save_weights`, of this version or an earlier one; or in pieces, with their list,
+            ``model.safetensors.index.json``, in its place.
         wanted: says of a Keras path whether it is read.
 
     Raises:
@@ -136,6 +138,10 @@ def read_tensors(path: str | os.PathLike, wanted: Callable[[str], bool] = lambda
         FileNotFoundError: it is a pointer of Git LFS.
     """
     path = pathlib.Path(path)
+    pieces = path.with_name(f"{path.name}.index.json")
+    if not path.is_file() and pieces.is_file():
+        names = dict.fromkeys(json.loads(pieces.read_text(encoding="utf-8"))["weight_map"].values())
+        return {k: v for name in names for k, v in read_tensors(path.with_name(name), wanted).items()}
     if not path.is_file():
         raise WeightsError(f"No weights at {path}. Download the whole model repo, or train with `python -m train`.")
     refuse_pointer(path)

@@ -29,27 +29,27 @@ class _FewRedirects(urllib.request.HTTPRedirectHandler):
     max_redirections = MOST_REDIRECTS
 
 
-def fetch(address: str) -> bytes:
-    """The bytes at a web address: at most 20 MB, in 10 seconds, behind at most 3 redirects.
+def fetch(address: str, timeout: float | None = None) -> bytes:
+    """The bytes at a web address: at most 20 MB, in ``timeout`` seconds (None: 10), behind at most 3 redirects.
 
     Raises:
         InvalidImageError: it cannot be had so.
     """
-    return _fetch(address, urllib.request.build_opener(_FewRedirects))
+    return _fetch(address, urllib.request.build_opener(_FewRedirects), timeout or MOST_SECONDS)
 
 
-def _fetch(address: str, opener: urllib.request.OpenerDirector) -> bytes:
-    source, end = describe(address), time.monotonic() + MOST_SECONDS
+def _fetch(address: str, opener: urllib.request.OpenerDirector, seconds: float = MOST_SECONDS) -> bytes:
+    source, end = describe(address), time.monotonic() + seconds
     request = urllib.request.Request(address, headers={"User-Agent": "age-gender-face"})
     try:
-        with opener.open(request, timeout=MOST_SECONDS) as response:
+        with opener.open(request, timeout=seconds) as response:
             content = bytearray()
             while piece := response.read1(1 << 16):
                 content += piece
                 if len(content) > MOST_BYTES:
                     raise InvalidImageError(source, f"is larger than {MOST_BYTES // 1_000_000} MB")
                 if time.monotonic() > end:
-                    raise InvalidImageError(source, f"took longer than {MOST_SECONDS:.0f} seconds")
+                    raise InvalidImageError(source, f"took longer than {seconds:g} seconds")
             return bytes(content)
     except InvalidImageError:
         raise
@@ -109,8 +109,8 @@ def connect_public(address: tuple[str, int], timeout=None, source_address=None) 
     return socket.create_connection((str(found[0][4][0]), port), timeout, source_address)
 
 
-def picture_of(value):
-    """What the predictor is given for an input of a pipeline.
+def picture_of(value, timeout: float | None = None):
+    """What the predictor is given for an input of a pipeline; ``timeout`` as for :func:`fetch`.
 
     Raises:
         InvalidImageError: an address that cannot be fetched, a broken data URI, or a dict without a picture.
@@ -119,11 +119,11 @@ def picture_of(value):
         key = next((key for key in KEYS if value.get(key) is not None), None)
         if key is None:
             raise InvalidImageError(describe(value), f"is a dict without a picture; it wants one of {', '.join(KEYS)}")
-        return picture_of(value[key])
+        return picture_of(value[key], timeout)
     if not isinstance(value, str):
         return value
     if value[:7].lower() == "http://" or value[:8].lower() == "https://":
-        return fetch(value)
+        return fetch(value, timeout)
     if value[:5].lower() == "data:":
         return from_base64(value)
     if len(value) >= LEAST_BASE64 and not _is_file(value):

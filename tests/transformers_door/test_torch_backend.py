@@ -1,10 +1,10 @@
 """Training on PyTorch runs the backbone channels first; the activations must be those of Keras's own layers."""
 
 import csv
+import json
 import os
 
 import numpy as np
-import safetensors.numpy
 
 from hf_model.network.weights import read_tensors
 from tests.support import last_json, run_script
@@ -91,7 +91,8 @@ import dataclasses, json, keras, numpy as np, torch
 from hf_model.network.preprocessing import preprocess
 from train.batches import Weights, targets
 from train.jobs.gpu.loop import Labels, Trainer
-from train.jobs.gpu.network import Network
+from hf_model.network.torch_network import TorchNetwork, state_of
+from hf_model.network.weights import keras_path, to_keras_layout
 from hf_model.settings import Heads
 from train.model import new_model, prepare_stage
 from train.recipe import load_recipe
@@ -101,26 +102,33 @@ model = new_model(recipe, Heads(8, 3, 8, 117), None)
 prepare_stage(model, dataclasses.replace(recipe.stages[0], size=64, warmup_steps=0, schedule="constant"), 1)
 def values():
     return {v.path: np.array(keras.ops.convert_to_numpy(v.value)) for v in model.network.variables}
-network = Network(values(), recipe, "cpu")
+network = TorchNetwork("resnet50", Heads(8, 3, 8, 117))
+state = network.state_dict()
+state.update(state_of(values()))
+network.load_state_dict(state)
+def variables(state):
+    return {keras_path("network." + name): to_keras_layout(v.detach().numpy().copy()) for name, v in state.items()}
 chips = smoke_chips(16)[0]["train"].take(np.arange(8))
 chips.gender[0] = -1
 chips.age_high[1] = chips.age_low[1] + 9
 weights, rows, pictures = Weights.of(chips, recipe), np.arange(8), chips.images[:8, :64, :64]
 labels = Labels.of(vars(chips) | {"age_weight": weights.age, "gender_weight": weights.gender}, "cpu")
-trainer = Trainer(network, recipe)
+trainer = Trainer(network, recipe, "cpu")
 told = {}
+network.eval()
 with torch.no_grad():
-    held, plain = model.network(preprocess(pictures), training=False), network(torch.from_numpy(pictures), False)
+    held, plain = model.network(preprocess(pictures), training=False), trainer.answers(torch.from_numpy(pictures))
     told["answers"] = max(float(abs(held[name] - plain[name]).max()) for name in plain)
+network.train()
 loss, _ = trainer.step(torch.from_numpy(pictures), labels, torch.arange(8), recipe.stages[0].learning_rate, recipe.stages[0].weight_decay)
 before = values()
 kept = model.train_on_batch(preprocess(pictures), targets(chips, rows), weights.by_output(rows), return_dict=True)
 told["loss"] = abs(float(loss) - kept["loss"]) / kept["loss"]
-now, mine, average = values(), network.arrays(), network.arrays(trainer.average)
-moved = {path: np.linalg.norm(now[path] - before[path]) for path in now}
-told["steps"] = max(np.linalg.norm(mine[path] - now[path]) / moved[path] for path in now if moved[path] > 1e-6)
+now, mine, average = values(), variables(network.state_dict()), variables(trainer.average)
+moved = {path: np.linalg.norm(now[path] - before[path]) for path in mine}
+told["steps"] = max(np.linalg.norm(mine[path] - now[path]) / moved[path] for path in mine if moved[path] > 1e-6)
 told["moved"] = sum(value > 1e-6 for value in moved.values()) / len(moved)
-told["average"] = max(float(abs(average[path] - (before[path] + now[path]) / 2).max()) for path in now)
+told["average"] = max(float(abs(average[path] - (before[path] + now[path]) / 2).max()) for path in mine)
 print(json.dumps({name: float(value) for name, value in told.items()}))
 """
 
@@ -136,7 +144,7 @@ def test_the_network_of_the_gpu_answers_and_learns_as_the_trained_one(root):
 
 
 WHOLE = """
-import io, pathlib, re, sys
+import io, json, pathlib, re, sys
 import numpy as np, PIL.Image
 from hf_model.network.weights import save_weights
 from train.batches import Weights, rows_of_pass
@@ -154,6 +162,9 @@ save_weights(model.network, folder / "start.safetensors")
 parts = smoke_chips(16)[0]
 packs.write_labels(parts["train"], Weights.of(parts["train"], recipe), rows_of_pass(parts["train"], recipe), folder / "train.npz")
 packs.write_labels(parts["validation"], None, None, folder / "validation.npz")
+facts = {"heads": {"conv_filters": 8, "conv_kernel": 1, "dense_units": 8, "age_bins": 117}, "data_fingerprint": {}, "n": {}}
+(folder / "facts.json").write_text(json.dumps(facts))
+(folder / "before").mkdir()
 def png(image):
     buffer = io.BytesIO()
     PIL.Image.fromarray(image).save(buffer, "PNG")
@@ -171,9 +182,14 @@ def test_a_training_for_the_gpu_runs_through_and_gives_back_what_ships(root, tmp
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert rows[-1]["stage"] == "whole on a GPU"
     assert float(rows[-1]["val_age_mae"]) >= 0
-    back = {}
-    for piece in out.glob("weights*.safetensors"):
-        back |= safetensors.numpy.load_file(piece)
+    assert {"model.safetensors.index.json", "run.json", "log.csv", "done", "before"} <= {
+        path.name for path in out.iterdir()
+    }
+    pieces = list(out.glob("model-*.safetensors"))
+    assert len(pieces) > 1
+    assert all(piece.stat().st_size < 16e6 for piece in pieces)
+    assert json.loads((out / "run.json").read_text())["recipe"] == "small"
+    back = read_tensors(out / "model.safetensors")
     start = read_tensors(tmp_path / "start.safetensors")
     assert {path: values.shape for path, values in back.items()} == {
         path: values.shape for path, values in start.items()

@@ -35,7 +35,7 @@ def constants_of(folder: pathlib.Path, words: dict) -> dict:
     return {
         "version": settings.model_version,
         "config": {name: as_json(getattr(settings, name)) for name in wanted},
-        "imagenet_means": preprocessing.IMAGENET_MEANS.tolist(),
+        "imagenet_means": list(preprocessing.PREPROCESSING["imagenet_bgr"].mean[::-1]),
         "cascade": {
             "smallest_side": cascade.SMALLEST_SIDE,
             "stride": cascade.STRIDE,

@@ -14,7 +14,7 @@ import hf_model
 from hf_model.console import expanded_path
 from hf_model.download import WEIGHTS_NAME, read_config
 from hf_model.network.familiarity import NAME as FAMILIARITY
-from train.config import CALIBRATIONS, write_config
+from train.config import write_config
 from train.history import keep_history
 from train.run import Run
 
@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
     from hf_model.network.architecture import build_model
     from hf_model.network.layout import DEFAULT
     from hf_model.network.weights import save_weights
-    from hf_model.settings import RENAMED, Heads
+    from hf_model.settings import RENAMED, SECTIONS_OF_WEIGHTS, Heads
 
     checkpoint = Run(args.run).checkpoint()
     if checkpoint is None:
@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> None:
         keep_history(args.run)
     save_weights(network, args.model / WEIGHTS_NAME, {"recipe": description["recipe"]})
     # What was calibrated on other weights does not hold for these.
-    kept = {key: value for key, value in config.items() if RENAMED.get(key, key) not in CALIBRATIONS}
+    kept = {key: value for key, value in config.items() if RENAMED.get(key, key) not in SECTIONS_OF_WEIGHTS}
     write_config(args.model, kept | {"heads": description["heads"]})
     (args.model / FAMILIARITY).unlink(missing_ok=True)
     print(f"Wrote {args.model / WEIGHTS_NAME} from {checkpoint}")

@@ -36,6 +36,7 @@ class Engine:
     name: str
     packages: tuple[str, ...] = ()
     precisions: tuple[str, ...] = ("float32",)
+    pickles = True  # whether another process makes the same by its name
 
     def __init__(self, precision: str = "auto", threads: int | None = None):
         missing = [package for package in self.packages if importlib.util.find_spec(package) is None]

@@ -1,12 +1,10 @@
 """Trains on a GPU machine that is lent for minutes: all layers by a recipe, in plain PyTorch, for so many seconds.
 
-    python -m train.jobs.gpu.packs --data UTKFACE --also FAIRFACE ... --init-from WEIGHTS --out PACKS     where the data
-    is python -m train.jobs.gpu --packs PACKS --seconds 600 --out RETURNED                                   on the
-    machine python -m train.jobs.gpu.join RETURNED --packs PACKS --before RUN --out runs/gpu                      here
-    again
+    python -m train.jobs.gpu.packs --data UTKFACE --also FAIRFACE ... --init-from WEIGHTS --out PACKS  # here
+    python -m train.jobs.gpu --packs PACKS --seconds 600 --out runs/gpu                                 # there
 
-The network's variables, losses and changes of pictures are those of ``python -m train``, which is then begun from the
-result.
+The network, losses and changes of pictures are those of ``python -m train``. What comes back is a run folder, from
+whose ``model.safetensors`` ``python -m train --init-from`` goes on, history and all; the weights lie in pieces.
 """
 
 import argparse

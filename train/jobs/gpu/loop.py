@@ -10,14 +10,16 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import huggingface_hub
 import keras
 import numpy as np
-import safetensors.numpy
 import torch
 
+from hf_model.network import losses
+from hf_model.network.torch_network import TorchNetwork, ages_of, network_input
+from hf_model.network.weights import PREFIX
 from train.data import HOME
-from train.jobs.gpu.network import Network
-from train.losses import AgeLikelihood, OutsideHuber, inside, outside
+from train.losses import inside, outside
 from train.recipe import Recipe, Stage
 
 if TYPE_CHECKING:
@@ -50,31 +52,57 @@ class Labels:
 class Trainer:
     """Trains a network by a recipe, and keeps the mean of its weights.
 
+    Convolutions run in the recipe's type; BatchNorm's statistics and the dense layers in float32.
+
     Args:
+        network: on ``device``. A convolution's bias goes into the mean of its BatchNorm, as in
+            :func:`train.normalization.absorb_bias`, and is trained no more.
         recipe: losses, rates, and stages that train all layers on one shared cosine.
+        device: ``"cuda"`` or ``"cpu"``.
     """
 
-    def __init__(self, network: Network, recipe: Recipe):
-        self.network, self.recipe = network, recipe
-        trained = network.trained()
-        self.parameters = list(trained.values())
-        self.decaying = [tensor for path, tensor in trained.items() if path.endswith("kernel")]
+    def __init__(self, network: TorchNetwork, recipe: Recipe, device: str):
+        self.network, self.recipe, self.device = network, recipe, device
+        self.dtype = getattr(torch, "bfloat16" if recipe.compute_dtype == "auto" else recipe.compute_dtype)
+        for layer in network.children():
+            if isinstance(layer, torch.nn.ModuleDict):
+                absorb_bias(layer["convolution"], layer["normalization"])
+                layer["normalization"].momentum = recipe.statistics_rate
+        self.parameters = [tensor for tensor in network.parameters() if tensor.requires_grad]
+        self.decaying = [tensor.detach() for tensor in self.parameters if tensor.ndim > 1]
         self.optimizer = torch.optim.SGD(self.parameters, 0.1, recipe.momentum, nesterov=True)
-        self.average = {path: tensor.detach().clone() for path, tensor in network.values.items()}
-        self.huber, self.likelihood = OutsideHuber(recipe.huber_delta), AgeLikelihood(recipe.age_spread)
+        self.average = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+
+    def answers(self, pixels: torch.Tensor, state: dict[str, torch.Tensor] | None = None) -> dict[str, torch.Tensor]:
+        """``age`` (N, 1), ``gender`` (N, 1) and ``age_distribution`` (N, ages) for (N, S, S, 3) uint8 RGB.
+
+        Args:
+            state: used instead of the network's own.
+        """
+        x = network_input(pixels, self.network.layout.preprocessing)
+        x = x.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device, self.dtype, enabled=self.dtype != torch.float32):
+            outputs = self.network(x) if state is None else torch.func.functional_call(self.network, state, (x,))
+        age, distribution = ages_of(outputs["age_logits"])
+        assert distribution is not None
+        female = outputs["gender_logits"].sigmoid()
+        return {"age": age[:, None], "gender": female, "age_distribution": distribution}
 
     def loss(self, outputs: dict, labels: Labels, rows: torch.Tensor) -> torch.Tensor:
         """The recipe's loss of a batch, as :class:`train.model.TrainingModel` compiles it: sums over all its rows."""
         recipe, ages = self.recipe, labels.ages[rows]
-        of_age = recipe.huber_weight * self.huber.call(ages, outputs["age"])
-        of_age = of_age + recipe.soft_age_weight * self.likelihood.call(ages, outputs["age_distribution"])
-        wanted = labels.gender[rows].clamp(min=0) * (1 - recipe.gender_smoothing) + recipe.gender_smoothing / 2
-        of_gender = torch.nn.functional.binary_cross_entropy(outputs["gender"][:, 0], wanted, reduction="none")
+        distribution, female = outputs["age_distribution"], outputs["gender"][:, 0]
+        years = torch.arange(distribution.shape[1], device=distribution.device, dtype=torch.float32)[None]
+        of_age = recipe.huber_weight * losses.huber(torch, ages, outputs["age"][:, 0], recipe.huber_delta)
+        likelihood = losses.age_likelihood(torch, ages, distribution, years, recipe.age_spread)
+        of_age = of_age + recipe.soft_age_weight * likelihood
+        known = labels.gender[rows].clamp(min=0)
+        of_gender = losses.gender_cross_entropy(torch, known, female, recipe.gender_smoothing)
         return (of_age * labels.age_weight[rows] + recipe.bce_weight * of_gender * labels.gender_weight[rows]).mean()
 
     def step(self, pixels: torch.Tensor, labels: Labels, rows: torch.Tensor, rate: float, decay: float) -> tuple:
         """One step; the loss and the outputs, not waited for."""
-        outputs = self.network(pixels, training=True)
+        outputs = self.answers(pixels)
         loss = self.loss(outputs, labels, rows)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -86,9 +114,18 @@ class Trainer:
             torch._foreach_mul_(self.decaying, 1 - rate * decay)
             self.optimizer.param_groups[0]["lr"] = rate
             self.optimizer.step()
-            now = [tensor.detach() for tensor in self.network.values.values()]
+            now = [tensor.detach() for tensor in self.network.state_dict().values()]
             torch._foreach_lerp_(list(self.average.values()), now, 1 - self.recipe.weight_average)
         return loss.detach(), {name: values.detach() for name, values in outputs.items()}
+
+
+def absorb_bias(convolution: torch.nn.Conv2d, normalization: torch.nn.BatchNorm2d) -> None:
+    """As :func:`train.normalization.absorb_bias`."""
+    if convolution.bias is not None:
+        with torch.no_grad():
+            normalization.running_mean -= convolution.bias
+            convolution.bias.zero_()
+        convolution.bias.requires_grad_(False)
 
 
 def place(recipe: Recipe, progress: float) -> tuple[Stage, float]:
@@ -137,8 +174,10 @@ def figures(labels: Labels, rows: torch.Tensor, outputs: dict[str, torch.Tensor]
 def judge(trainer: Trainer, pixels: torch.Tensor, labels: Labels) -> dict[str, float]:
     """Validation figures of the mean of the weights: UTKFace's by their names, those of a further set with its name
     before."""
+    trainer.network.eval()
     with torch.no_grad():
-        parts = [trainer.network(part, False, trainer.average) for part in pixels.split(JUDGED_AT_ONCE)]
+        parts = [trainer.answers(part, trainer.average) for part in pixels.split(JUDGED_AT_ONCE)]
+    trainer.network.train()
     outputs = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     scores: dict[str, float] = {}
     for source in dict.fromkeys(labels.source.tolist()):
@@ -167,7 +206,8 @@ def fit(
         times_judged: in equal parts of the time.
         keep: called with each row of the log, and whether it is the last.
     """
-    device, recipe = trainer.network.device, trainer.recipe
+    device, recipe = trainer.device, trainer.recipe
+    trainer.network.train()
     batches = ahead(feed, device)
     start = part_start = time.monotonic()
     step = part = 0
@@ -200,18 +240,13 @@ def _training_figures(labels: Labels, seen: list[tuple]) -> dict[str, float]:
     return {"loss": float(torch.stack(losses).mean())} | figures(labels, torch.cat(rows), answered)
 
 
-def write_pieces(arrays: dict[str, np.ndarray], folder: pathlib.Path, most: int = 15_500_000) -> None:
-    """Writes variables as safetensors files that are each smaller than ``most`` bytes, kernels as float16."""
-    pieces: list[dict] = [{}]
-    size = 0
-    for path, values in arrays.items():
-        values = values.astype(np.float16) if values.ndim > 1 else values
-        if size + values.nbytes > most:
-            pieces.append({})
-            size = 0
-        pieces[-1][path] = values
-        size += values.nbytes + 200
-    for number, piece in enumerate(pieces):
-        partial = folder / "part"
-        safetensors.numpy.save_file(piece, partial)
-        partial.replace(folder / f"weights{number}.safetensors")
+def write_weights(state: dict[str, torch.Tensor], folder: pathlib.Path, most: int = 15_500_000) -> None:
+    """Writes a network's state as ``model-00001-of-0000N.safetensors`` and so on, each smaller than ``most`` bytes, and
+    the list of them, as transformers does: what travels back from a lent machine has a largest size."""
+    stored = {PREFIX + name: v.half() if v.ndim > 1 else v.float() for name, v in state.items()}
+    part = folder / "part"
+    part.mkdir(exist_ok=True)
+    huggingface_hub.save_torch_state_dict(stored, part, max_shard_size=most)
+    for file in sorted(part.iterdir(), key=lambda file: file.name.endswith(".json")):  # the list last
+        file.replace(folder / file.name)
+    part.rmdir()

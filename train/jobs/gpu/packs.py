@@ -1,4 +1,4 @@
-"""What travels to the GPU and back: pictures as their files are, in packs of a size; labels; weights in pieces.
+"""What travels to the GPU: pictures as their files are, in packs of a size; labels; the weights to begin from.
 
     python -m train.jobs.gpu.packs --data UTKFACE --also FAIRFACE --also APPAREAL --init-from WEIGHTS --out PACKS
 
@@ -7,6 +7,7 @@ A pack is the number of its pictures (int64), the bytes of each (int32), and the
 
 import argparse
 import concurrent.futures
+import dataclasses
 import hashlib
 import io
 import json
@@ -20,8 +21,11 @@ import datasets
 import numpy as np
 import PIL.Image
 
+import hf_model
 from hf_model.console import expanded_path
+from hf_model.download import WEIGHTS_NAME, file_sha256
 from hf_model.pictures.resize import resize
+from hf_model.settings import Settings
 from train.data import CHIP_SIZE, read_splits
 
 if TYPE_CHECKING:
@@ -123,8 +127,9 @@ def main(argv: list[str] | None = None) -> None:
         parser.error(f"--out {args.out} is there already: name a new folder")
     # Here: the training on the GPU's machine, which reads packs alone, needs none of it.
     from train.batches import Weights, rows_of_pass
-    from train.data import load_chips
+    from train.data import AGES, load_chips
     from train.fit import some_of_each
+    from train.history import remember_before
     from train.machine import git_commit
     from train.recipe import load_recipe
     from train.sets import add_sets
@@ -141,7 +146,15 @@ def main(argv: list[str] | None = None) -> None:
     paths = write_packs(blobs, args.out, args.most)
     shutil.copyfile(args.init_from, args.out / "start.safetensors")
     n = {name: len(split) for name, split in chips.items()}
-    facts = {"data_fingerprint": fingerprints, "n": n, "git_commit": git_commit()}
+    shipped = Settings.load(pathlib.Path(hf_model.__file__).parent)
+    facts = {
+        "data_fingerprint": fingerprints,
+        "n": n,
+        "git_commit": git_commit(),
+        "heads": dataclasses.asdict(dataclasses.replace(shipped.heads, age_bins=len(AGES))),
+        "init_from": f"{args.init_from.name}, sha256 {file_sha256(args.init_from)}",
+    }
+    remember_before(args.out, str(args.init_from), pathlib.Path(hf_model.__file__).with_name(WEIGHTS_NAME))
     (args.out / "facts.json").write_text(json.dumps(facts, indent=2))
     print(f"Wrote {len(paths)} packs, {sum(path.stat().st_size for path in paths):,} bytes.")
 

@@ -4,6 +4,7 @@ import argparse
 import csv
 import json
 import pathlib
+import shutil
 import time
 
 import keras
@@ -11,14 +12,15 @@ import numpy as np
 import PIL.Image
 import torch
 
-from hf_model.network.weights import read_tensors
+from hf_model.network.torch_network import load_network
 from hf_model.pictures.resize import resize
+from hf_model.settings import Heads
+from train.history import BEFORE
 from train.jobs.gpu.feed import Feed
-from train.jobs.gpu.loop import Labels, Trainer, fit, write_pieces
-from train.jobs.gpu.network import Network
+from train.jobs.gpu.loop import Labels, Trainer, fit, write_weights
 from train.jobs.gpu.packs import decode, read_packs
 from train.machine import describe_machine
-from train.recipe import load_recipe
+from train.recipe import Recipe, load_recipe
 
 
 def work(args: argparse.Namespace) -> None:
@@ -28,6 +30,8 @@ def work(args: argparse.Namespace) -> None:
     torch.set_float32_matmul_precision("high")
     recipe, begin = load_recipe(args.recipe), time.monotonic()
     args.out.mkdir(parents=True, exist_ok=True)
+    if (args.packs / BEFORE).is_dir():
+        shutil.copytree(args.packs / BEFORE, args.out / BEFORE)
     arrays = {name: dict(np.load(args.packs / f"{name}.npz")) for name in ("train", "validation")}
     n = len(arrays["validation"]["gender"])
     chips = decode(read_packs(args.packs))
@@ -35,8 +39,10 @@ def work(args: argparse.Namespace) -> None:
     rows = rows[rows < len(chips) - n]  # where only some of the packs have come: a trial
     # Before anything is on the GPU, which forked processes must not know of.
     feed = Feed(chips[n:], rows, recipe, args.processes)
-    network = Network(read_tensors(args.packs / "start.safetensors"), recipe, device)
-    trainer = Trainer(network, recipe)
+    packed = json.loads((args.packs / "facts.json").read_text(encoding="utf-8"))
+    heads, start = Heads(**packed["heads"]), args.packs / "start.safetensors"
+    network = load_network(start, recipe.network, heads, recipe.dropout).to(device, memory_format=torch.channels_last)
+    trainer = Trainer(network, recipe, device)
     validation = {
         size: torch.from_numpy(np.stack([resize(PIL.Image.fromarray(chip), size) for chip in chips[:n]])).to(device)
         for size in {stage.size for stage in recipe.stages}
@@ -47,13 +53,29 @@ def work(args: argparse.Namespace) -> None:
     def keep(row: dict, is_last: bool) -> None:
         log(row, args.out / "log.csv")
         if is_last or row["epoch"] % 3 == 0:  # should the machine go before the end
-            write_pieces(network.arrays(trainer.average), args.out)
+            write_weights(trainer.average, args.out)
 
     fit(trainer, feed, labels, validation, validated, args.seconds, args.judged, keep)
     feed.close()
-    facts = {"recipe": args.recipe, "recipe_text": str(recipe), "seconds": args.seconds, "faces": len(rows)}
-    (args.out / "facts.json").write_text(json.dumps(facts | machine(device), indent=2))
+    description = describe(recipe, packed, args.seconds) | machine(device)
+    (args.out / "run.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
     (args.out / "done").touch()
+
+
+def describe(recipe: Recipe, packed: dict, seconds: float) -> dict:
+    """``run.json`` as ``python -m train`` writes it, of what the packs say of themselves."""
+    return {
+        "recipe": recipe.name,
+        "recipe_text": str(recipe),
+        "seconds": seconds,
+        "seed": recipe.seed,
+        "network": recipe.network,
+        **packed,
+        "first_stage": None,
+        "backbone_weights": "none",
+        "trainer": "a plain PyTorch loop (train/jobs/gpu)",
+        "backend": "torch",
+    }
 
 
 def log(row: dict, path: pathlib.Path) -> None:
