@@ -41,7 +41,7 @@ $(VENV_COMPAT)/.ready: pyproject.toml constraints-compat.txt
 	$(PYTHON) -m venv $(VENV_COMPAT)
 	$(VENV_COMPAT)/bin/python -m pip install --quiet --disable-pip-version-check 'torch==2.13.0'
 	$(VENV_COMPAT)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-compat.txt \
-		datasets transformers tensorflow keras mtcnn numpy safetensors pillow huggingface_hub opencv-python-headless pytest pytest-timeout scikit-image
+		accelerate datasets transformers tensorflow keras mtcnn numpy safetensors pillow huggingface_hub opencv-python-headless pytest pytest-timeout scikit-image
 	@touch $@
 
 # Ray beside the predictor and its engines.

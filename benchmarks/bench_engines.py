@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     settings = Settings.load(MODEL)
     size = settings.input.size
-    batch = np.random.default_rng(0).uniform(-120, 130, (8, size, size, 3)).astype(np.float32)
+    batch = np.random.default_rng(0).integers(0, 256, (8, size, size, 3), dtype=np.uint8)
     forwards = {
         f"{engine}/{precision}": make_engine(engine, precision).load(settings, MODEL)
         for engine, precision in runnable(MODEL)

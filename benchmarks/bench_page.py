@@ -48,7 +48,7 @@ def forward_pass(repeats: int = 15) -> float:
     from hf_model import AgeGenderPredictor
 
     predictor = AgeGenderPredictor.from_pretrained("hf_model", engine="auto")
-    batch = np.zeros((1, predictor.size, predictor.size, 3), np.float32)
+    batch = np.zeros((1, predictor.size, predictor.size, 3), np.uint8)
     taken = []
     for _ in range(repeats + 2):
         start = time.perf_counter()

@@ -11,7 +11,6 @@ from .faces.face import Face
 from .network.engines.engine import Forward
 from .network.familiarity import MAPS, Familiarity, pooled_features
 from .network.layout import DISTRIBUTION
-from .network.preprocessing import preprocess
 from .pictures.inputs import InvalidImageError
 from .prediction import RawPrediction
 
@@ -25,12 +24,11 @@ class Answerer:
 
     Args:
         forward: the network, as an engine loads it.
-        preprocessing: what the network wants, see :func:`hf_model.network.preprocessing.preprocess`.
         familiarity: says how unlike the training's faces a face is; None where the model does not know.
     """
 
-    def __init__(self, forward: Forward, preprocessing: str, familiarity: Familiarity | None = None):
-        self.forward, self.preprocessing, self.familiarity = forward, preprocessing, familiarity
+    def __init__(self, forward: Forward, familiarity: Familiarity | None = None):
+        self.forward, self.familiarity = forward, familiarity
 
     def answer(self, crops: list[FaceCrop], batch_size: int) -> list[RawPrediction]:
         """The raw predictions for faces, in their order."""
@@ -65,7 +63,7 @@ class Answerer:
         while start < len(pixels):
             most = min(batch_size, len(pixels) - start)
             shape = next(shape for shape in BATCH_SHAPES if shape <= most)
-            outputs.append(self.forward(preprocess(pixels[start : start + shape], self.preprocessing)))
+            outputs.append(self.forward(pixels[start : start + shape]))
             start += shape
         return {name: np.concatenate([output[name] for output in outputs]) for name in outputs[0]}
 

@@ -17,6 +17,7 @@ def find_model(
     name_or_path: str | os.PathLike,
     instead: Sequence[str] = (),
     suffices: Callable[[pathlib.Path], bool] = lambda folder: True,
+    beside: Sequence[str] = (),
     **options,
 ) -> pathlib.Path:
     """The folder of a model: the given one, or that of a repo's files in the cache, pulled where they are missing.
@@ -25,6 +26,7 @@ def find_model(
         name_or_path: a folder (``~`` is the home), or ``"user/repo"``.
         instead: files that are enough in place of the weights, where the repo has them.
         suffices: whether what was pulled of these will do.
+        beside: files that are pulled in any case, where the repo has them.
         **options: ``revision``, ``token`` and ``cache_dir`` of :func:`huggingface_hub.snapshot_download`.
 
     Raises:
@@ -34,10 +36,10 @@ def find_model(
     if folder.is_dir():
         return folder
     if instead:
-        pulled = _pull(os.fspath(name_or_path), [CONFIG_NAME, *SMALL_FILES, *instead], **options)
+        pulled = _pull(os.fspath(name_or_path), [CONFIG_NAME, *SMALL_FILES, *beside, *instead], **options)
         if all((pulled / name).is_file() for name in instead) and suffices(pulled):
             return pulled
-    return _pull(os.fspath(name_or_path), [CONFIG_NAME, *SMALL_FILES, WEIGHTS_NAME], **options)
+    return _pull(os.fspath(name_or_path), [CONFIG_NAME, *SMALL_FILES, *beside, WEIGHTS_NAME], **options)
 
 
 def read_config(folder: pathlib.Path) -> dict:

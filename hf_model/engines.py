@@ -6,7 +6,7 @@ import sys
 
 from .console import run_command
 from .download import find_model
-from .network.engines.graph_files import RANGES, detector_files, network_file
+from .network.engines.graph_files import PUBLISHED_DETECTOR, RANGES, detector_files, network_file
 from .settings import Settings
 
 
@@ -20,11 +20,11 @@ def main(argv: list[str] | None = None) -> int:
     )
     args = parser.parse_args(argv)
     try:
-        folder = find_model(args.model)
+        folder = find_model(args.model, beside=PUBLISHED_DETECTOR)
         settings = Settings.load(folder)
         precisions = ["float32", *(["int8"] if (folder / RANGES).is_file() else [])]
         paths = [network_file(settings, folder, precision, verify_checksum=True) for precision in precisions]
-        paths += detector_files(verify_checksum=True).values()
+        paths += detector_files(folder, verify_checksum=True).values()
     except (FileNotFoundError, ValueError, ImportError) as error:
         print(error, file=sys.stderr)
         return 2

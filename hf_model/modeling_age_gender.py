@@ -13,6 +13,7 @@ import types
 
 import huggingface_hub
 import torch
+import transformers
 from transformers import PreTrainedModel
 from transformers.utils import ModelOutput
 
@@ -52,14 +53,6 @@ class AgeGenderForImageClassification(PreTrainedModel):
     input_modalities = ("image",)
     supports_gradient_checkpointing = True
     _no_split_modules = ["TorchNetwork"]
-    # BatchNorm, whose variances are larger than float16 reaches, and the dense layers.
-    _keep_in_fp32_modules_strict = [  # noqa: RUF012
-        "normalization",
-        "age_dense",
-        "gender_dense",
-        "age_distribution",
-        *(f"network.{head}.{part}" for head in ("age", "gender") for part in ("weight", "bias")),
-    ]
 
     def __init__(self, config):
         super().__init__(config)
@@ -69,7 +62,16 @@ class AgeGenderForImageClassification(PreTrainedModel):
         heads = self._parts.settings.Heads(**config.heads)
         name = getattr(config, "network", self._parts.layout.DEFAULT)
         self.network = self._parts.torch_network.TorchNetwork(name, heads, getattr(config, "dropout", 0.0))
+        self._keep_in_fp32_modules_strict = self._kept_in_float32()
         self.post_init()
+
+    def _kept_in_float32(self) -> list[str]:
+        """BatchNorm, whose variances are larger than float16 reaches, and the dense layers, as transformers names them:
+        4 by parts of names between dots, 5 by any part."""
+        dense = [name for name, module in self.named_modules() if isinstance(module, torch.nn.Linear)]
+        if int(transformers.__version__.partition(".")[0]) < 5:
+            return ["normalization", *(name.rpartition(".")[2] for name in dense)]
+        return ["normalization", *(f"{name}.{part}" for name in dense for part in ("weight", "bias"))]
 
     def _find_package(self) -> None:
         """Loads the package that the model came with, and its parts that a forward pass asks."""

@@ -1,5 +1,6 @@
 """The predictor: photos in, predictions out. Needs neither PyTorch nor transformers."""
 
+import functools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -13,11 +14,10 @@ from .faces.detector import FaceDetector
 from .faces.face import Face
 from .network.engines.choice import choose_engine, graph_files_sufficient_for, make_engine
 from .network.engines.engine import Engine, Forward
-from .network.engines.graph_files import graph_name, has_graph, weights_identity
+from .network.engines.graph_files import PUBLISHED_DETECTOR, graph_name, has_graph, weights_identity
 from .network.engines.keras_engine import KerasEngine
 from .network.familiarity import Familiarity
 from .network.heat_maps import TARGETS, heat_map, read_heads
-from .network.layout import network_of
 from .pictures.images import read_image
 from .pictures.inputs import is_many
 from .pictures.reading_ahead import calls_ahead
@@ -65,9 +65,9 @@ class AgeGenderPredictor(Portable):
         self._chosen = engine
         self._heads: dict[str, np.ndarray] = {}
         self._readers = min(engine.threads or os.cpu_count() or 1, MOST_READERS)
-        self.detector = FaceDetector(settings.detection, engine.detector)
+        self.detector = FaceDetector(settings.detection, functools.partial(engine.detector, folder))
         self._cropper = FaceCropper(settings, self.detector)
-        self._answerer = Answerer(forward, network_of(settings.network).preprocessing, familiarity)
+        self._answerer = Answerer(forward, familiarity)
 
     def __reduce_ex__(self, protocol):
         if self.folder is None or not self._chosen.pickles:
@@ -118,7 +118,9 @@ class AgeGenderPredictor(Portable):
             made = make_engine(str(engine), precision, threads)
         instead, graph = graph_files_sufficient_for(made, precision), graph_name(precision)
         options = {"revision": revision, "token": token, "cache_dir": cache_dir, "local_files_only": local_files_only}
-        folder = find_model(name_or_path, instead, lambda pulled: has_graph(pulled, graph), **options)
+        folder = find_model(
+            name_or_path, instead, lambda pulled: has_graph(pulled, graph), PUBLISHED_DETECTOR, **options
+        )
         settings = Settings.load(folder)
         made = made or choose_engine(settings, folder, precision, threads)
         return cls(settings, made.load(settings, folder), made, folder, Familiarity.load(folder))

@@ -13,7 +13,7 @@ from huggingface_hub.utils import tqdm
 from ..download import WEIGHTS_NAME, file_sha256, find_model
 from ..network.engines.choice import choose_engine, make_engine
 from ..network.engines.engine import GraphEngine
-from ..network.engines.graph_files import detector_files, network_file
+from ..network.engines.graph_files import PUBLISHED_DETECTOR, detector_files, network_file
 from ..settings import Settings
 from .cluster import start_ray
 from .labelling import Labeller
@@ -95,7 +95,7 @@ def run(
     """
     if ray is None:
         raise SourceError(f"Bulk labelling needs Ray ({MISSING} is missing): pip install 'ray[data]' pyarrow")
-    folder = find_model(model)
+    folder = find_model(model, beside=PUBLISHED_DETECTOR)
     settings = Settings.load(folder)
     listed = functools.partial(list_source, name, column, split, formats=settings.reading.formats, kind=kind)
     source = listed()
@@ -106,7 +106,7 @@ def run(
     chosen = choose_engine(settings, folder, precision) if engine == "auto" else make_engine(engine, precision)
     if isinstance(chosen, GraphEngine):  # once, and not by every worker
         network_file(settings, folder, chosen.precision)
-        detector_files()
+        detector_files(folder)
     options = {"faces": faces, "distribution": distribution, "engine": chosen.name, "precision": chosen.precision}
     shards = Shards(out, {"source": source.fingerprint, **options, **constants}, len(source.rows), shard_rows)
     before, start = shards.done, time.monotonic()

@@ -4,6 +4,8 @@ ONNX Runtime and OpenVINO read the same graphs. BatchNorm is folded into the con
 (:mod:`hf_model.network.folding`); pictures and feature maps are channels-last at the graph's doors, as Keras has them.
 """
 
+import json
+
 import numpy as np
 
 try:
@@ -17,6 +19,7 @@ except ImportError:  # optional: said by the engines that build graphs
 
 from ..settings import Heads
 from .layout import DISTRIBUTION, HEAD_EPSILON, HEADS, LARGEST_STRIDE, Convolution, Network, head_layers
+from .preprocessing import PREPROCESSING
 
 OPSET = 17
 
@@ -120,8 +123,9 @@ class Graph:
         shape = (-1, 1, 1) if slope.ndim == 3 else (-1,)
         return self.node("PRelu", [x, self.constant(f"{name}_slope", slope.reshape(shape))], name)
 
-    def model(self, inputs: dict[str, list], outputs: dict[str, list]) -> bytes:
-        """The finished graph as the bytes of an ONNX file; inputs and outputs are float32, by name and shape.
+    def model(self, inputs: dict[str, list], outputs: dict[str, list], facts: dict[str, str] | None = None) -> bytes:
+        """The finished graph as the bytes of an ONNX file; inputs and outputs are float32, by name and shape; ``facts``
+        go into its metadata.
 
         Raises:
             ValueError: the layers do not fit each other.
@@ -132,6 +136,7 @@ class Graph:
         )
         graph = onnx.helper.make_graph(self.nodes, self.name, first, last, initializer=self.constants)
         model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", OPSET)], ir_version=8)
+        onnx.helper.set_model_props(model, facts or {})
         try:
             onnx.checker.check_model(model, full_check=True)
         except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
@@ -152,11 +157,12 @@ def network_graph(
         graph: an empty one to write it into; by default one of float16 kernels.
 
     Returns:
-        A graph from ``pixels`` (N, S, S, 3), as :func:`hf_model.network.preprocessing.preprocess` makes them, to
-        ``age_logits`` (N, ages), or ``age_logits`` (N, 1) in years where the model has no distribution, and
+        A graph from ``pixel_values`` (N, 3, S, S), as :func:`hf_model.network.preprocessing.pixel_values` makes them,
+        to ``age_logits`` (N, ages), or ``age_logits`` (N, 1) in years where the model has no distribution, and
         ``gender_logits`` (N, 1), and for each head ``age_map`` and ``gender_map``, its feature map after ReLU,
         (N, S/32, S/32, filters). Softmax, mean and sigmoid are :func:`hf_model.network.layout.answers_of`, in float32
-        whatever the precision of the graph.
+        whatever the precision of the graph. For other libraries there are ``logits`` (N, 2), of male and female, and
+        ``age`` (N,), years, too.
 
     Raises:
         KeyError: a tensor is missing.
@@ -180,7 +186,12 @@ def network_graph(
         )
         return graph.activation(one.activation, made)
 
-    x = graph.node("Transpose", ["pixels"], "pixels_first", perm=[0, 3, 1, 2])
+    if PREPROCESSING[network.preprocessing].is_bgr:
+        x = graph.node(
+            "Gather", ["pixel_values", graph.constant("blue_first", np.array([2, 1, 0]))], "pixels_first", axis=1
+        )
+    else:
+        x = graph.node("Identity", ["pixel_values"], "pixels_first")
     x = convolve(network.stem, x, network.stem.stride)
     if network.pools:
         x = graph.operand(x)
@@ -206,7 +217,38 @@ def network_graph(
     side = size // LARGEST_STRIDE
     for head in HEADS:
         outputs |= _head(graph, head, x, folded, tensors, heads, side)
-    return graph.model({"pixels": ["N", size, size, 3]}, outputs)
+    outputs |= _for_others(graph, heads)
+    return graph.model({"pixel_values": ["N", 3, size, size]}, outputs, facts_of(network, size))
+
+
+def facts_of(network: Network, size: int) -> dict[str, str]:
+    """What a graph says of its input and of its outputs, as JSON by name."""
+    wanted = PREPROCESSING[network.preprocessing]
+    preprocessing = {
+        "size": size,
+        "channels": "RGB",
+        "mean": wanted.mean,
+        "std": [wanted.spread] * 3,
+        "range": [0, 255],
+    }
+    return {
+        "preprocessing": json.dumps(preprocessing),
+        "id2label": json.dumps({0: "male", 1: "female"}),
+        "age": "years",
+    }
+
+
+def _for_others(graph: Graph, heads: Heads) -> dict[str, list]:
+    """What libraries expect that know only logits of classes, and the age."""
+    graph.node("Mul", ["gender_logits", graph.constant("of_both", np.array([[-0.5, 0.5]], np.float32))], "logits")
+    if heads.age_bins:
+        years = graph.constant("years", np.arange(heads.age_bins, dtype=np.float32))
+        graph.node("MatMul", [graph.node("Softmax", ["age_logits"], "age_shares", axis=1), years], "age")
+    else:
+        graph.node(
+            "Squeeze", [graph.node("Relu", ["age_logits"], "age_above_0"), graph.constant("axis", np.array([1]))], "age"
+        )
+    return {"logits": ["N", 2], "age": ["N"]}
 
 
 def _head(graph: Graph, head: str, features: str, folded, tensors: dict, heads: Heads, side: int) -> dict[str, list]:

@@ -180,9 +180,9 @@ def answers_of(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     "female", and where the model has it ``age_distribution`` (N, ages); float32.
 
     Args:
-        outputs: ``age_logits`` and ``gender_logits``, see :func:`hf_model.network.graphs.network_graph`; others stay.
+        outputs: ``age_logits`` and ``gender_logits``, see :func:`hf_model.network.graphs.network_graph`; maps stay.
     """
-    answers = {name: values for name, values in outputs.items() if not name.endswith("_logits")}
+    answers = {name: outputs[name] for name in outputs if name.endswith("_map")}
     ages, genders = outputs["age_logits"].astype(np.float32), outputs["gender_logits"].astype(np.float32)[:, 0]
     if ages.shape[1] == 1:
         answers["age"] = np.maximum(ages[:, 0], 0)

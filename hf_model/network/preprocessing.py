@@ -25,6 +25,15 @@ PREPROCESSING = {
 }
 
 
+def pixel_values(pixels: np.ndarray, preprocessing: str = "imagenet_bgr") -> np.ndarray:
+    """(N, S, S, 3) uint8 RGB to (N, 3, S, S) float32, what graphs and transformers' models take: the same numbers as
+    :func:`preprocess`, channels first and red first; which colour the weights want first, those know."""
+    wanted = PREPROCESSING[preprocessing]
+    first = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+    centred = first - np.array(wanted.mean, np.float32)[:, None, None]
+    return centred if wanted.spread == 1 else centred / np.float32(wanted.spread)
+
+
 def preprocess(pixels: np.ndarray, preprocessing: str = "imagenet_bgr") -> np.ndarray:
     """(N, S, S, 3) uint8 RGB to float32 as the network's ImageNet weights expect it.
 

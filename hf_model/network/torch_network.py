@@ -222,10 +222,10 @@ def folded(network: TorchNetwork) -> TorchNetwork:
     return made
 
 
-def run(network: TorchNetwork, batch: np.ndarray) -> dict[str, np.ndarray]:
-    """The outputs of a network for (N, S, S, 3) float32, where it is; as arrays, feature maps channels last."""
-    device = next(network.parameters()).device
+def run(network: TorchNetwork, crops: np.ndarray) -> dict[str, np.ndarray]:
+    """The outputs of a network for (N, S, S, 3) uint8 RGB, where it is; as arrays, feature maps channels last."""
+    pixels = torch.from_numpy(np.ascontiguousarray(crops)).to(next(network.parameters()).device)
     with torch.inference_mode():
-        outputs = network(torch.from_numpy(np.ascontiguousarray(batch)).to(device).permute(0, 3, 1, 2))
+        outputs = network(network_input(pixels, network.layout.preprocessing))
         last = {name: v.permute(0, 2, 3, 1) if v.ndim == 4 else v for name, v in outputs.items()}
         return {name: values.float().cpu().numpy() for name, values in last.items()}

@@ -8,7 +8,7 @@ from hf_model.network.architecture import build_model
 from hf_model.network.folding import fold_model, run_model
 from hf_model.network.graphs import network_graph
 from hf_model.network.layout import NETWORKS, answers_of, network_of
-from hf_model.network.preprocessing import preprocess
+from hf_model.network.preprocessing import PREPROCESSING, preprocess
 from hf_model.settings import Heads
 
 HEADS = Heads(8, 1, 4, 117)
@@ -57,8 +57,10 @@ def test_its_graph_gives_the_models_answers(built, tmp_path):
     tensors = {variable.path: np.asarray(variable.value, np.float32) for variable in model.variables}
     content = network_graph(tensors, network, HEADS, SIZE)
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    is_bgr = PREPROCESSING[network.preprocessing].is_bgr
+    first = np.ascontiguousarray((batch[..., ::-1] if is_bgr else batch).transpose(0, 3, 1, 2))
     names = [output.name for output in session.get_outputs()]
-    answers = answers_of(dict(zip(names, session.run(names, {"pixels": batch}), strict=True)))
+    answers = answers_of(dict(zip(names, session.run(names, {"pixel_values": first}), strict=True)))
     plain = model(batch, training=False)
     assert np.allclose(plain["age_distribution"], answers["age_distribution"], rtol=1e-3, atol=1e-5)
     assert np.allclose(np.asarray(plain["gender"])[:, 0], answers["gender"], rtol=1e-3, atol=1e-4)

@@ -17,7 +17,7 @@ BOTH = """
 import json, sys
 from transformers import AutoModel, pipeline
 def told(model):
-    return [model.package.predictor.MARK, model.predictor.settings.model_version, model("astronaut.png")[0].box is not None]
+    return [model.package.predictor.MARK, model.predictor.settings.model_version, model.predictor("astronaut.png")[0].box is not None]
 import importlib
 def load(**options):
     model = AutoModel.from_pretrained("user/age-gender.v1", trust_remote_code=True, **options)
@@ -49,11 +49,11 @@ PICKLED = """
 import json, pickle, subprocess, sys
 from transformers import AutoModel
 model = AutoModel.from_pretrained("user/age-gender.v1", trust_remote_code=True)
-answers = model("astronaut.png")
+answers = model.predictor("astronaut.png")
 assert type(answers[0]).__module__.partition(".")[0] != "hf_model"
 data = pickle.dumps([answers, model.predictor.analyse("astronaut.png").predictions])
 try:
-    model("no such file.jpg")
+    model.predictor("no such file.jpg")
 except ValueError as error:
     data2 = pickle.dumps(error)
 code = "import pickle, sys; one = pickle.load(sys.stdin.buffer); two = pickle.load(sys.stdin.buffer); print(one[0][0].age, repr(str(two)))"

@@ -1,9 +1,11 @@
 """The custom task, from a copy that holds only what gets published, outside the checkout."""
 
+import json
 import os
 import shutil
 
 import pytest
+from huggingface_hub import ImageClassificationOutputElement
 
 from tests.support import last_json, run_script
 
@@ -59,6 +61,9 @@ def test_the_pipeline_gives_the_predictors_answers(answers, predictor, astronaut
     (face,) = answers["one"]
     assert face["box"] == expected[0]["box"]
     assert face["age"] == pytest.approx(expected[0]["age"], abs=0.3)
+    assert (face["label"], face["score"]) == ("female", face["female_probability"])
+    elements = ImageClassificationOutputElement.parse_obj_as_list(json.dumps(answers["one"]).encode())
+    assert (elements[0].label, elements[0].score) == ("female", face["score"])
     assert answers["pil"] == answers["all"] == answers["one"]
 
 

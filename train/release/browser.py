@@ -92,7 +92,7 @@ def write_page(
     files = out / "model"
     files.mkdir()
     shutil.copyfile(graph_files.network_file(Settings.load(folder), folder, "int8"), files / "network.onnx")
-    for name, path in graph_files.detector_files().items():
+    for name, path in graph_files.detector_files(folder).items():
         shutil.copyfile(path, files / f"{name}.onnx")
     known = familiarity.Familiarity.load(folder)
     words = json.loads((page.parent / "words.json").read_text(encoding="utf-8"))

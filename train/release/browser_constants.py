@@ -1,6 +1,7 @@
 """The constants that the static page's JavaScript computes with, all of them from the Python code and the model
 folder."""
 
+import dataclasses
 import inspect
 import json
 import pathlib
@@ -10,6 +11,7 @@ import numpy as np
 from hf_model import calibration, tracking
 from hf_model.faces import detector, face, quality
 from hf_model.network import familiarity, preprocessing
+from hf_model.network.layout import network_of
 from hf_model.network.mtcnn import cascade
 from hf_model.pictures import alignment
 from hf_model.settings import Settings, as_json
@@ -35,7 +37,7 @@ def constants_of(folder: pathlib.Path, words: dict) -> dict:
     return {
         "version": settings.model_version,
         "config": {name: as_json(getattr(settings, name)) for name in wanted},
-        "imagenet_means": list(preprocessing.PREPROCESSING["imagenet_bgr"].mean[::-1]),
+        "preprocessing": dataclasses.asdict(preprocessing.PREPROCESSING[network_of(settings.network).preprocessing]),
         "cascade": {
             "smallest_side": cascade.SMALLEST_SIDE,
             "stride": cascade.STRIDE,

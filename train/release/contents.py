@@ -37,6 +37,7 @@ MODEL_FILES = (
     CONFIG_NAME,
     WEIGHTS_NAME,
     METRICS_NAME,
+    "preprocessor_config.json",
     graph_files.RANGES,
     *SMALL_FILES,
     "LICENSE.md",
@@ -234,6 +235,7 @@ def graphs(folder: pathlib.Path) -> dict[str, bytes | pathlib.Path]:
     of_weights = file_sha256(folder / WEIGHTS_NAME)
     built_from = {"format": graph_files.FORMAT} | {path.name: of_weights for path in paths}
     files: dict[str, bytes | pathlib.Path] = {f"{graph_files.GRAPHS}/{path.name}": path for path in paths}
+    files |= {f"{graph_files.GRAPHS}/detector/{name}.onnx": path for name, path in graph_files.detector_files().items()}
     tensors = read_tensors(folder / WEIGHTS_NAME)
     heads = {name: values for name, values in tensors.items() if is_dense(name)}
     files[f"{graph_files.GRAPHS}/{graph_files.HEADS_NAME}"] = safetensors.numpy.save(heads)

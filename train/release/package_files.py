@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 
 PACKAGE_LIST = "package_files.json"
-COPIED_BY_TRANSFORMERS = ("configuration_", "modeling_", "pipeline_")
+COPIED_BY_TRANSFORMERS = ("configuration_", "image_processing_", "modeling_", "package_", "pipeline_")
 
 
 def package_list(files: Iterable[str]) -> bytes:

@@ -11,14 +11,19 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...settings import Settings
-from ..layout import answers_of
+from ..layout import answers_of, network_of
 from ..mtcnn.cascade import Cascade
+from ..preprocessing import pixel_values
 from .graph_files import detector_files, network_file
 
-# From (N, S, S, 3) float32 network input to the outputs by name, each with N rows: "age" (N,) in years and
+# From (N, S, S, 3) uint8 RGB crops to the outputs by name, each with N rows: "age" (N,) in years and
 # "gender" (N,), the probability of "female"; where the model has it, "age_distribution" (N, years); from a graph
 # also "age_map" and "gender_map", the heads' feature maps.
 Forward = Callable[[np.ndarray], dict[str, np.ndarray]]
+
+
+# From the float32 input of a graph to its outputs by name.
+Graph = Callable[[np.ndarray], dict[str, np.ndarray]]
 
 
 class Engine:
@@ -68,8 +73,8 @@ class Engine:
         """
         raise NotImplementedError
 
-    def detector(self) -> "Mtcnn":
-        """MTCNN, built anew at each call."""
+    def detector(self, folder: pathlib.Path | None = None) -> "Mtcnn":
+        """MTCNN, opened anew at each call; ``folder``: a model's, which may hold its graphs."""
         raise NotImplementedError
 
 
@@ -80,7 +85,7 @@ class Mtcnn(Protocol):
         """The faces of a picture, see :meth:`hf_model.network.mtcnn.cascade.Cascade.detect_faces`."""
 
     @property
-    def output(self) -> Forward:
+    def output(self) -> Graph:
         """The last network, on (N, 48, 48, 3) float32."""
 
 
@@ -96,7 +101,7 @@ class ForkSafeGraph:
         open: gives the graph as a function.
     """
 
-    def __init__(self, open: Callable[[], Forward]):
+    def __init__(self, open: Callable[[], Graph]):
         self._open, self._process, self._run = open, os.getpid(), open()
         self._opening = threading.Lock()
 
@@ -112,7 +117,7 @@ class ForkSafeGraph:
 class GraphEngine(Engine):
     """What the engines share that run graphs (:mod:`hf_model.network.graphs`)."""
 
-    def open(self, path: pathlib.Path, precision: str, threads: int | None) -> Forward:
+    def open(self, path: pathlib.Path, precision: str, threads: int | None) -> Graph:
         """A graph as a function that several threads may call, each time on that many threads."""
         raise NotImplementedError
 
@@ -126,14 +131,15 @@ class GraphEngine(Engine):
         """
         path = network_file(settings, folder, self.precision)
         run = ForkSafeGraph(lambda: self.open(path, self.precision, self.threads))
-        return lambda batch: answers_of(run(batch))
+        preprocessing = network_of(settings.network).preprocessing
+        return lambda crops: answers_of(run(pixel_values(crops, preprocessing)))
 
-    def detector(self) -> Mtcnn:
+    def detector(self, folder: pathlib.Path | None = None) -> Mtcnn:
         """MTCNN's cascade in numpy around its networks.
 
         Always in float32, for its scores are compared with limits; and on one thread, for they are small, and several
         photos are looked at beside each other.
         """
-        files = detector_files()
+        files = detector_files(folder)
         opens = {name: functools.partial(self.open, path, "float32", 1) for name, path in files.items()}
         return Cascade(**{name: ForkSafeGraph(open_one) for name, open_one in opens.items()})

@@ -18,13 +18,15 @@ GRAPHS = "onnx"  # the folder of a model repo that holds them
 STAMP = "built_from.json"  # beside them: their format, and the sha256 of the weights that each was built from
 HEADS_NAME = "heads.safetensors"  # beside them: the dense layers, which heat maps are made from
 RANGES = "activation_ranges.json"  # of a model folder: what int8 is built from, beside the weights
-FORMAT = 4  # of what is built here; a change builds all kept graphs anew
+FORMAT = 5  # of what is built here; a change builds all kept graphs anew
 DETECTOR = ("proposal", "refine", "output")  # MTCNN's networks
+# Where a published repo has their graphs, and the stamp.
+PUBLISHED_DETECTOR = (*(f"{GRAPHS}/detector/{name}.onnx" for name in DETECTOR), f"{GRAPHS}/{STAMP}")
 
 
 def graph_name(precision: str) -> str:
     """The file of the network for a precision: int8 is a graph of its own, the others share one."""
-    return "int8.onnx" if precision == "int8" else "model.onnx"
+    return "model_int8.onnx" if precision == "int8" else "model.onnx"
 
 
 def find_graph(settings: Settings, folder: pathlib.Path, precision: str) -> tuple[pathlib.Path, bool]:
@@ -58,7 +60,7 @@ def has_graph(folder: pathlib.Path, name: str) -> bool:
 
 def read_stamp(folder: pathlib.Path) -> dict:
     """Of the published graphs their ``format``, and from which weights each was built: its name to their sha256."""
-    path = folder / GRAPHS / STAMP
+    path = pathlib.Path(folder) / GRAPHS / STAMP
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
@@ -158,13 +160,17 @@ def packaged_weights() -> dict[str, pathlib.Path]:
     return {name: folder / f"{name}.lz4" for name in ("pnet", "rnet", "onet")}
 
 
-def detector_files(verify_checksum: bool = False) -> dict[str, pathlib.Path]:
-    """The graphs of MTCNN's three networks, built from the installed package's weights at first; as
-    :func:`network_file`.
+def detector_files(folder: pathlib.Path | None = None, verify_checksum: bool = False) -> dict[str, pathlib.Path]:
+    """The graphs of MTCNN's three networks: published in a model folder, or built from the installed package's weights
+    at first, as :func:`network_file`.
 
     Raises:
         ImportError: ``mtcnn`` is not installed; or they have to be built, and ``onnx`` is missing.
     """
+    if folder is not None and read_stamp(folder).get("format") == FORMAT:
+        published = {name: pathlib.Path(folder) / GRAPHS / "detector" / f"{name}.onnx" for name in DETECTOR}
+        if all(path.is_file() for path in published.values()):
+            return published
     files = packaged_weights()
     place = place_of(hashlib.sha256(json.dumps([FORMAT, *map(file_sha256, files.values())]).encode()).hexdigest())
     paths = [place / f"{name}.onnx" for name in DETECTOR]

@@ -11,6 +11,7 @@ import numpy as np
 from ...download import WEIGHTS_NAME
 from ...settings import Settings
 from ..layout import network_of
+from ..preprocessing import preprocess
 from .engine import Engine, Forward, flat
 from .graph_files import packaged_weights, read_detector_weights
 
@@ -41,15 +42,17 @@ class KerasEngine(Engine):
         network = network_of(settings.network)
         folded = {name: tuple(map(tensorflow.constant, values)) for name, values in fold_model(model, network).items()}
         run = tensorflow.function(lambda batch: run_model(network, folded, batch))
+        preprocessing = network.preprocessing
         process = os.getpid()
 
-        def forward(batch: np.ndarray) -> dict[str, np.ndarray]:
+        def forward(crops: np.ndarray) -> dict[str, np.ndarray]:
             _refuse_child(process)
-            return {name: flat(values.numpy()) for name, values in run(tensorflow.constant(batch)).items()}
+            batch = tensorflow.constant(preprocess(crops, preprocessing))
+            return {name: flat(values.numpy()) for name, values in run(batch).items()}
 
         return forward
 
-    def detector(self) -> "PackagedDetector":
+    def detector(self, folder: pathlib.Path | None = None) -> "PackagedDetector":
         """The ``mtcnn`` package."""
         return PackagedDetector()
 

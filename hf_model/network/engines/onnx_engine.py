@@ -2,7 +2,7 @@
 
 import pathlib
 
-from .engine import Forward, GraphEngine
+from .engine import Graph, GraphEngine
 from .onnx_runtime import import_onnxruntime
 from .processor import lacks_vnni
 
@@ -14,7 +14,7 @@ class OnnxEngine(GraphEngine):
     packages = ("onnxruntime",)
     precisions = ("float32", "int8")
 
-    def open(self, path: pathlib.Path, precision: str, threads: int | None) -> Forward:
+    def open(self, path: pathlib.Path, precision: str, threads: int | None) -> Graph:
         onnxruntime = import_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or 0
@@ -26,4 +26,5 @@ class OnnxEngine(GraphEngine):
             options.add_session_config_entry("session.x64quantprecision", "1")
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         names = [output.name for output in session.get_outputs()]
-        return lambda batch: dict(zip(names, session.run(names, {"pixels": batch}), strict=True))
+        (given,) = (one.name for one in session.get_inputs())
+        return lambda batch: dict(zip(names, session.run(names, {given: batch}), strict=True))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .engine import Forward, GraphEngine
+from .engine import Graph, GraphEngine
 
 # OpenVINO keeps what it prepared for a shape of input, 5,000 of a graph's layers at first: 250 MB for forty sizes of
 # photo. Photos of one size are as fast with so many; who goes over the same forty sizes again and again pays 15 ms a
@@ -40,7 +40,7 @@ class OpenVinoEngine(GraphEngine):
             raise ImportError("engine='openvino' needs openvino: pip install openvino") from error
         return openvino
 
-    def open(self, path: pathlib.Path, precision: str, threads: int | None) -> Forward:
+    def open(self, path: pathlib.Path, precision: str, threads: int | None) -> Graph:
         openvino = self.package()
         core = openvino.Core()
         settings: dict[str, Any] = {

@@ -56,17 +56,17 @@ class TorchEngine(Engine):
         network = network.to(device, getattr(torch, self.precision)).to(memory_format=torch.channels_last)
         process = os.getpid()
 
-        def forward(batch: np.ndarray) -> dict[str, np.ndarray]:
+        def forward(crops: np.ndarray) -> dict[str, np.ndarray]:
             if os.getpid() != process:
                 raise RuntimeError(
                     "engine='torch' cannot go on in a forked process: start processes by 'spawn' "
                     "(multiprocessing.get_context('spawn'))."
                 )
-            return answers_of(run(network, batch))
+            return answers_of(run(network, crops))
 
         return forward
 
-    def detector(self) -> Mtcnn:
+    def detector(self, folder: pathlib.Path | None = None) -> Mtcnn:
         """MTCNN by the fastest other engine that is installed.
 
         Raises:
@@ -74,7 +74,7 @@ class TorchEngine(Engine):
         """
         from .choice import detector_engine
 
-        return detector_engine().detector()
+        return detector_engine().detector(folder)
 
 
 class ModuleEngine(TorchEngine):
@@ -98,11 +98,11 @@ class ModuleEngine(TorchEngine):
         """The network of the caller's; in training mode it is set to predict for the while."""
         from ..torch_network import run
 
-        def forward(batch: np.ndarray) -> dict[str, np.ndarray]:
+        def forward(crops: np.ndarray) -> dict[str, np.ndarray]:
             was_training = self.network.training
             self.network.eval()
             try:
-                return answers_of(run(self.network, batch))
+                return answers_of(run(self.network, crops))
             finally:
                 self.network.train(was_training)
 

@@ -19,10 +19,13 @@ export async function openNetwork(ort, bytes) {
   };
 }
 
-/** A face's pixels as ResNet50's ImageNet weights expect them: blue, green, red, without their means. */
-export function preprocess({ data }, means) {
+/** A face's pixels as the network takes them: channels first, without their means. */
+export function pixelValues({ data }, { mean, spread }) {
+  const count = data.length / 3;
   const values = new Float32Array(data.length);
-  for (let at = 0; at < data.length; at += 3) for (let c = 0; c < 3; c++) values[at + c] = data[at + 2 - c] - means[c];
+  for (let at = 0; at < count; at++) {
+    for (let c = 0; c < 3; c++) values[c * count + at] = Math.fround(data[3 * at + c] - Math.fround(mean[c])) / spread;
+  }
   return values;
 }
 

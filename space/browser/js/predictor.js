@@ -6,7 +6,7 @@ import { Detector } from "./detector.js";
 import { calibrate } from "./calibration.js";
 import { chipSquare } from "./face.js";
 import { Familiarity } from "./familiarity.js";
-import { answersOf, openNetwork, preprocess } from "./network.js";
+import { answersOf, openNetwork, pixelValues } from "./network.js";
 import { measureQuality, warningsOf } from "./quality.js";
 import { decide, rounded } from "./numbers.js";
 
@@ -55,7 +55,7 @@ export class Predictor {
     const crop = this.crop(picture, face);
     const photo = [picture.width, picture.height];
     const quality = measureQuality(crop, face, this.square(face), photo, faces, constants.quality);
-    const outputs = await this.network(preprocess(crop, constants.imagenet_means), [1, crop.height, crop.width, 3]);
+    const outputs = await this.network(pixelValues(crop, constants.preprocessing), [1, 3, crop.height, crop.width]);
     const { distribution, age, female: told } = answersOf(outputs);
     const channels = config.heads.conv_filters;
     const maps = constants.familiarity.maps.map((name) => ({ values: outputs[name], channels }));

@@ -10,16 +10,19 @@ import pathlib
 import tempfile
 
 import numpy as np
+import PIL.Image
 
 from hf_model.download import WEIGHTS_NAME, write_whole
 from hf_model.network.engines.graph_files import RANGES, network_file
 from hf_model.network.engines.onnx_runtime import import_onnxruntime
 from hf_model.network.graphs import Graph, network_graph
 from hf_model.network.layout import network_of
+from hf_model.network.preprocessing import pixel_values
 from hf_model.network.quantized import QuantizedGraph
 from hf_model.network.weights import read_tensors
+from hf_model.pictures.resize import resize
 from hf_model.settings import Settings
-from train.data import Chips, network_input
+from train.data import Chips
 from train.measure.context import Context
 from train.measure.raw.changes import load_rows
 
@@ -62,8 +65,9 @@ def calibration_batches(chips: Chips, count: int, settings: Settings) -> list[np
         image = chips.images[row]
         change = changes[place // CHANGED_SHARE % len(changes)] if place % CHANGED_SHARE == 0 else None
         pictures.append(image if change is None else np.asarray(change(image)))
-    preprocessing = network_of(settings.network).preprocessing
-    inputs = network_input(np.stack(pictures), settings.input.size, preprocessing)
+    size, resample = settings.input.size, settings.input.resample
+    crops = np.stack([resize(PIL.Image.fromarray(picture), size, resample) for picture in pictures])
+    inputs = pixel_values(crops, network_of(settings.network).preprocessing)
     return [inputs[start : start + BATCH] for start in range(0, len(inputs), BATCH)]
 
 
@@ -73,7 +77,7 @@ def measure_ranges(tensors: dict, settings: Settings, batches: list[np.ndarray])
     Args:
         tensors: the weights, by Keras variable path.
         settings: of the model.
-        batches: network input.
+        batches: input of the graph.
     """
     import_onnxruntime()
     from onnxruntime.quantization.calibrate import CalibrationMethod, create_calibrator
@@ -85,7 +89,7 @@ def measure_ranges(tensors: dict, settings: Settings, batches: list[np.ndarray])
         path.write_bytes(content)
         calibrator = create_calibrator(
             path,
-            op_types_to_calibrate=["Transpose", "Relu", "Clip", "MaxPool", "Conv", "Add"],
+            op_types_to_calibrate=["Gather", "Identity", "Relu", "Clip", "MaxPool", "Conv", "Add"],
             augmented_model_path=str(path.with_name("augmented.onnx")),
             calibrate_method=CalibrationMethod.Percentile,
             extra_options={"percentile": PERCENTILE, "num_bins": 4096},
@@ -141,7 +145,7 @@ def iter_reader(batch: np.ndarray):
 
     class OneBatch(CalibrationDataReader):
         def __init__(self):
-            self.left = [{"pixels": batch}]
+            self.left = [{"pixel_values": batch}]
 
         def get_next(self):
             return self.left.pop() if self.left else None
