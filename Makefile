@@ -100,6 +100,8 @@ test-transformers: $(VENV_TRANSFORMERS)/.ready
 
 test-compat: $(VENV_COMPAT)/.ready
 	$(VENV_COMPAT)/bin/python -m pytest tests/compat tests/transformers_door
+	$(VENV_COMPAT)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-compat.txt onnx onnxruntime optimum-onnx
+	$(VENV_COMPAT)/bin/python -m pytest tests/transformers_door/test_optimum.py
 
 # Labelling in bulk, on Ray.
 test-bulk: $(VENV_BULK)/.ready

@@ -11,6 +11,8 @@ import PIL.ImageOps
 from transformers import BatchFeature
 from transformers.image_processing_base import ImageProcessingMixin
 
+KNOWN_TYPE = "ViTImageProcessor"  # resizes, and takes means off
+
 
 class AgeGenderImageProcessor(ImageProcessingMixin):
     """Resizes chips with Pillow's antialiased filter and takes the means off; the model itself puts blue first.
@@ -52,6 +54,10 @@ class AgeGenderImageProcessor(ImageProcessingMixin):
         single = isinstance(images, PIL.Image.Image) or (isinstance(images, np.ndarray) and images.ndim == 3)
         chips = [images] if single or not isinstance(images, Iterable) else list(images)
         return BatchFeature({"pixel_values": [self._pixels(chip) for chip in chips]}, tensor_type=return_tensors)
+
+    def to_dict(self) -> dict:
+        """As it is saved. transformers.js, which knows no classes but its own, takes the one that does the same."""
+        return super().to_dict() | {"image_processor_type": KNOWN_TYPE}
 
     def _pixels(self, chip) -> np.ndarray:
         if isinstance(chip, np.ndarray) and chip.dtype == np.uint8 and chip.ndim == 3:

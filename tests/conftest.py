@@ -1,5 +1,6 @@
 """What several rooms' tests share: a real photo, the committed model, made-up UTKFace files."""
 
+import csv
 import io
 import os
 import pathlib
@@ -30,6 +31,24 @@ def astronaut() -> PIL.Image.Image:
     import skimage.data
 
     return PIL.Image.fromarray(skimage.data.astronaut())
+
+
+@pytest.fixture(scope="session")
+def london() -> list[dict]:
+    """The faces of people who may be shown: 102 adults, two photos each, with ``path``, ``age`` (years, None untold),
+    ``gender``, ``person``, ``expression`` and ``ethnicity``. Source and credit: dataset_script/london/README.md."""
+    folder = ROOT / "dataset_script" / "london"
+    with (folder / "metadata.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [
+        row
+        | {
+            "path": folder / row["file_name"],
+            "age": int(row["age"]) if row["age"] else None,
+            "gender": int(row["gender"]),
+        }
+        for row in rows
+    ]
 
 
 @pytest.fixture(scope="session")

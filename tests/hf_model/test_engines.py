@@ -221,7 +221,7 @@ def test_weights_that_do_not_fit_are_refused_as_by_keras(root, tmp_path, monkeyp
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"engine": "torch"}, "engine='torch': pass one of 'keras', 'onnx', 'openvino', 'auto'"),
+        ({"engine": "pytorch"}, "engine='pytorch': pass one of 'keras', 'onnx', 'openvino', 'torch', 'auto'"),
         ({"precision": "float8"}, "precision='float8': pass one of"),
         ({"engine": "keras", "precision": "int8"}, "precision='int8' is not for engine='keras', which has float32"),
         ({"engine": "onnx", "precision": "bfloat16"}, "precision='bfloat16' is not for engine='onnx'"),

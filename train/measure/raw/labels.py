@@ -1,9 +1,9 @@
 """What faces are labelled, of UTKFace and of any other set.
 
-A set is a folder with pictures and ``labels.csv``, taken through the detector, or a folder with Parquet of its
-validation split (``validation*.parquet``, or in ``data/``), whose pictures are face chips. Columns: ``file`` or
-``image``; ``age``, whole years or bins, or ``age_min`` and ``age_max`` (both within the bin); perhaps ``gender`` (0
-male, 1 female, or words) and ``race``.
+A set is a folder with pictures and ``labels.csv``, or ``metadata.csv`` as the image folders of `datasets` have it, taken
+through the detector, or a folder with Parquet of its validation split (``validation*.parquet``, or in ``data/``), whose
+pictures are face chips. Columns: ``file``, ``file_name`` or ``image``; ``age``, whole years or bins, or ``age_min`` and ``age_max`` (both within the bin); perhaps ``gender`` (0
+male, 1 female, or words) and ``race`` or ``ethnicity``. A face whose age was not told is left out.
 """
 
 import csv
@@ -15,6 +15,8 @@ import numpy as np
 from train.data import Chips
 from train.sets import age_ends, genders_of, read_texts
 
+LABEL_FILES = ("labels.csv", "metadata.csv")
+OTHER_NAMES = {"file_name": "file", "ethnicity": "race"}
 OLD_ENOUGH = 10  # years, by the bin's lower end
 
 
@@ -64,13 +66,14 @@ def read_labels(folder: pathlib.Path) -> Labels:
     Raises:
         ValueError: the file is missing, or lacks a column.
     """
-    path = folder / "labels.csv"
+    path = next((folder / name for name in LABEL_FILES if (folder / name).is_file()), folder / LABEL_FILES[0])
     if not path.is_file():
         raise ValueError(
             f"{path} is missing: it names each picture with its age (or age_min, age_max) and perhaps gender."
         )
     with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+        rows = [{OTHER_NAMES.get(name, name): value for name, value in row.items()} for row in csv.DictReader(file)]
+    rows = [row for row in rows if row.get("age") != ""]
     odd = [row.get("file") for row in rows if row.get("gender") not in (None, "", "0", "1")]
     if odd:
         raise ValueError(f"{path}: the gender of {odd[0]!r} is neither 0 (male) nor 1 (female).")
