@@ -178,7 +178,7 @@ evaluate: setup
 card: setup
 	$(BIN)/python -m train.release.card
 
-# make publish VERSION=0.1.0 REPO=user/age-gender [WHAT=model|space|dataset|browser|all] [ARGS="--dry-run"]
+# make publish VERSION=0.1.0 REPO=user/age-gender [WHAT=model|space|browser|dataset|benchmark|all] [HARDWARE=zero-gpu] [ARGS="--dry-run"]
 publish: setup
-	@test -n "$(VERSION)" -a -n "$(REPO)" || { echo 'Say what and where: make publish VERSION=0.1.0 REPO=user/age-gender [WHAT=model|space|dataset|browser|all] [ARGS="--dry-run"]'; exit 2; }
-	@$(BIN)/python -m train.release.publish $(or $(WHAT),model) --repo $(REPO) --version $(VERSION) $(ARGS)
+	@test -n "$(VERSION)" -a -n "$(REPO)" || { echo 'Say what and where: make publish VERSION=0.1.0 REPO=user/age-gender [WHAT=model|space|browser|dataset|benchmark|all] [HARDWARE=zero-gpu] [ARGS="--dry-run"]'; exit 2; }
+	@$(BIN)/python -m train.release.publish $(or $(WHAT),model) --repo $(REPO) --version $(VERSION) $(HARDWARE:%=--hardware %) $(ARGS)

@@ -12,7 +12,7 @@ import PIL.Image
 from boxes import LARGEST_SIDE, draw_faces, shown_size
 from charts import heat_over, laid_back
 from face_card import is_unlikely
-from model import chosen_model, find_model_folder, load_predictor, page_version, read_card, read_metrics
+from model import chosen_model, find_model_folder, load_predictors, page_version, read_card, read_metrics
 
 REQUEST_SECONDS = int(os.environ.get("REQUEST_SECONDS", "30"))
 CONCURRENCY = 2  # a Space on CPU basic has two cores
@@ -76,15 +76,17 @@ class Answer:
 class Demo:
     """The page's functions around one model, loaded and warmed.
 
+    ``predictor`` answers for photos, ``watching`` for frames of a camera.
     A model that cannot be had is no crash: ``problem`` says why, and the page shows it.
     """
 
     def __init__(self):
-        self.predictor, self.card, self.metrics, self.problem = None, "", None, None
+        self.predictor = self.watching = self.metrics = self.problem = None
+        self.card = ""
         self.pool = concurrent.futures.ThreadPoolExecutor(CONCURRENCY, "predict")
         try:
             folder = find_model_folder()
-            self.predictor = load_predictor(folder)
+            self.predictor, self.watching = load_predictors(folder)
             self.predictor.warm_up()
             self.card = read_card(folder)
             self.metrics = read_metrics(folder)

@@ -127,7 +127,7 @@ def build_live(demo: Demo) -> None:
             if demo.problem:
                 raise ValueError(demo.problem)
             if watch is None:
-                watch = Watch(demo.part("tracking").FaceTracker(demo.predictor))
+                watch = Watch(demo.part("tracking").FaceTracker(demo.watching))
             told = demo.within_time(answer_frame, sent, watch)
         except ValueError as error:
             return message(str(error)), watch

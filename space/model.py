@@ -5,10 +5,13 @@ import json
 import os
 import pathlib
 import sys
+import time
 
 import huggingface_hub
+from zero_gpu import OnGpu, is_zero_gpu
 
 FRONT_MATTER = pathlib.Path(__file__).with_name("README.md")
+PAUSES = (2, 8)  # seconds before the Hub is asked again
 LOCAL = pathlib.Path(__file__).resolve().parent.parent / "hf_model"
 
 
@@ -41,7 +44,7 @@ def find_model_folder() -> pathlib.Path:
     repo, revision = chosen_model()
     if repo:
         try:
-            return pathlib.Path(huggingface_hub.snapshot_download(repo, revision=revision))
+            return pull(repo, revision)
         except huggingface_hub.errors.GatedRepoError:
             raise PermissionError(
                 f"{repo} is gated. Set the Space's secret HF_TOKEN to a read token of a user who accepted its terms, "
@@ -55,15 +58,45 @@ def find_model_folder() -> pathlib.Path:
     return LOCAL
 
 
-def load_predictor(folder: pathlib.Path):
-    """The predictor of a downloaded model repo, from the package that the repo itself is, on its fastest engine."""
+def pull(repo: str, revision: str | None) -> pathlib.Path:
+    """A repo's files. Where the Hub is down it is asked again, twice, and then what was pulled before must do.
+
+    Raises:
+        LocalEntryNotFoundError: the Hub is down, and nothing was pulled before.
+        HfHubHTTPError: the Hub does not give it.
+    """
+    for pause in (*PAUSES, None):
+        try:
+            return pathlib.Path(huggingface_hub.snapshot_download(repo, revision=revision))
+        except (OSError, huggingface_hub.errors.HfHubHTTPError) as error:
+            status = getattr(getattr(error, "response", None), "status_code", None)
+            if pause is None or (status is not None and status < 500 and status != 429):
+                raise
+            print(f"The Hub did not give {repo} ({type(error).__name__}); asking again in {pause} s.", flush=True)
+            time.sleep(pause)
+    raise AssertionError
+
+
+def load_predictors(folder: pathlib.Path):
+    """The predictors of a downloaded model repo for photos and for the camera, from the package that the repo itself is.
+
+    Both are one, on the fastest engine. On ZeroGPU photos are answered on the GPU and the camera by the processor:
+    a frame would wait for a GPU longer than it is worth.
+    """
     spec = importlib.util.spec_from_file_location(
         "hf_model", folder / "__init__.py", submodule_search_locations=[str(folder)]
     )
     package = importlib.util.module_from_spec(spec)
     sys.modules["hf_model"] = package
     spec.loader.exec_module(package)
-    return package.AgeGenderPredictor.from_pretrained(folder, engine="auto")
+    if is_zero_gpu():
+        import spaces
+
+        on_gpu = package.AgeGenderPredictor.from_pretrained(folder, engine="torch")
+        on_processor = "openvino" if importlib.util.find_spec("openvino") else "onnx"
+        return OnGpu(on_gpu, spaces.GPU), package.AgeGenderPredictor.from_pretrained(folder, engine=on_processor)
+    predictor = package.AgeGenderPredictor.from_pretrained(folder, engine="auto")
+    return predictor, predictor
 
 
 def read_card(folder: pathlib.Path) -> str:

@@ -24,10 +24,13 @@ SHARD_BYTES = 200_000_000
 
 
 def card_of(builder: UTKFace) -> str:
-    """The dataset card, its split sizes those of this build: load_dataset refuses a repo where they differ."""
+    """The dataset card with the split sizes of this build: load_dataset refuses a repo where they differ, and warns of
+    one without bytes."""
     card = huggingface_hub.DatasetCard(CARD.read_text(encoding="utf-8"))
-    sizes = [{"name": name, "num_examples": split.num_examples} for name, split in builder.info.splits.items()]
-    card.data["dataset_info"]["splits"] = sizes
+    splits = builder.info.splits.values()
+    sizes = [{"name": one.name, "num_bytes": one.num_bytes, "num_examples": one.num_examples} for one in splits]
+    bytes_of_all = sum(one.num_bytes for one in splits)
+    card.data["dataset_info"] |= {"splits": sizes, "download_size": bytes_of_all, "dataset_size": bytes_of_all}
     return str(card)
 
 

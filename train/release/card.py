@@ -51,7 +51,7 @@ def results_of(metrics: dict) -> list[EvalResult]:
     results = [
         EvalResult(
             task_type="image-classification",
-            dataset_type="utkface",
+            dataset_type="UTKFace",
             dataset_name="UTKFace (aligned and cropped)",
             dataset_split=metrics["split"],
             metric_type=kind,
@@ -67,7 +67,7 @@ def results_of(metrics: dict) -> list[EvalResult]:
     results += [
         EvalResult(
             task_type="image-classification",
-            dataset_type=name,
+            dataset_type=facts()["measured"].get(name, {}).get("hub", name),
             dataset_name=title_of(name) + ("" if figures.get("through_the_detector", True) else ", face chips"),
             metric_type=kind,
             metric_name=title,
@@ -77,7 +77,7 @@ def results_of(metrics: dict) -> list[EvalResult]:
         for key, kind, title in (
             ("gender_10plus", "accuracy", "Gender accuracy at 10 and older"),
             ("age_mae", "mae", "Age MAE (years)"),
-            ("bin_distance", "mae", "Distance to the labelled age bin (years)"),
+            ("bin_distance", "age_bin_distance", "Distance to the labelled age bin (years)"),
         )
         if key in figures
     ]
@@ -89,7 +89,9 @@ def render_card(metrics: dict, settings: Settings, plots: Collection[str] = ()) 
     groups, history = metrics["groups"], read_history()
     trained = trained_on(history)
     data = ModelCardData(
+        language="en",
         library_name="transformers",
+        thumbnail="https://huggingface.co/user/repo/resolve/main/plots/error_by_age.png",
         pipeline_tag="image-classification",
         license="other",
         license_name="utkface-non-commercial",

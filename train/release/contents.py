@@ -65,10 +65,15 @@ SPACE_FILES = (
 )
 BROWSER_FILES = ("*.html", "*.css", "*.js", "*.svg", "*.webmanifest", "*.json", "*.md", "js/*.js", "ort/*", "model/*")
 DATASET_FILES = ("data/*.parquet", "skipped.csv", CARD_NAME)
+BENCHMARK_FILES = ("*.webp", "metadata.csv", CARD_NAME)
 SCRIPT_FILES = ("utkface.py", "duplicate_groups.csv", CARD_NAME)
 PICTURE = "picture.png"
 SOURCE_NAME = "source.json"  # of every published repo: the commit that it was made from
 APACHE = ROOT / "LICENSE"
+OPEN_DATASETS = ["HuggingFaceM4/FairFace"]  # of those that trained the model, what every visitor can open
+# What a free account may host a Gradio Space on, by the Hub's documentation of August 2026.
+ZERO_GPU, ZERO_GPU_HARDWARE, ZERO_GPU_PYTHON = "zero-gpu", "zero-a10g", "3.12.12"
+ZERO_GPU_REQUIREMENTS = "spaces==0.51.3\ntorch==2.11.0\n"
 APACHE_BESIDE = "LICENSE-APACHE-2.0.txt"  # where another licence is the repo's own
 CLOSED_AFTER = "Educational only."
 CLOSED_SPACE = (
@@ -297,12 +302,16 @@ def space_release(
     folder: pathlib.Path = pathlib.Path("space"),
     endpoint: str = "https://huggingface.co",
     closed: bool = False,
+    hardware: str | None = None,
+    model_files: Iterable[str] = (),
 ) -> Release:
     """The Space's content, its front matter naming the model repo and the revision that it shows.
 
     Args:
         endpoint: of the Hub, for the address of the picture that links to the Space show.
         closed: the model is gated or private, so that the Space needs a token, and its card says so.
+        hardware: :data:`ZERO_GPU`, or None, what the account can have.
+        model_files: of the model's revision, which the Space's image is built with.
     """
     files = list_files(folder, SPACE_FILES, IGNORED_FOLDERS | {"browser"})
     card = huggingface_hub.SpaceCard((folder / CARD_NAME).read_text(encoding="utf-8"))
@@ -312,8 +321,14 @@ def space_release(
     if closed:  # nor could the image be built with it: a build has no token
         card.text = card.text.replace(CLOSED_AFTER, CLOSED_AFTER + CLOSED_SPACE.format(model_repo=model_repo), 1)
     else:
-        card.data["preload_from_hub"] = [model_repo]  # into the Space's image, so that no start waits for it
-    card.data["datasets"] = [f"{model_repo.split('/')[0]}/utkface"]
+        # Into the Space's image, so that no start waits for it: at the revision that the page asks for, where the
+        # Hub wants the files named.
+        names = ",".join(sorted(model_files))
+        card.data["preload_from_hub"] = [f"{model_repo} {names} {model_revision}" if names else model_repo]
+    if hardware == ZERO_GPU:
+        card.data["python_version"], card.data["suggested_hardware"] = ZERO_GPU_PYTHON, ZERO_GPU_HARDWARE
+        wanted = (folder / "requirements.txt").read_text(encoding="utf-8")
+        files["requirements.txt"] = (wanted + ZERO_GPU_REQUIREMENTS).encode()
     if PICTURE in files:
         card.data["thumbnail"] = f"{endpoint}/spaces/{repo}/resolve/main/{PICTURE}"
     card.text = card.text.replace("user/space", repo)
@@ -334,6 +349,15 @@ def browser_release(
     files |= {CARD_NAME: str(card).encode(), APACHE_BESIDE: APACHE, SOURCE_NAME: source_of(version)}
     files["model/LICENSE-MTCNN.txt"] = detector_licence()
     return Release("space", repo, version, files, tag=f"v{version}", sdk="static")
+
+
+def benchmark_release(repo: str, version: str, folder: pathlib.Path = pathlib.Path("dataset_script/london")) -> Release:
+    """The faces that may be shown, as an open dataset."""
+    files = list_files(folder, BENCHMARK_FILES)
+    card = (folder / CARD_NAME).read_text(encoding="utf-8").replace("user/open-faces", repo)
+    return Release(
+        "dataset", repo, version, files | {CARD_NAME: card.encode(), SOURCE_NAME: source_of(version)}, tag=f"v{version}"
+    )
 
 
 def dataset_release(repo: str, version: str, folder: pathlib.Path = pathlib.Path("build/utkface")) -> Release:

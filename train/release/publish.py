@@ -25,8 +25,11 @@ from train.release.browser import write_page
 from train.release.contents import (
     METRICS_NAME,
     SOURCE_NAME,
+    ZERO_GPU,
+    ZERO_GPU_HARDWARE,
     Release,
     ReleaseError,
+    benchmark_release,
     browser_release,
     changed_files,
     check_version,
@@ -373,8 +376,14 @@ def publish_space(api: HfApi, args: argparse.Namespace) -> None:
             shown = api.repo_info(model_repo, revision=revision)
             closed = bool(shown.gated or shown.private)
     with step("Checking the Space folder"):
-        release = space_release(repo, args.version, model_repo, revision, args.space, api.endpoint, closed)
+        files = () if args.dry_run else api.list_repo_files(model_repo, revision=revision)
+        release = space_release(
+            repo, args.version, model_repo, revision, args.space, api.endpoint, closed, args.hardware, files
+        )
     push(api, release, private=args.private, dry_run=args.dry_run)
+    if args.hardware == ZERO_GPU and not args.dry_run:
+        with step(f"Asking for ZeroGPU for Space {repo}", api.token if isinstance(api.token, str) else None):
+            api.request_space_hardware(repo, ZERO_GPU_HARDWARE)
 
 
 def publish_browser(api: HfApi, args: argparse.Namespace) -> None:
@@ -404,6 +413,14 @@ def publish_browser(api: HfApi, args: argparse.Namespace) -> None:
         push(api, release, private=args.private, dry_run=args.dry_run)
 
 
+def publish_benchmark(api: HfApi, args: argparse.Namespace) -> None:
+    """Pushes the faces that may be shown, openly."""
+    repo = args.benchmark_repo or f"{args.repo.split('/')[0]}/open-faces"
+    with step("Checking the open faces"):
+        release = benchmark_release(repo, args.version)
+    push(api, release, private=args.private, dry_run=args.dry_run)
+
+
 def publish_dataset(api: HfApi, args: argparse.Namespace) -> None:
     """Pushes the Parquet copy, and the loading script to the branch ``script``; private unless told otherwise twice."""
     if args.public_dataset != args.i_may_redistribute_utkface:
@@ -423,6 +440,7 @@ PUBLISHERS = {
     "model": publish_model,
     "space": publish_space,
     "dataset": publish_dataset,
+    "benchmark": publish_benchmark,
     "browser": publish_browser,
 }
 # The Space last: it may want a paid plan, and what is refused must not hold the rest back. The static page wants npm,
@@ -452,6 +470,10 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--browser-repo", help="of the static page; default: as --repo, with -browser")
     parser.add_argument("--model-repo", help="for a Space alone: the model it shows (default: as --repo)")
     parser.add_argument("--dataset-repo", help="default: USER/utkface")
+    parser.add_argument("--benchmark-repo", help="of the faces that may be shown; default: USER/open-faces")
+    parser.add_argument(
+        "--hardware", choices=[ZERO_GPU], help="of the Space; default: what the account has by itself, a processor"
+    )
     parser.add_argument("--model", type=expanded_path, default=pathlib.Path("hf_model"), help="default: hf_model")
     parser.add_argument("--space", type=expanded_path, default=pathlib.Path("space"), help="default: space")
     parser.add_argument(

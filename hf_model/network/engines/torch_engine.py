@@ -55,9 +55,11 @@ class TorchEngine(Engine):
         network = folded(network) if self.precision == "float32" else network
         network = network.to(device, getattr(torch, self.precision)).to(memory_format=torch.channels_last)
         process = os.getpid()
+        # On a GPU it is PyTorch that says whether a process may; ZeroGPU computes in forked ones.
+        may_fork = device.type != "cpu"
 
         def forward(crops: np.ndarray) -> dict[str, np.ndarray]:
-            if os.getpid() != process:
+            if os.getpid() != process and not may_fork:
                 raise RuntimeError(
                     "engine='torch' cannot go on in a forked process: start processes by 'spawn' "
                     "(multiprocessing.get_context('spawn'))."
