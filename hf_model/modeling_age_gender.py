@@ -84,7 +84,7 @@ class AgeGenderForImageClassification(PreTrainedModel):
             settings=part("settings"),
             layout=part("network.layout"),
             torch_network=part("network.torch_network"),
-            training_loss=part("network.training_loss"),
+            torch_loss=part("network.torch_loss"),
         )
 
     @classmethod
@@ -135,7 +135,7 @@ class AgeGenderForImageClassification(PreTrainedModel):
         gender = labels if gender is None else gender
         loss = None
         if age is not None or gender is not None:
-            loss = parts.training_loss.training_loss(years, distribution, gender_logits[:, 0], age, gender)
+            loss = parts.torch_loss.training_loss(years, distribution, gender_logits[:, 0], age, gender)
         logits = torch.cat([-gender_logits / 2, gender_logits / 2], dim=1)
         made = AgeGenderOutput(loss=loss, logits=logits, age_logits=age_logits, age=years)
         return made.to_tuple() if return_dict is False else made

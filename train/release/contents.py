@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 
 import huggingface_hub
 import safetensors.numpy
@@ -329,6 +330,7 @@ def space_release(
         card.data["python_version"], card.data["suggested_hardware"] = ZERO_GPU_PYTHON, ZERO_GPU_HARDWARE
         wanted = (folder / "requirements.txt").read_text(encoding="utf-8")
         files["requirements.txt"] = (wanted + ZERO_GPU_REQUIREMENTS).encode()
+    card.data["datasets"] = OPEN_DATASETS
     if PICTURE in files:
         card.data["thumbnail"] = f"{endpoint}/spaces/{repo}/resolve/main/{PICTURE}"
     card.text = card.text.replace("user/space", repo)

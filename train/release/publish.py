@@ -383,7 +383,7 @@ def publish_space(api: HfApi, args: argparse.Namespace) -> None:
     push(api, release, private=args.private, dry_run=args.dry_run)
     if args.hardware == ZERO_GPU and not args.dry_run:
         with step(f"Asking for ZeroGPU for Space {repo}", api.token if isinstance(api.token, str) else None):
-            api.request_space_hardware(repo, ZERO_GPU_HARDWARE)
+            api.request_space_hardware(repo, huggingface_hub.SpaceHardware(ZERO_GPU_HARDWARE))
 
 
 def publish_browser(api: HfApi, args: argparse.Namespace) -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import pytest
 from huggingface_hub import HfApi
 
 from tests.hub.server import HubServer
+from tests.support import hub_environment, last_json, run_script
 from train.release import publish
 from train.release.contents import Release, ReleaseError, check_version, list_files, space_release
 from train.release.gate import TEST_OF, comparable, compare, table
@@ -441,7 +443,56 @@ def test_the_space_names_the_model_and_the_revision_that_it_shows(root):
     assert card.data.model_revision == "v0.1.0"
     assert card.data.sdk == "gradio"
     assert "user/space-repo" in card.text
+    assert card.data.datasets == ["HuggingFaceM4/FairFace"]  # and none that visitors cannot open
     assert {"app.py", "model.py", "face_card.py", "page.js", "requirements.txt", "README.md"} <= set(files)
+
+
+def test_a_space_is_built_with_the_files_of_the_revision_that_it_asks_for(root):
+    from huggingface_hub import SpaceCard
+
+    made = space_release("user/space", "0.1.0", "user/model", "v0.1.0", root / "space", model_files=["b.json", "a.py"])
+    card = SpaceCard(made.files["README.md"].decode())
+    assert card.data.preload_from_hub == ["user/model a.py,b.json v0.1.0"]
+    closed = space_release("user/space", "0.1.0", "user/model", "v0.1.0", root / "space", closed=True)
+    assert "preload_from_hub" not in closed.files["README.md"].decode()
+
+
+def test_on_zero_gpu_the_space_brings_pytorch_and_asks_for_the_hardware(root, hub, api, monkeypatch):
+    from huggingface_hub import SpaceCard
+
+    made = space_release("user/space", "0.1.0", "user/model", "v0.1.0", root / "space", hardware="zero-gpu")
+    card = SpaceCard(made.files["README.md"].decode())
+    assert (card.data.python_version, card.data.suggested_hardware) == ("3.12.12", "zero-a10g")
+    wanted = made.files["requirements.txt"].decode().splitlines()
+    assert {"spaces", "torch"} <= {line.partition("==")[0] for line in wanted}
+    plain = space_release("user/space", "0.1.0", "user/model", "v0.1.0", root / "space")
+    assert "torch" not in pathlib.Path(plain.files["requirements.txt"]).read_text()
+    push(api, Release("model", "user/space", "0.1.0", {"a": b"a"}, tag="v0.1.0"), private=False)
+    asked = []
+    monkeypatch.setattr(api, "request_space_hardware", lambda repo, hardware: asked.append((repo, hardware.value)))
+    arguments = ["space", "--repo", "user/space", "--version", "0.1.0", "--space", str(root / "space")]
+    publish.publish_space(api, publish.parse_arguments([*arguments, "--hardware", "zero-gpu"]))
+    assert asked == [("user/space", "zero-a10g")]
+
+
+def test_the_open_faces_load_from_the_hub_as_published(root, hub, api, tmp_path):
+    arguments = ["benchmark", "--repo", "user/age-gender", "--version", "0.1.0"]
+    publish.publish_benchmark(api, publish.parse_arguments(arguments))
+    assert not hub.repos["dataset", "user/open-faces"].private
+    code = """
+import json
+from datasets import load_dataset
+faces = load_dataset("user/open-faces", split="test", revision="v0.1.0")
+print(json.dumps([len(faces), faces.column_names, faces[0]["image"].size, len(set(faces["person"]))]))
+"""
+    environment = hub_environment(hub, tmp_path)
+    environment.pop("PYTHONPATH", None)
+    count, columns, size, people = last_json(run_script(code, folder=tmp_path, environment=environment))
+    assert (count, size, people) == (204, [512, 512], 102)
+    assert columns == ["image", "person", "expression", "age", "gender", "ethnicity"]
+    card = hub.files("dataset", "user/open-faces")["README.md"].decode()
+    assert "DeBruine" in card
+    assert 'load_dataset("user/open-faces"' in card
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,7 @@ def test_the_space_names_what_it_shows_and_where_its_picture_is(root):
     files = space_release(SPACE, "0.2.0", MODEL, "v0.2.0", root / "space", "https://hub.example").files
     data = SpaceCard(files["README.md"].decode()).data
     assert data.preload_from_hub == [MODEL]
-    assert data.datasets == [DATASET]
+    assert data.datasets == ["HuggingFaceM4/FairFace"]  # the other one is private
     assert "face" in data.tags
     assert data.thumbnail == "https://hub.example/spaces/user/page/resolve/main/picture.png"
     assert files["picture.png"].stat().st_size < 500_000
