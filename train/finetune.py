@@ -67,37 +67,29 @@ def figures(prediction) -> dict[str, float]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m train.finetune", description=(__doc__ or "").partition("\n\n")[0])
-    parser.add_argument("--model", required=True, help="folder or repo of the model to begin from")
-    parser.add_argument("--data", required=True, help="folder with metadata.csv, or a dataset of the Hub")
-    parser.add_argument("--chips", action="store_true", help="the pictures are face chips already: no detector")
-    parser.add_argument("--epochs", type=float, default=5)
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--learning-rate", type=float, default=1e-5, help="the second stage's of the recipe")
-    parser.add_argument("--out", required=True, help="folder of the tuned model")
-    parser.add_argument("--push", metavar="REPO", help="repo of the Hub that the tuned model is pushed to")
+    parser = argparse.ArgumentParser("python -m train.finetune", description=(__doc__ or "").partition("\n\n")[0])
+    add = parser.add_argument
+    add("--model", required=True, help="folder or repo of the model to begin from")
+    add("--data", required=True, help="folder with metadata.csv, or a dataset of the Hub")
+    add("--chips", action="store_true", help="the pictures are face chips already: no detector")
+    add("--epochs", type=float, default=5)
+    add("--batch-size", type=int, default=32)
+    add("--learning-rate", type=float, default=1e-5, help="default: the second stage's of the recipe")
+    add("--out", required=True, help="folder of the tuned model")
+    add("--push", metavar="REPO", help="repo of the Hub that the tuned model is pushed to")
     args = parser.parse_args(argv)
     data = datasets.load_dataset(args.data)
     held_out = next((name for name in ("validation", "test") if name in data), None)
     parts = data if held_out else data["train"].train_test_split(0.1, seed=0)
     model = AutoModelForImageClassification.from_pretrained(args.model, trust_remote_code=True)
+    model.network.keeps_statistics = True  # as in the recipe's first two stages
     processor = AutoImageProcessor.from_pretrained(args.model, trust_remote_code=True)
-    train, held = (
-        labelled_chips(parts[part], model.predictor, args.chips, part == "train")
-        for part in ("train", held_out or "test")
-    )
-    options = TrainingArguments(
-        output_dir=f"{args.out}-checkpoints",
-        num_train_epochs=args.epochs,
-        per_device_train_batch_size=args.batch_size,
-        learning_rate=args.learning_rate,
-        eval_strategy="epoch",
-        save_strategy="no",
-        logging_steps=1,
-        report_to="none",
-        remove_unused_columns=False,
-        label_names=["age", "gender"],
-    )
+    names = ("train", held_out or "test")
+    train, held = (labelled_chips(parts[name], model.predictor, args.chips, name == "train") for name in names)
+    how_long = {"num_train_epochs": args.epochs, "learning_rate": args.learning_rate, "logging_steps": 1}
+    batches = {"per_device_train_batch_size": args.batch_size, "remove_unused_columns": False}
+    judged = {"eval_strategy": "epoch", "save_strategy": "no", "report_to": "none", "label_names": ["age", "gender"]}
+    options = TrainingArguments(f"{args.out}-checkpoints", **how_long, **batches, **judged)
     trainer = Trainer(model, options, Batches(processor), train, held, compute_metrics=figures)
     print("before:", trainer.evaluate())
     trainer.train()

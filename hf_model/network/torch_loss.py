@@ -4,7 +4,7 @@ import dataclasses
 
 import torch
 
-from . import losses
+from .losses import age_likelihood, gender_cross_entropy, huber
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,16 +41,16 @@ def training_loss(
         ages = ages if ages.ndim == 2 else torch.stack([ages, ages], dim=1)
         known = ~ages.isnan().any(1)
         label = torch.where(known[:, None], ages, 0.0)
-        of_age = weights.huber_weight * losses.huber(torch, label, age, weights.huber_delta)
+        of_age = weights.huber_weight * huber(torch, label, age, weights.huber_delta)
         if distribution is not None:
             years = torch.arange(distribution.shape[1], device=age.device, dtype=torch.float32)[None]
-            likelihood = losses.age_likelihood(torch, label, distribution, years, weights.age_spread)
+            likelihood = age_likelihood(torch, label, distribution, years, weights.age_spread)
             of_age = of_age + weights.soft_age_weight * likelihood
         total = total + (of_age * known).sum() / known.sum().clamp(min=1)
     if genders is not None:
         genders = genders.to(age.device, torch.float32)
         known = genders >= 0
         female = gender_logits.float().sigmoid()
-        of_gender = losses.gender_cross_entropy(torch, genders.clamp(min=0), female, weights.gender_smoothing)
+        of_gender = gender_cross_entropy(torch, genders.clamp(min=0), female, weights.gender_smoothing)
         total = total + weights.bce_weight * (of_gender * known).sum() / known.sum().clamp(min=1)
     return total

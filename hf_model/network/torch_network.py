@@ -36,6 +36,7 @@ class TorchNetwork(Portable, torch.nn.Module):
         self.described_by, self.dropout = network, dropout
         self.has_distribution = bool(heads.age_bins)
         self.gradient_checkpointing = False  # transformers' name; it also gives the function that does it
+        self.keeps_statistics = False  # in training too, BatchNorm's: few faces have others, which do not last
         layout, channels = self.layout, 3
         self._add(layout.stem.name, layout.stem, channels, layout)
         channels = layout.stem.filters
@@ -86,6 +87,14 @@ class TorchNetwork(Portable, torch.nn.Module):
         if DISTRIBUTION in names:  # its mean is no layer that is learned
             names.remove(head)
         return [(name, sizes[name]) for name in names]
+
+    def train(self, mode: bool = True):
+        """Sets to train, or to predict; BatchNorm predicts in both where ``keeps_statistics``."""
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.train(mode and not self.keeps_statistics)
+        return self
 
     def _apply(self, fn, recurse: bool = True):
         """Moves and casts, all but BatchNorm and the dense layers into half precision."""

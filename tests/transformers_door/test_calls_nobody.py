@@ -9,7 +9,7 @@ DOORS = """
 from transformers import AutoModel, pipeline
 pipe = pipeline("image-classification", model="hf_model", trust_remote_code=True)
 assert pipe("PHOTO")[0]["age"] > 0
-assert AutoModel.from_pretrained("hf_model", trust_remote_code=True)("PHOTO")[0].age > 0
+assert AutoModel.from_pretrained("hf_model", trust_remote_code=True).predictor("PHOTO")[0].age > 0
 """
 
 

@@ -54,6 +54,8 @@ for dtype in ("bfloat16", "float16"):
         variances = half.network.conv1["normalization"].running_var
         told["halves"][f"{kind} {dtype}"] = [str(half.dtype), str(variances.dtype), float(variances.max()), ages(half)]
 told["compiled"] = ages(torch.compile(model))
+pipe = pipeline(model=name, trust_remote_code=True)
+told["pipe"] = [str(pipe), pipe("astronaut.png")[0]["age"], pickle.loads(pickle.dumps(pipe))("astronaut.png")[0]["age"]]
 told["frozen"] = [name for name, parameter in model.named_parameters() if not parameter.requires_grad]
 try:
     model("astronaut.png")
@@ -167,6 +169,9 @@ def test_a_forward_pass_is_what_the_predictor_says(loaded):
 def test_copies_and_compiled_models_answer_alike(loaded):
     for answers in (*loaded["copies"], loaded["compiled"]):
         assert answers == pytest.approx(loaded["ages"], abs=1e-3)
+    printed, one, again = loaded["pipe"]
+    assert "AgeGenderPipeline" in printed
+    assert again == pytest.approx(one, abs=1e-3)
 
 
 def test_in_half_precision_batchnorm_stays_whole(loaded):

@@ -46,6 +46,13 @@ REPORT = (
     Step("engines", "report.engines", "every engine and precision", "engines"),
     Step("explanations", "report.explanations", "faithfulness of the heat maps", "explanation"),
     Step("datasets", "report.datasets", "the sets of --external", "external"),
+    Step("london", "report.london", "the faces that may be shown: self-reported ages, two photos a person", "london"),
+    Step(
+        "audit",
+        "report.audit",
+        "what auditors ask for: spread, lines of age, several photos, people's guesses",
+        "audit",
+    ),
     Step("leakage", "report.leakage", "train–test leakage: figures without leaked faces", "leakage"),
     Step("stability", "report.stability", "coverage of intervals fitted on random halves", "stability"),
 )

@@ -193,7 +193,7 @@ def model_release(
         notebook = (folder / "notebook.ipynb").read_text(encoding="utf-8")
         files["notebook.ipynb"] = notebook.replace("user/repo", repo).encode()
     files[PACKAGE_LIST] = package_list(files)
-    files |= graphs(folder)
+    files |= graphs(folder) | {f"{graph_files.GRAPHS}/detector/LICENSE-MTCNN.txt": detector_licence()}
     files |= {APACHE_BESIDE: APACHE, SOURCE_NAME: source_of(version)}
     return Release("model", repo, version, files, tag=f"v{version}")
 

@@ -30,3 +30,9 @@ def bootstrap(figures: Callable[[np.ndarray], dict[str, float]], n: int, seed: i
 def mean_with_interval(values: np.ndarray) -> dict:
     """The figure of the mean of (N,) values."""
     return bootstrap(lambda rows: {"value": float(values[rows].mean())}, len(values))["value"]
+
+
+def means_with_intervals(columns: dict[str, np.ndarray]) -> dict[str, dict]:
+    """The figures of the means of several columns (N,) of the same rows."""
+    count = len(next(iter(columns.values())))
+    return bootstrap(lambda rows: {name: float(values[rows].mean()) for name, values in columns.items()}, count)

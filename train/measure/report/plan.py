@@ -14,9 +14,10 @@ from train.measure.context import Context
 from train.measure.raw import candidates
 from train.measure.raw.changes import load_rows, spread_rows
 from train.measure.raw.labels import holds_chips, read_chips, read_labels
+from train.measure.raw.open_faces import OpenFaces
 from train.measure.raw.outputs import RawOutputs
 from train.measure.raw.scenes import make_scene
-from train.measure.report import explanations
+from train.measure.report import explanations, london
 from train.measure.report.engines import runnable
 
 TIMED = 32
@@ -53,6 +54,7 @@ def jobs(n: dict[str, int], context: Context) -> list[tuple[str, int, int]]:
         ("explanations: two heat maps of a face, and covering it", 2 * 5 * explained, 0),
         ("no faces: other things, and small and turned faces", 0, 5 * unsure),
         ("datasets: photos of the external sets", 0, photos),
+        ("london: open faces, as they are and scaled down", 0, (1 + len(london.EYES)) * len(OpenFaces.load().path)),
     ]
 
 
