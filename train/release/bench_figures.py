@@ -143,6 +143,23 @@ def peers(metrics: dict) -> str:
     )
 
 
+def open_faces(metrics: dict) -> str:
+    """This model and others on the faces that may be shown."""
+    rows = [
+        "| model | age: mean error, years | women, signed | men, signed | gender correct | one person's two photos differ by | missed |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, one in _bench("open_faces").items():
+        overall, women, men = one["overall"], *(one["groups"]["gender"][key]["age_bias"] for key in ("women", "men"))
+        age, gender = overall["age_mae"], overall["gender"]
+        rows.append(
+            f"| {name} | {show(age['value'], 'years')} ({show(age['low'], 'years')} to {show(age['high'], 'years')}) | "
+            f"{women['value']:+.1f} | {men['value']:+.1f} | {show(gender['value'], 'share')} | "
+            f"{show(one['pairs']['age_moves']['value'], 'years')} years | {one['missed']} of {one['photos']} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
 def bulk(metrics: dict) -> str:
     """Speed, memory and fault tolerance of bulk labelling."""
     bench, faults = _bench("bulk"), _bench("faults")

@@ -41,6 +41,15 @@ def children(metrics: dict) -> dict[str, float]:
     return {"gender_accuracy": sum(figure["value"] * figure["n"] for figure in young) / total}
 
 
+def london_rows(metrics: dict) -> list[tuple[str, dict]]:
+    """The rows of the card's table of the faces that may be shown: all, then each group with its figures."""
+    section = metrics.get("london")
+    if not section:
+        return []
+    groups = [(name.replace("_", " "), one) for part in section["groups"].values() for name, one in part.items()]
+    return [("all", section["overall"]), *groups]
+
+
 def plots_in(folder: pathlib.Path) -> set[str]:
     """The names of a model folder's plots."""
     return {path.stem for path in (folder / "plots").glob("*.png")}
@@ -124,6 +133,7 @@ def render_card(metrics: dict, settings: Settings, plots: Collection[str] = ()) 
             gaps=gaps(metrics),
             elsewhere=elsewhere(metrics),
             title_of=title_of,
+            london_rows=london_rows(metrics),
             measured_facts=facts()["measured"],
             measures=MEASURES,
             show=show,

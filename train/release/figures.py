@@ -11,7 +11,7 @@ from collections.abc import Callable
 from train.history import read_history
 from train.measure.report.ablate import RESULTS
 from train.measure.report.compare import RESULTS as MODELS
-from train.release.bench_figures import browser, bulk, engines, page, peers, profile, saved
+from train.release.bench_figures import browser, bulk, engines, open_faces, page, peers, profile, saved
 from train.release.dataset_facts import side_by_side, title_of, trained_on
 from train.release.units import show
 
@@ -220,6 +220,7 @@ BLOCKS: dict[str, Callable[[dict], str]] = {
         page,
         browser,
         peers,
+        open_faces,
         bulk,
         relu,
         crop,

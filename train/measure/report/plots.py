@@ -51,6 +51,8 @@ def plot_all(answers: Answers, metrics: dict, folder: pathlib.Path) -> None:
             _changes(metrics["robustness"], folder / "changes.png")
         if metrics.get("external"):
             _external(metrics, folder / "external.png")
+        if metrics.get("audit"):
+            _audit(metrics["audit"], folder / "audit.png")
         if PEERS.is_file():
             draw_peers(json.loads(PEERS.read_text(encoding="utf-8")), folder / "peers.png")
 
@@ -149,6 +151,27 @@ def _external(metrics: dict, path: pathlib.Path) -> None:
         exact = sets[name]["exact_ages"]
         _bars(right, {name.replace("_", "\n") + ("" if exact else "\n(bins)"): {"years": one}}, "years", ORANGE)
     right.set(title="Age", ylabel="years off; of bins: outside the bin")
+    _write(figure, path)
+
+
+def _audit(sections: dict, path: pathlib.Path) -> None:
+    """How many faces are within each error; and who would pass an age check, by the age that it asks for."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5.2))
+    curves = {name: part["curve"] for name, part in sections.items() if "curve" in part}
+    for (name, curve), style in zip(curves.items(), ("-", "--", "-.", ":"), strict=False):
+        left.plot(range(len(curve)), curve, style, color=BLUE if style == "-" else ORANGE, label=name.replace("_", " "))
+    left.set(title="Age", xlabel="error of at most so many years", ylabel="share of faces", ylim=(0, 1))
+    left.legend(framealpha=1, loc="lower right", fontsize=11)
+    challenge = sections["utkface"].get("challenge", {})
+    asked = [int(age) for age in challenge]
+    lines = {"adults_pass": ("adults", BLUE, "-"), "minors_of_13_to_17_pass": ("minors of 13 to 17", ORANGE, "--")}
+    for key, (name, colour, style) in lines.items():
+        right.plot(asked, [one[key]["value"] for one in challenge.values()], style, color=colour, label=name)
+    right.set(
+        title="Why not to check ages with it", xlabel="estimated age that a check asks for", ylabel="share that passes"
+    )
+    right.set_ylim(0, 1)
+    right.legend(framealpha=1, loc="center right", fontsize=11)
     _write(figure, path)
 
 
