@@ -8,7 +8,7 @@ import pytest
 from hf_model import AgeGenderPredictor
 from hf_model.download import read_config
 from hf_model.prediction import calibrate
-from hf_model.settings import Settings
+from hf_model.settings import SECTIONS_OF_WEIGHTS, Settings
 
 AGES = np.arange(117, dtype=np.float32)
 
@@ -71,7 +71,7 @@ def test_what_is_measured_does_not_depend_on_what_was_calibrated_before(root, tm
     """A refit on a folder that is calibrated starts from the same numbers as on one that never was."""
     import shutil
 
-    from train.config import CALIBRATIONS, write_config
+    from train.config import write_config
     from train.measure.raw.outputs import RawOutputs
     from train.smoke import smoke_chips
 
@@ -80,8 +80,8 @@ def test_what_is_measured_does_not_depend_on_what_was_calibrated_before(root, tm
     chips = smoke_chips(6)[0]["test"].images
     calibrated = RawOutputs(tmp_path, None).chips("some", chips)
     config = read_config(tmp_path)
-    assert set(CALIBRATIONS) <= config.keys()
-    write_config(tmp_path, {key: value for key, value in config.items() if key not in CALIBRATIONS})
+    assert set(SECTIONS_OF_WEIGHTS) <= config.keys()
+    write_config(tmp_path, {key: value for key, value in config.items() if key not in SECTIONS_OF_WEIGHTS})
     plain = RawOutputs(tmp_path, None).chips("some", chips)
     for name in ("age", "female", "distribution", "quality"):
         assert np.array_equal(getattr(calibrated, name), getattr(plain, name), equal_nan=True), name
