@@ -17,6 +17,19 @@ from train.release.publish import push
 REPO = "user/age-gender"
 
 
+WITH_LITTLE = """
+import json, sys
+for name in ("mtcnn", "onnx", "lz4", "joblib", "tensorflow", "keras", "torch", "transformers"):
+    sys.modules[name] = None  # as where it is not installed
+import importlib.util
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *more: None if name in sys.modules and sys.modules[name] is None else find(name, *more)
+from hf_model import AgeGenderPredictor
+predictor = AgeGenderPredictor.from_pretrained("hf_model")
+print(json.dumps([predictor("astronaut.png")[0].age, predictor.engine]))
+"""
+
+
 @pytest.fixture(scope="module")
 def hub():
     with HubServer() as server:
@@ -138,7 +151,7 @@ def test_the_space_pulls_the_revision_that_its_front_matter_names(two_versions, 
         assert faces[0]["gender"] == "uncertain"  # v0.2.0, not the local folder
 
 
-def test_the_committed_state_can_be_published_by_the_command(root, tmp_path):
+def test_the_committed_state_can_be_published_by_the_command(root, tmp_path, astronaut):
     """All checks of a real release, on a Hub of its own, with the words that a person reads."""
     config = json.loads((root / "hf_model" / "config.json").read_text(encoding="utf-8"))
     with HubServer() as hub:
@@ -162,3 +175,15 @@ def test_the_committed_state_can_be_published_by_the_command(root, tmp_path):
     card = files["README.md"].decode()
     assert 'snapshot_download("user/real"' in card
     assert files["model.safetensors"] == (root / "hf_model" / "model.safetensors").read_bytes()
+    # Pulled, it answers with what its requirements.txt names: nothing is built, and the weights are not fetched.
+    wanted = {line.partition(">=")[0] for line in files["requirements.txt"].decode().split()}
+    assert not wanted & {"mtcnn", "onnx", "lz4", "joblib", "tensorflow", "keras", "torch"}
+    for name, content in files.items():
+        if not name.endswith("model.safetensors"):
+            (tmp_path / "hf_model" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "hf_model" / name).write_bytes(content)
+    astronaut.save(tmp_path / "astronaut.png")
+    values = environment(hub, tmp_path, HF_HUB_OFFLINE="1")
+    age, engine = last_json(run_script(WITH_LITTLE, folder=tmp_path, environment=values))
+    assert 20 < age < 45
+    assert engine.startswith("openvino")
