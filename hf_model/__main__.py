@@ -111,15 +111,22 @@ def main(argv: list[str] | None = None) -> int:
     return 2 if failed else 0
 
 
+def as_json_text(row: dict) -> str:
+    """A row as JSON; where the output cannot hold a letter, and would show it in a way that is no JSON, escaped."""
+    is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    text = json.dumps(row, ensure_ascii=not is_utf8)
+    return text if text.isprintable() or not is_utf8 else json.dumps(row)
+
+
 def _print(name: str, result, as_json: bool, distribution: bool) -> None:
     if isinstance(result, InvalidImageError):
         print(result, file=sys.stderr)
         if as_json:
-            print(json.dumps({"image": name, "error": result.reason}, ensure_ascii=False))
+            print(as_json_text({"image": name, "error": result.reason}))
         return
     faces = [face.to_dict(distribution) for face in result]
     if as_json:
-        print(json.dumps({"image": name, "faces": faces}, ensure_ascii=False))
+        print(as_json_text({"image": name, "faces": faces}))
     elif not faces:
         print(f"{name}: no face found")
     else:

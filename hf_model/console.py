@@ -5,6 +5,7 @@ import contextlib
 import os
 import pathlib
 import sys
+import warnings
 from collections.abc import Callable
 
 INTERRUPTED = 130  # as shells report Ctrl-C
@@ -17,6 +18,7 @@ def run_command(main: Callable[[], int]) -> int:
     Letters that the console cannot show, and bytes of file names that are not UTF-8, are shown with backslashes.
     Ctrl-C, a reader of the output that has gone, and a closed stderr end it quietly.
     """
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # remarks on odd metadata; this process is ours
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by who started this

@@ -247,7 +247,10 @@ class AgeGenderPredictor(Portable):
             InvalidImageError: a photo that cannot be used.
         """
         found = self._cropper.find(image, faces)
-        return [(face, self._cropper.crop(found, face)) for face in found.faces]
+        made = [(face, self._cropper.crop(found, face).copy()) for face in found.faces]
+        for _, crop in made:
+            crop.info = {}  # whoever saves it does not save the place where the photo was taken
+        return made
 
     def warm_up(self) -> None:
         """Loads the detector and runs everything once, so that the first answer does not wait."""

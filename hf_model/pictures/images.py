@@ -4,13 +4,11 @@ import contextlib
 import functools
 import io
 import os
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import PIL.ExifTags
 import PIL.Image
-import PIL.ImageOps
 
 from .colours import UnusablePixels, to_rgb, to_srgb
 from .grey import note_significant_bits
@@ -27,6 +25,17 @@ except ImportError:  # optional: without it an HEIC photo is refused like any un
 
 # Bytes 4 to 12 of what phones write, by ISO/IEC 23008-12.
 HEIC_STARTS = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1")
+
+# How a picture is brought upright by its EXIF orientation.
+UPRIGHT = {
+    2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
+    3: PIL.Image.Transpose.ROTATE_180,
+    4: PIL.Image.Transpose.FLIP_TOP_BOTTOM,
+    5: PIL.Image.Transpose.TRANSPOSE,
+    6: PIL.Image.Transpose.ROTATE_270,
+    7: PIL.Image.Transpose.TRANSVERSE,
+    8: PIL.Image.Transpose.ROTATE_90,
+}
 
 HEIF_ENDINGS = {".heic", ".heif"}  # known even where they cannot be read: that is said then, and how
 
@@ -64,7 +73,9 @@ def read_image(image, max_pixels: int, formats: Sequence[str] | None = None) -> 
     Raises:
         InvalidImageError: not a picture, of another format, broken, empty, too large, or an array of another kind.
     """
-    return to_srgb(read_in_own_colours(image, max_pixels, formats))
+    picture = to_srgb(read_in_own_colours(image, max_pixels, formats))
+    picture.info = {}  # whoever saves it does not save the place where it was taken
+    return picture
 
 
 def read_in_own_colours(image, max_pixels: int, formats: Sequence[str] | None = None) -> PIL.Image.Image:
@@ -80,28 +91,25 @@ def read_in_own_colours(image, max_pixels: int, formats: Sequence[str] | None = 
     if isinstance(image, PIL.Image.Image):
         upright = _upright_rgb(image, source, max_pixels)
         return upright.copy() if upright is image else upright
-    with _quiet():
-        data = content_of(image, source)
+    data = content_of(image, source)
+    try:
         try:
-            try:
-                return _decoded(data, source, max_pixels, formats)
-            except ValueError as error:
-                cut = without_text(data) if "MAX_TEXT" in str(error) else None  # Pillow's limits on a PNG file's text
-                if cut is None:
-                    raise
-                return _decoded(cut, source, max_pixels, formats)
-        except InvalidImageError:
-            raise
-        except PIL.UnidentifiedImageError:
-            if not READS_HEIC and data[4:12] in HEIC_STARTS:
-                raise InvalidImageError(source, "is an HEIC picture: pip install pillow-heif to read it") from None
-            raise InvalidImageError(source, "not a picture in a known format") from None
-        except PIL.Image.DecompressionBombError:
-            raise InvalidImageError(
-                source, f"more than {max_pixels / 1e6:.0f} megapixels; make it smaller first"
-            ) from None
-        except Exception as error:  # Pillow's decoders raise many kinds; each means: not a whole picture
-            raise InvalidImageError(source, f"broken or incomplete picture ({error})") from None
+            return _decoded(data, source, max_pixels, formats)
+        except ValueError as error:
+            cut = without_text(data) if "MAX_TEXT" in str(error) else None  # Pillow's limits on a PNG file's text
+            if cut is None:
+                raise
+            return _decoded(cut, source, max_pixels, formats)
+    except InvalidImageError:
+        raise
+    except PIL.UnidentifiedImageError:
+        if not READS_HEIC and data[4:12] in HEIC_STARTS:
+            raise InvalidImageError(source, "is an HEIC picture: pip install pillow-heif to read it") from None
+        raise InvalidImageError(source, "not a picture in a known format") from None
+    except PIL.Image.DecompressionBombError:
+        raise InvalidImageError(source, f"more than {max_pixels / 1e6:.0f} megapixels; make it smaller first") from None
+    except Exception as error:  # Pillow's decoders raise many kinds; each means: not a whole picture
+        raise InvalidImageError(source, f"broken or incomplete picture ({error})") from None
 
 
 def _decoded(data: bytes, source: str, max_pixels: int, formats: Sequence[str] | None) -> PIL.Image.Image:
@@ -132,7 +140,6 @@ def read_reduced(
         known = _installed(formats and tuple(formats))
         with (
             contextlib.suppress(Exception),
-            _quiet(),
             PIL.Image.open(io.BytesIO(content_of(image, source)), formats=known) as opened,
         ):
             width, height = opened.size
@@ -144,14 +151,6 @@ def read_reduced(
                 return upright, (height, width) if turned else (width, height)
     upright = read_in_own_colours(image, max_pixels, formats)  # and says what is wrong with it
     return upright, upright.size
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Without Pillow's remarks on odd metadata and large files."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 def _from_array(array: np.ndarray, source: str, max_pixels: int) -> PIL.Image.Image:
@@ -176,15 +175,23 @@ def _check_size(width: int, height: int, source: str, max_pixels: int) -> None:
         raise InvalidImageError(source, reason)
 
 
+def _orientation(image: PIL.Image.Image) -> int:
+    """What EXIF says of it, 1 to 8; 1, upright, where nothing is said, or nothing that can be read: a photo is not lost
+    to its metadata."""
+    try:
+        return int(image.getexif().get(PIL.ExifTags.Base.Orientation, 1))
+    except Exception:  # Pillow's parser raises many kinds
+        return 1
+
+
 def _upright_rgb(image: PIL.Image.Image, source: str, max_pixels: int) -> PIL.Image.Image:
     _check_size(*image.size, source, max_pixels)
     try:
         if image.mode.startswith("I") and getattr(image, "fp", None) is not None:
             note_significant_bits(image, image.fp)  # type: ignore[attr-defined]
         image.load()
-        if image.getexif().get(PIL.ExifTags.Base.Orientation, 1) != 1:
-            image = PIL.ImageOps.exif_transpose(image)
-        return to_rgb(image)
+        turn = UPRIGHT.get(_orientation(image))
+        return to_rgb(image if turn is None else image.transpose(turn))
     except UnusablePixels as error:
         raise InvalidImageError(source, str(error)) from None
     except Exception as error:  # as above

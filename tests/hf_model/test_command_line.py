@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 
@@ -47,6 +48,21 @@ def test_json_lines_hold_every_input(root, photos):
     assert len(rows[0]["faces"]) == 1
     assert set(rows[0]["faces"][0]) == set(PREDICTION_KEYS)
     assert "error" in rows[1]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_json_is_json_in_every_encoding(root, photos, tmp_path, encoding):
+    name = tmp_path / "café 写真.jpg"
+    name.write_bytes((photos / "text.jpg").read_bytes())
+    done = subprocess.run(
+        [sys.executable, "-m", "hf_model", "--json", str(name)],
+        cwd=root,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=False,
+    )
+    (row,) = map(json.loads, done.stdout.decode(encoding).splitlines())
+    assert row["image"] == str(name)
 
 
 def test_a_turned_photo_and_what_its_picture_is_worth_are_told():

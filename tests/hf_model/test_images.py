@@ -1,7 +1,11 @@
+import concurrent.futures
 import io
+import struct
+import warnings
 
 import numpy as np
 import PIL.Image
+import PIL.ImageOps
 import pytest
 
 from hf_model.pictures import images
@@ -58,6 +62,50 @@ def test_exif_orientation_is_applied():
     exif[274] = 6  # turned a quarter to the right to be upright
     image = read_image(encoded(gradient(), "JPEG", exif=exif), LIMIT)
     assert image.size == (40, 60)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "JPEG"])
+@pytest.mark.parametrize("reads", [read_image, lambda data, limit: read_reduced(data, limit, 60)[0]])
+def test_a_photo_is_not_lost_to_its_metadata(kind, reads):
+    """https://github.com/python-pillow/Pillow/issues/5528"""
+    image = reads(encoded(gradient(), kind, exif=b"Exif\0\0garbage!"), LIMIT)
+    assert image.size == (60, 40)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_is_applied_beside_metadata_that_is_wrong(orientation):
+    exif = PIL.Image.Exif()
+    exif[274] = orientation
+    expected = PIL.ImageOps.exif_transpose(PIL.Image.open(io.BytesIO(encoded(gradient(), "PNG", exif=exif))))
+    text = b"seventy-two\0"  # of the resolution across, which is a number
+    entries = struct.pack("<HHIHH", 274, 3, 1, orientation, 0) + struct.pack("<HHII", 282, 2, len(text), 38)
+    odd = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + entries + struct.pack("<I", 0) + text
+    image = read_image(encoded(gradient(), "PNG", exif=odd), LIMIT)
+    assert np.array_equal(np.asarray(image), np.asarray(expected))
+
+
+def test_reading_in_threads_leaves_the_callers_warnings_alone():
+    """https://github.com/python/cpython/issues/128384: filters are the whole process's."""
+    before, seen = list(warnings.filters), []
+    data = encoded(gradient(), "JPEG")
+    with concurrent.futures.ThreadPoolExecutor(8) as threads:
+        for _ in threads.map(lambda _: (read_image(data, LIMIT), seen.append(list(warnings.filters))), range(200)):
+            pass
+    assert all(one == before for one in seen)
+
+
+def test_what_is_read_carries_no_place(astronaut, predictor):
+    exif = PIL.Image.Exif()
+    exif.get_ifd(0x8825)[1] = "N"  # GPS
+    exif[0x8825] = {1: "N", 2: (48.0, 12.0, 0.0)}
+    data = encoded(astronaut, "JPEG", exif=exif)
+    assert "exif" in PIL.Image.open(io.BytesIO(data)).info
+    ((_, crop),) = predictor.crops(data)
+    ((_, chip),) = predictor.crops(data, faces="none")
+    for picture in (predictor.read(data), crop, chip):
+        again = PIL.Image.open(io.BytesIO(encoded(picture, "JPEG")))
+        assert not again.getexif()
+        assert "exif" not in picture.info
 
 
 def test_a_phone_photo_in_heic_is_read_upright():
