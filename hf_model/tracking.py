@@ -1,8 +1,8 @@
 """Faces through a video: kept apart by number, and their answers smoothed over frames.
 
 A face is the one of the frame before whose box it overlaps most; its age distribution and the logit of its gender are
-running means, so that one blurred frame moves little. Faces are told apart by place alone, never recognised: whoever
-leaves and comes back gets a new number.
+running means, so that one blurred frame moves little. Faces are told apart by place, never recognised: whoever leaves and
+comes back gets a new number, and so does whoever appears in another's place and is of quite another age.
 """
 
 import dataclasses
@@ -18,6 +18,9 @@ from .predictor import AgeGenderPredictor
 LEAST_OVERLAP = 0.3
 MEMORY = 0.8  # weight of what was before, of each new frame the rest
 FRAMES_MISSED = 5  # a face that is not found for longer is gone
+# What two age distributions share, 0 to 1: of two frames of a person much more than this, of an old person and a child
+# who takes their place, as over a cut in a film, nothing.
+LEAST_SHARED = 0.05
 
 
 @dataclasses.dataclass
@@ -89,7 +92,7 @@ class FaceTracker:
                 (box_overlap(track.box, prediction.box), place, number)
                 for place, prediction in enumerate(found)
                 for number, track in enumerate(self.tracks)
-                if prediction.box is not None
+                if prediction.box is not None and may_be_same(track.distribution, prediction.age_distribution)
             ),
             reverse=True,
         )
@@ -129,3 +132,10 @@ class FaceTracker:
             female_probability=female,
             age_distribution=track.distribution,
         )
+
+
+def may_be_same(remembered: np.ndarray | None, now: np.ndarray | None) -> bool:
+    """Whether two age distributions may be of one person; what is not known may."""
+    if remembered is None or now is None:
+        return True
+    return float(np.minimum(remembered, now).sum()) >= LEAST_SHARED

@@ -103,4 +103,17 @@ describe("small things", () => {
     for (let frame = 0; frame <= constants.tracking.frames_missed; frame++) tracker.update([]);
     assert.notEqual(tracker.update([prediction])[0].number, first.number);
   });
+  it("gives whoever takes another's place a number", async () => {
+    const { Tracker } = await module("tracking.js");
+    const tracker = new Tracker(constants);
+    const [{ prediction }] = (await predictor.predict(pictureOf(cases[0]))).answers;
+    const { frames } = JSON.parse(readFileSync(new URL("../tracks.json", import.meta.url), "utf8"));
+    for (const { left, age, spread, number } of frames) {
+      const shares = Array.from({ length: 117 }, (_, year) => Math.exp(-0.5 * ((year - age) / spread) ** 2));
+      const sum = shares.reduce((one, other) => one + other);
+      const box = { xmin: left, ymin: 50, xmax: left + 100, ymax: 150 };
+      const seen = { ...prediction, box, age, age_distribution: shares.map((share) => share / sum) };
+      assert.equal(tracker.update([seen])[0].number, number, `age ${age}`);
+    }
+  });
 });

@@ -1,6 +1,7 @@
 """Faces keep their numbers through frames, and their answers are means of what was seen."""
 
 import dataclasses
+import json
 import math
 import types
 
@@ -71,7 +72,7 @@ def test_distributions_are_averaged_and_the_range_follows(tracker):
     )
     tracker.predictor.settings = types.SimpleNamespace(decision=SETTINGS.decision, calibration=calibration)
     tracker.update([face(10, distribution=spike)])
-    ((_, answer),) = tracker.update([face(10, distribution=uniform)])
+    ((_, answer),) = tracker.update([face(10, distribution=0.8 * uniform + 0.2 * spike)])
     assert answer.age_distribution.sum() == pytest.approx(1)
     assert answer.age_distribution[30] > 0.5
     low, high = answer.age_interval
@@ -89,3 +90,14 @@ def test_real_frames_of_one_face_have_one_number(predictor, astronaut):
     assert numbers == {1}
     with pytest.raises(ValueError, match="memory=1"):
         FaceTracker(predictor, memory=1)
+
+
+def test_whoever_takes_an_old_mans_place_gets_a_number_and_an_age_of_his_own(tracker, root):
+    """The sequence is also JavaScript's: tests/browser/steps.test.mjs."""
+    for frame in json.loads((root / "tests" / "tracks.json").read_text(encoding="utf-8"))["frames"]:
+        years = np.arange(117)
+        distribution = np.exp(-0.5 * ((years - frame["age"]) / frame["spread"]) ** 2)
+        seen = face(frame["left"], frame["age"], distribution=distribution / distribution.sum())
+        ((number, answer),) = tracker.update([seen])
+        assert number == frame["number"], frame
+        assert abs(answer.age - frame["age"]) < 10, frame

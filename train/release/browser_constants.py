@@ -79,6 +79,7 @@ def constants_of(folder: pathlib.Path, words: dict) -> dict:
         },
         "tracking": {
             "least_overlap": tracking.LEAST_OVERLAP,
+            "least_shared": tracking.LEAST_SHARED,
             "memory": tracking.MEMORY,
             "frames_missed": tracking.FRAMES_MISSED,
         },

@@ -1,4 +1,4 @@
-// Faces through a camera's frames: kept apart by place, their answers smoothed, as hf_model/tracking.py does.
+// Faces through a camera's frames: kept apart by place and age, their answers smoothed, as hf_model/tracking.py does.
 
 import { calibrate } from "./calibration.js";
 import { decide, logit } from "./numbers.js";
@@ -26,7 +26,9 @@ export class Tracker {
 
   #match(found) {
     const pairs = found.flatMap((prediction, place) =>
-      this.tracks.map((track) => ({ shared: overlap(track.box, prediction.box), place, track })),
+      this.tracks
+        .filter((track) => sharedBy(track.distribution, prediction.age_distribution) >= this.rules.least_shared)
+        .map((track) => ({ shared: overlap(track.box, prediction.box), place, track })),
     );
     const matched = new Map();
     const taken = new Set();
@@ -77,6 +79,11 @@ export class Tracker {
       age_distribution: track.distribution,
     };
   }
+}
+
+/** What two distributions share, 0 to 1. */
+function sharedBy(one, other) {
+  return one.reduce((sum, share, year) => sum + Math.min(share, other[year]), 0);
 }
 
 /** Intersection over union of two boxes. */
