@@ -12,8 +12,12 @@ import pathlib
 import datasets
 import evaluate
 import numpy as np
-import torch
-from transformers import AutoImageProcessor, AutoModelForImageClassification, Trainer, TrainingArguments
+
+try:
+    import torch
+    from transformers import AutoImageProcessor, AutoModelForImageClassification, Trainer, TrainingArguments
+except ImportError:
+    torch = None
 
 from train.augment import augment
 from train.recipe import load_recipe
@@ -41,7 +45,7 @@ class Batches:
         self.processor, self.ranges = processor, load_recipe("best").augmentation
         self.random = np.random.default_rng(0)
 
-    def __call__(self, rows: list[dict]) -> dict[str, torch.Tensor]:
+    def __call__(self, rows: list[dict]) -> dict[str, "torch.Tensor"]:
         others = [*rows[1:], rows[0]]
         pairs = [
             (row["chip"], other["chip"] if row["trains"] else None) for row, other in zip(rows, others, strict=True)
@@ -78,6 +82,8 @@ def main(argv: list[str] | None = None) -> None:
     add("--out", required=True, help="folder of the tuned model")
     add("--push", metavar="REPO", help="repo of the Hub that the tuned model is pushed to")
     args = parser.parse_args(argv)
+    if torch is None:
+        parser.error("it needs PyTorch and transformers: pip install -e '.[train,transformers]'")
     data = datasets.load_dataset(args.data)
     held_out = next((name for name in ("validation", "test") if name in data), None)
     parts = data if held_out else data["train"].train_test_split(0.1, seed=0)

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+import types
 
 import huggingface_hub.constants
 import numpy as np
@@ -243,6 +244,9 @@ def test_onnx_runtime_sums_int8_carefully_only_where_it_must(monkeypatch, tmp_pa
     class Session:
         def __init__(self, path, options, providers):
             seen.append(options)
+
+        def get_inputs(self):
+            return [types.SimpleNamespace(name="pixel_values")]
 
         def get_outputs(self):
             return []

@@ -27,7 +27,7 @@ answers = {
     "list": handler({"inputs": [text, "no base64!", b"nothing"], "parameters": {"distribution": True}}),
     "bad": handler({"inputs": "data:image/png,abc"}),
 }
-for wrong in ({}, {"inputs": data, "parameters": {"top_k": 1}}, {"inputs": [b"x"], "parameters": {"on_error": "raise"}},
+for wrong in ({}, {"inputs": data, "parameters": {"top_k": 5}}, {"inputs": [b"x"], "parameters": {"on_error": "raise"}},
               {"inputs": "%%", "parameters": {"on_error": "raise"}}):
     try:
         handler(wrong)

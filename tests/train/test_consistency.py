@@ -6,6 +6,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from hf_model.network.preprocessing import pixel_values, preprocess
 from hf_model.pictures.resize import resize
 from train.augment import Augmentation, augment
 from train.batches import Batches, Weights, age_rarity, network_input, rows_of_pass, zoomed
@@ -29,7 +30,10 @@ def test_the_training_path_and_the_inference_path_make_equal_tensors_from_a_chip
         lambda batch: (seen.append(batch), dict.fromkeys(("age", "gender"), np.zeros(len(batch))))[1],
     )
     spy(list(chips.images), faces="none")
-    inference = np.concatenate(seen)[:5]
+    crops = np.concatenate(seen)[:5]
+    inference = preprocess(crops)  # what engine="keras" gives its network
+    graphs = pixel_values(crops)  # what the graphs and transformers' models are given, who put blue first themselves
+    assert np.array_equal(graphs.transpose(0, 2, 3, 1)[..., ::-1], inference)
     training = Batches(chips, *of_size(predictor.size, 5))[0][0]
     assert training.shape == (5, 224, 224, 3)
     assert np.array_equal(training, inference)
