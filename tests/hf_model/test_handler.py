@@ -27,7 +27,7 @@ answers = {
     "list": handler({"inputs": [text, "no base64!", b"nothing"], "parameters": {"distribution": True}}),
     "bad": handler({"inputs": "data:image/png,abc"}),
 }
-for wrong in ({}, {"inputs": data, "parameters": {"top_k": 5}}, {"inputs": [b"x"], "parameters": {"on_error": "raise"}},
+for wrong in ({}, {"inputs": data, "parameters": {"face": "all"}}, {"inputs": data, "parameters": {"top_k": 5}}, {"inputs": [b"x"], "parameters": {"on_error": "raise"}},
               {"inputs": "%%", "parameters": {"on_error": "raise"}}):
     try:
         handler(wrong)
@@ -57,6 +57,8 @@ def test_the_contract_of_an_endpoint_from_a_copy_of_the_folder(root, astronaut, 
     assert "without base64 content" in answers["bad"]["error"]
     assert "Nothing to look at" in answers["refused"][0]
     assert "there are faces, on_error and distribution" in answers["refused"][1]
+    assert "top_k=5 cannot be honoured" in answers["refused"][2]
+    assert (face["label"], face["score"]) == ("female", face["female_probability"])
 
 
 def test_base64_is_read_with_line_breaks_and_long_texts_are_named_shortly():
