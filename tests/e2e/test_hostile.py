@@ -90,8 +90,8 @@ def test_the_requirements_resolve_by_themselves_without_pytorch_and_tensorflow(r
         check=True,
     )
     names = {item["metadata"]["name"].lower() for item in json.loads(report.read_text())["install"]}
-    assert {"gradio", "openvino", "mtcnn"} <= names
-    assert not {"torch", "transformers", "tensorflow", "keras"} & names
+    assert {"gradio", "openvino"} <= names
+    assert not {"torch", "transformers", "tensorflow", "keras", "mtcnn", "onnx"} & names  # graphs come with the model
 
 
 def test_the_curl_commands_of_the_readme_work(space, root, astronaut, tmp_path):

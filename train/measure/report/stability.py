@@ -1,4 +1,4 @@
-"""Whether prediction intervals hold whichever faces they were fitted on: twenty random halves of validation and test
+"""Whether prediction intervals hold whichever faces they were fitted on: five random halves of validation and test
 faces.
 
 Each half, with its changed copies, fits the model of the error (in fewer rounds than what ships), and coverage is
@@ -14,7 +14,7 @@ from train.measure.raw.changes import changed_rows, load_rows, spread_rows
 from train.measure.raw.labels import Labels
 from train.measure.report.trust import predicted_levels
 
-HALVES = 20
+HALVES = 5
 ROUNDS = 2
 
 
