@@ -2,8 +2,8 @@
 
     .venv-transformers/bin/python -m benchmarks.bench_torch [--chips PARQUET_OR_UTKFACE]
 
-Speeds are ratios of medians, in turns, on batches of 8 crops; on a GPU also images/s at batch 64 in bfloat16. Written to
-``benchmarks/torch.json``.
+Speeds are ratios of medians, in turns, on batches of 8 crops; on a GPU also images/s at batch 64 in bfloat16. Written
+to ``benchmarks/torch.json``.
 """
 
 import argparse

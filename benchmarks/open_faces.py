@@ -3,10 +3,10 @@
     python -m benchmarks.open_faces                                         this model
     python -m benchmarks.open_faces --name mine --predict 'COMMAND'         any other
 
-COMMAND reads file names from standard input, one a line, and prints a JSON object a line: ``{"image": name, "age": years,
-"female_probability": 0 to 1}``, in any order. A photo without a line, or with a null age, counts as missed. The figures
-go into ``benchmarks/open_faces.json``, beside those of other models. Nothing may be trained, tuned or chosen on these
-faces.
+COMMAND reads file names from standard input, one a line, and prints a JSON object a line: ``{"image": name, "age":
+years, "female_probability": 0 to 1}``, in any order. A photo without a line, or with a null age, counts as missed. The
+figures go into ``benchmarks/open_faces.json``, beside those of other models. Nothing may be trained, tuned or chosen on
+these faces.
 """
 
 import argparse

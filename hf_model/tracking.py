@@ -1,8 +1,8 @@
 """Faces through a video: kept apart by number, and their answers smoothed over frames.
 
 A face is the one of the frame before whose box it overlaps most; its age distribution and the logit of its gender are
-running means, so that one blurred frame moves little. Faces are told apart by place, never recognised: whoever leaves and
-comes back gets a new number, and so does whoever appears in another's place and is of quite another age.
+running means, so that one blurred frame moves little. Faces are told apart by place, never recognised: whoever leaves
+and comes back gets a new number, and so does whoever appears in another's place and is of quite another age.
 """
 
 import dataclasses

@@ -78,7 +78,8 @@ def pull(repo: str, revision: str | None) -> pathlib.Path:
 
 
 def load_predictors(folder: pathlib.Path):
-    """The predictors of a downloaded model repo for photos and for the camera, from the package that the repo itself is.
+    """The predictors of a downloaded model repo for photos and for the camera, from the package that the repo itself
+    is.
 
     Both are one, on the fastest engine. On ZeroGPU photos are answered on the GPU and the camera by the processor:
     a frame would wait for a GPU longer than it is worth.

@@ -2,8 +2,9 @@
 
     python -m train.finetune --model user/age-gender --data FOLDER --out tuned [--push user/mine]
 
-The data are a folder with ``metadata.csv`` (``file_name,age,gender``) or a dataset of the Hub with the columns ``image``,
-``age`` (years) and ``gender`` (0 male, 1 female; or words). Either label may be missing, of all faces or of some.
+The data are a folder with ``metadata.csv`` (``file_name,age,gender``) or a dataset of the Hub with the columns
+``image``, ``age`` (years) and ``gender`` (0 male, 1 female; or words). Either label may be missing, of all faces or of
+some.
 """
 
 import argparse

@@ -30,8 +30,8 @@ class Face:
 
     ``left``, ``top``, ``width``, ``height``: the detector's box; ``score``: its confidence, 0 to 1;
     ``landmarks``: five (x, y) in the order of ``LANDMARKS``; ``rotation``: by how many degrees, 0, 90, 180 or
-    270, the image had to be turned counter-clockwise for the detector to find it; ``verification_score``: what MTCNN's last
-    network says of it on a square that is level with it, 0 to 1.
+    270, the image had to be turned counter-clockwise for the detector to find it; ``verification_score``: what MTCNN's
+    last network says of it on a square that is level with it, 0 to 1.
     """
 
     left: float

@@ -83,13 +83,14 @@ def measure_quality(
     ``sharpness``: the standard deviation of the Laplacian as a share of that of the brightness, at 112 pixels;
     ``roll``: degrees clockwise from upright, -180 to 180; ``yaw``: about how far it is turned to the picture's right,
     degrees; ``brightness`` and ``contrast``: mean and standard deviation of the brightness of the face's middle, 0 to
-    1; ``outside``: share of the square beyond the photo; ``faces``: how many the photo has; ``verification_score``: how sure the
-    detector's last network is that it is a face, 0 to 1; ``cast``: how far the colour of the face's middle is from skin
-    in daylight, as a distance of two logarithms; ``evenness``: the darker half of the middle by the brighter one, left
-    and right, 0 to 1; ``covered`` and ``cut_out``: the shares of the face's middle, and of what surrounds the face,
-    that have no texture, as under paint or a plain mask, behind dark lenses, before a plain background, where the light
-    is too bright; ``familiarity``: the share of validation faces that are less like the training's. None: not known, as
-    the place of a chip. ``level`` is the verification score once more, under its name of versions up to 0.3.0.
+    1; ``outside``: share of the square beyond the photo; ``faces``: how many the photo has; ``verification_score``: how
+    sure the detector's last network is that it is a face, 0 to 1; ``cast``: how far the colour of the face's middle is
+    from skin in daylight, as a distance of two logarithms; ``evenness``: the darker half of the middle by the brighter
+    one, left and right, 0 to 1; ``covered`` and ``cut_out``: the shares of the face's middle, and of what surrounds the
+    face, that have no texture, as under paint or a plain mask, behind dark lenses, before a plain background, where the
+    light is too bright; ``familiarity``: the share of validation faces that are less like the training's. None: not
+    known, as the place of a chip. ``level`` is the verification score once more, under its name of versions up to
+    0.3.0.
 
     Args:
         pixels: (S, S, 3) uint8, what the network is shown.

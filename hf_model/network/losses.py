@@ -1,7 +1,7 @@
 """The losses of an age that is known exactly or as a bin, and of a gender: one formula for Keras and for PyTorch.
 
-``ops`` is the library that computes: ``keras.ops``, or :mod:`torch`. Labels of ages are (N, 2) float32 years: the lowest
-and the highest age that the label allows, equal where it is exact. All losses are (N,), one a face.
+``ops`` is the library that computes: ``keras.ops``, or :mod:`torch`. Labels of ages are (N, 2) float32 years: the
+lowest and the highest age that the label allows, equal where it is exact. All losses are (N,), one a face.
 """
 
 from typing import Any

@@ -1,8 +1,8 @@
 """Weights as safetensors: kernels float16, everything else float32, in the names and the layout of PyTorch.
 
 ``model.safetensors`` is the state of :class:`hf_model.network.torch_network.TorchNetwork`, as transformers reads it.
-Everything else here knows variables by their Keras path and in Keras's layout: this file is the one map between the two.
-Files of versions up to 0.3.0, which have Keras's names, are read too.
+Everything else here knows variables by their Keras path and in Keras's layout: this file is the one map between the
+two. Files of versions up to 0.3.0, which have Keras's names, are read too.
 
 float16 ends at 65,504 and a BatchNorm variance of the pretrained stem reaches 134,940, so only the kernels of
 convolutions and dense layers are halved. Loading is strict: a checkpoint either fits the model exactly or is refused.

@@ -21,8 +21,8 @@ SMALL, MOST_TILT = (0.12, 0.5), 60.0  # of real faces: their side as a multiple 
 
 @dataclasses.dataclass(frozen=True)
 class Candidates:
-    """Low-confidence detections: ``verification_score`` and ``familiarity`` (N,), ``given`` (N,): whether it is answered as
-    shipped."""
+    """Low-confidence detections: ``verification_score`` and ``familiarity`` (N,), ``given`` (N,): whether it is
+    answered as shipped."""
 
     verification_score: np.ndarray
     familiarity: np.ndarray

@@ -1,9 +1,10 @@
 """What faces are labelled, of UTKFace and of any other set.
 
-A set is a folder with pictures and ``labels.csv``, or ``metadata.csv`` as the image folders of `datasets` have it, taken
-through the detector, or a folder with Parquet of its validation split (``validation*.parquet``, or in ``data/``), whose
-pictures are face chips. Columns: ``file``, ``file_name`` or ``image``; ``age``, whole years or bins, or ``age_min`` and ``age_max`` (both within the bin); perhaps ``gender`` (0
-male, 1 female, or words) and ``race`` or ``ethnicity``. A face whose age was not told is left out.
+A set is a folder with pictures and ``labels.csv``, or ``metadata.csv`` as the image folders of `datasets` have it,
+taken through the detector, or a folder with Parquet of its validation split (``validation*.parquet``, or in ``data/``),
+whose pictures are face chips. Columns: ``file``, ``file_name`` or ``image``; ``age``, whole years or bins, or
+``age_min`` and ``age_max`` (both within the bin); perhaps ``gender`` (0 male, 1 female, or words) and ``race`` or
+``ethnicity``. A face whose age was not told is left out.
 """
 
 import csv

@@ -1,5 +1,5 @@
-"""What auditors of age estimation ask for: the spread of errors, the line about 18 year by year, challenge ages, equally
-weighted groups, several photos of one person, and people's own guesses.
+"""What auditors of age estimation ask for: the spread of errors, the line about 18 year by year, challenge ages,
+equally weighted groups, several photos of one person, and people's own guesses.
 
 Sources: NIST, Face Analysis Technology Evaluation: Age Estimation and Verification, NIST IR 8525, 2024 (the mean over
 equally weighted groups; challenge ages); Agustsson et al., FG 2017 (guesses of people).
@@ -61,8 +61,8 @@ def spread(answers: Answers) -> dict:
 
 
 def about_lines(answers: Answers) -> dict:
-    """``by_year``: the mean absolute and signed error of the people of each year of age from 13 to 25; ``challenge``: by
-    the age that a check would ask for, the share of people under 18 who are judged to be at least that old, and of
+    """``by_year``: the mean absolute and signed error of the people of each year of age from 13 to 25; ``challenge``:
+    by the age that a check would ask for, the share of people under 18 who are judged to be at least that old, and of
     adults who are."""
     error, age = _errors(answers)
     predicted = age + error

@@ -8,8 +8,8 @@ from train.measure.raw.candidates import PICTURES, Candidates, faceless, low_con
 
 
 def run(context: Context) -> dict | None:
-    """The section ``quality`` of ``metrics.json``: the ``limits``, and on things that are ``false_positives`` and small and
-    turned faces the shares that are warned of; None where the model has no limits."""
+    """The section ``quality`` of ``metrics.json``: the ``limits``, and on things that are ``false_positives`` and small
+    and turned faces the shares that are warned of; None where the model has no limits."""
     if not context.settings.quality:
         return None
     thresholds = {limit.measure: limit.threshold for limit in context.settings.quality}

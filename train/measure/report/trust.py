@@ -64,8 +64,8 @@ def hits_and_false_alarms(
 
     Returns:
         ``clean``: the share of faces as they are that is warned of, in all and by each measure; ``rows``: for each
-        change of how many faces it ``failed`` the age (``FAILED_FACTOR`` times the error, and ``FAILED_YEARS``), the share
-        of those that is warned of (``hit``), and of the others (``others``).
+        change of how many faces it ``failed`` the age (``FAILED_FACTOR`` times the error, and ``FAILED_YEARS``), the
+        share of those that is warned of (``hit``), and of the others (``others``).
     """
     raw, answers = clean
     before = np.abs(answers.age - answers.labels.low)
