@@ -12,6 +12,7 @@ from tests.support import hub_environment, last_json, published_files, run_scrip
 
 pytest.importorskip("accelerate", reason="transformers' Trainer needs accelerate: make test-transformers")
 pytest.importorskip("cv2", reason="the changes of training pictures need OpenCV: make test-transformers")
+pytest.importorskip("evaluate", reason="the figures of tuning are computed by evaluate: make test-transformers")
 
 TUNE = """
 import sys

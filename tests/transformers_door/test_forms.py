@@ -89,7 +89,7 @@ print(json.dumps({"answers": answers, "refused": refused}))
 """
 WITHOUT_PYTORCH = """
 import sys
-sys.modules["torch"] = None  # as where it is not installed
+sys.modules["torch"] = sys.modules["accelerate"] = None  # as where they are not installed
 from transformers import pipeline
 try:
     pipeline(model="model.v1.5", trust_remote_code=True)
