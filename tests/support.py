@@ -65,6 +65,13 @@ def run_script(code: str, *arguments, folder: pathlib.Path, environment: dict[st
     return result.stdout
 
 
+def json_offline(code: str, folder: pathlib.Path):
+    """The JSON that a script prints last in ``folder``, where it knows neither the project nor a Hub."""
+    environment = {**os.environ, "HF_HOME": str(folder / "hf"), "HF_HUB_OFFLINE": "1"}
+    environment.pop("PYTHONPATH", None)
+    return last_json(run_script(code, folder=folder, environment=environment))
+
+
 def last_json(output: str):
     """The JSON in the last line of a script's output."""
     return json.loads(output.strip().splitlines()[-1])

@@ -57,7 +57,6 @@ class TorchNetwork(Portable, torch.nn.Module):
             for layer, outputs in self._dense_layers(head, heads):
                 self.add_module(layer, torch.nn.Linear(inputs, outputs))
                 inputs = outputs
-        self.head_kernel = heads.conv_kernel
 
     @property
     def layout(self) -> Network:
@@ -113,7 +112,7 @@ class TorchNetwork(Portable, torch.nn.Module):
         """Logits and the heads' feature maps.
 
         Args:
-            pixels: (N, 3, S, S), what :func:`hf_model.network.preprocessing.preprocess` makes, channels first.
+            pixels: (N, 3, S, S), from :func:`network_input` or :func:`ordered`.
 
         Returns:
             ``age_logits`` (N, ages), or (N, 1) years where the model has no distribution; ``gender_logits`` (N, 1);
@@ -181,17 +180,8 @@ def ages_of(logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
     return distribution @ torch.arange(logits.shape[1], device=logits.device, dtype=distribution.dtype), distribution
 
 
-def read_state(path: str | os.PathLike) -> dict[str, torch.Tensor]:
-    """The state of :class:`TorchNetwork` from a weights file of any version, float32.
-
-    Raises:
-        WeightsError: the file is missing or broken, or a value in it is not finite.
-    """
-    return state_of(read_tensors(path))
-
-
 def state_of(variables: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
-    """The state from variables by Keras path."""
+    """The state of :class:`TorchNetwork`, float32, from variables by Keras path."""
     stored = {torch_name(name).removeprefix(PREFIX): values for name, values in variables.items()}
     if f"{DISTRIBUTION}.weight" in stored:
         stored.pop("age.weight", None)  # the years, which are fixed
@@ -204,8 +194,8 @@ def load_network(path: str | os.PathLike, network: str, heads: Heads, dropout: f
     Raises:
         WeightsError: the file is missing or broken or does not fit.
     """
-    state, made = read_state(path), TorchNetwork(network, heads, dropout).eval()
-    own = made.state_dict()
+    state, module = state_of(read_tensors(path)), TorchNetwork(network, heads, dropout).eval()
+    own = module.state_dict()
     problems = [f"missing: {name}" for name in own if name not in state]
     problems += [f"not in the model: {name}" for name in state if name not in own]
     problems += [
@@ -216,19 +206,19 @@ def load_network(path: str | os.PathLike, network: str, heads: Heads, dropout: f
     if problems:
         raise refused(path, problems)
     own.update(state)  # it knows its version, without which PyTorch expects a counter in every BatchNorm
-    made.load_state_dict(own)
-    return made
+    module.load_state_dict(own)
+    return module
 
 
 def folded(network: TorchNetwork) -> TorchNetwork:
     """A copy for prediction, every BatchNorm multiplied into the convolution before it: the same function in fewer
     operations."""
-    made = copy.deepcopy(network).eval()
-    for layer in made.children():
+    copied = copy.deepcopy(network).eval()
+    for layer in copied.children():
         if isinstance(layer, torch.nn.ModuleDict):
             layer["convolution"] = fuse_conv_bn_eval(layer["convolution"], layer["normalization"])
             layer["normalization"] = torch.nn.Identity()
-    return made
+    return copied
 
 
 def run(network: TorchNetwork, crops: np.ndarray) -> dict[str, np.ndarray]:

@@ -1,13 +1,13 @@
 """A model as transformers has them: loads, trains, saves, casts, compiles; and it is the network that is published."""
 
+import dataclasses
 import importlib.util
-import os
 import shutil
 
 import pytest
 
 from tests.hub.server import HubServer
-from tests.support import hub_environment, last_json, published_files, run_script
+from tests.support import hub_environment, json_offline, last_json, published_files, run_script
 
 pytest.importorskip("torch", reason="transformers' models need PyTorch: make test-transformers")
 
@@ -46,6 +46,10 @@ told["ages"], told["female"] = outputs.age.tolist(), outputs.logits.softmax(1)[:
 predicted = [face for (face,) in model.predictor.raw(chips, faces="none")]
 told["predictor"] = [[face.age for face in predicted], [face.female_probability for face in predicted]]
 told["engine"] = model.predictor.engine
+import importlib
+resize, preprocessing = (importlib.import_module(f"{model.package.__name__}.{name}") for name in ("pictures.resize", "network.preprocessing"))
+seen = preprocessing.pixel_values(np.stack([resize.resize(chip, 224) for chip in chips]))
+told["pixels"] = bool(np.array_equal(inputs["pixel_values"].numpy(), seen))
 told["copies"] = [ages(pickle.loads(pickle.dumps(model))), ages(copy.deepcopy(model))]
 told["halves"] = {}
 for dtype in ("bfloat16", "float16"):
@@ -139,15 +143,9 @@ def elsewhere(root, astronaut, tmp_path_factory):
     return folder
 
 
-def run(elsewhere, code: str):
-    environment = {**os.environ, "HF_HOME": str(elsewhere / "hf"), "HF_HUB_OFFLINE": "1"}
-    environment.pop("PYTHONPATH", None)
-    return last_json(run_script(code, folder=elsewhere, environment=environment))
-
-
 @pytest.fixture(scope="module")
 def loaded(elsewhere):
-    return run(elsewhere, LOADED)
+    return json_offline(LOADED, elsewhere)
 
 
 def test_what_transformers_asks_of_a_model_is_there(loaded):
@@ -164,6 +162,19 @@ def test_a_forward_pass_is_what_the_predictor_says(loaded):
     assert loaded["engine"] == "torch/float32 on cpu"
     assert loaded["predictor"][0] == pytest.approx(loaded["ages"], abs=1e-3)
     assert loaded["predictor"][1] == pytest.approx(loaded["female"], abs=1e-5)
+
+
+def test_the_image_processor_gives_the_very_numbers_that_training_sees(loaded):
+    assert loaded["pixels"]
+
+
+def test_its_loss_weighs_its_parts_as_the_last_training_did():
+    from hf_model.network.torch_loss import Weights
+    from train.recipe import load_recipe
+
+    recipe = load_recipe("best")
+    for name, value in dataclasses.asdict(Weights()).items():
+        assert getattr(recipe, name) == value, name
 
 
 def test_copies_and_compiled_models_answer_alike(loaded):
@@ -184,7 +195,7 @@ def test_in_half_precision_batchnorm_stays_whole(loaded):
 
 
 def test_it_trains_and_saves_what_it_learned(elsewhere):
-    told = run(elsewhere, TRAINED)
+    told = json_offline(TRAINED, elsewhere)
     losses = told["losses"]
     assert losses["none"] is None
     assert losses["gender"] == losses["labels"]
@@ -203,7 +214,7 @@ def test_it_trains_and_saves_what_it_learned(elsewhere):
 
 @pytest.mark.skipif(not importlib.util.find_spec("onnxruntime"), reason="wants onnxruntime: make test-transformers")
 def test_it_is_the_published_float32_graph(elsewhere):
-    told = run(elsewhere, PUBLISHED)
+    told = json_offline(PUBLISHED, elsewhere)
     assert told["ages"] <= 1e-3
     assert told["odds"] <= 1e-3
 

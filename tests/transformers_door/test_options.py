@@ -1,12 +1,11 @@
 """What people pass to transformers reaches the predictor, or is refused; and a model that is saved is whole."""
 
 import importlib.util
-import os
 import shutil
 
 import pytest
 
-from tests.support import last_json, run_script
+from tests.support import json_offline
 
 pytest.importorskip("torch", reason="transformers' pipeline needs PyTorch: make test-transformers")
 
@@ -65,15 +64,9 @@ def elsewhere(root, astronaut, tmp_path_factory):
     return folder
 
 
-def run(elsewhere, code: str):
-    environment = {**os.environ, "HF_HOME": str(elsewhere / "hf"), "HF_HUB_OFFLINE": "1"}
-    environment.pop("PYTHONPATH", None)
-    return last_json(run_script(code, folder=elsewhere, environment=environment))
-
-
 @needs_engines
 def test_engine_and_precision_reach_the_predictor_or_are_refused(elsewhere):
-    told = run(elsewhere, OPTIONS)
+    told = json_offline(OPTIONS, elsewhere)
     assert told["engines"] == ["onnx/float32", "openvino/float32", "keras/float32"]
     assert told["default"] == "torch/float32 on cpu"
     assert "engine='onnx'" in told["refused"]
@@ -82,7 +75,7 @@ def test_engine_and_precision_reach_the_predictor_or_are_refused(elsewhere):
 
 
 def test_a_saved_model_is_whole(elsewhere):
-    ages = run(elsewhere, SAVED)
+    ages = json_offline(SAVED, elsewhere)
     assert abs(ages[0] - ages[1]) < 0.01
     for name in ("saved", "saved too"):
         missing = {
@@ -95,6 +88,6 @@ def test_a_saved_model_is_whole(elsewhere):
 
 @needs_engines
 def test_the_doors_predictor_pickles(elsewhere):
-    engine, again, before = run(elsewhere, PICKLED)
+    engine, again, before = json_offline(PICKLED, elsewhere)
     assert engine == "onnx/float32"
     assert again == before

@@ -249,7 +249,7 @@ def measure_verification_limit(outputs: RawOutputs, splits: dict[str, Chips], co
     """The limit of the verification score, found on validation chips, with what is below it of the test chips and of
     things that are none."""
     pictures = candidates.faceless(splits["validation"], count)
-    threshold = candidates.level_limit(candidates.low_confidence(outputs.predictor, pictures, False))
+    threshold = candidates.score_limit(candidates.low_confidence(outputs.predictor, pictures, False))
     none, real = (
         candidates.low_confidence(outputs.predictor, make(splits["test"], count), is_real)
         for make, is_real in ((candidates.faceless, False), (candidates.real_scenes, True))

@@ -85,6 +85,6 @@ def real_scenes(chips: Chips, count: int) -> list[PIL.Image.Image]:
     return [make_scene(chip, random, SMALL, MOST_TILT).image for chip in chips.images[:count]]
 
 
-def level_limit(none: Candidates) -> float:
+def score_limit(none: Candidates) -> float:
     """The verification score below which ``CAUGHT`` of the false positives lie, to a hundredth."""
     return round(float(np.quantile(none.verification_score, CAUGHT)), 2) if len(none.verification_score) else 0.0

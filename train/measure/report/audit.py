@@ -33,10 +33,10 @@ def run(context: Context) -> dict:
     for folder in context.external:
         raw, labels = raw_of_set(context.outputs, folder)
         answers = answers_of(raw, labels, context.settings)
-        made = spread(answers) | about_lines(answers) if labels.are_exact else {}
-        made |= persons_of(folder, answers) | people_of(folder, answers)
-        if made:
-            section[folder.name] = made
+        figures = spread(answers) | about_lines(answers) if labels.are_exact else {}
+        figures |= persons_of(folder, answers) | people_of(folder, answers)
+        if figures:
+            section[folder.name] = figures
     return section
 
 

@@ -19,7 +19,7 @@ LISTED = pathlib.Path(__file__).with_name("leakage.json")
 
 
 def run(context: Context) -> dict | None:
-    """The section ``seen`` of ``metrics.json``, None where nothing is known: of other weights, or of a part of the
+    """The section ``leakage`` of ``metrics.json``, None where nothing is known: of other weights, or of a part of the
     faces."""
     listed = json.loads(LISTED.read_text(encoding="utf-8"))
     if context.limit is not None:

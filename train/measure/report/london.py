@@ -11,15 +11,14 @@ from train.measure.raw.labels import Labels
 from train.measure.raw.open_faces import OpenFaces, figures
 
 EYES = (80, 60, 40, 30, 20, 15, 10, 7)  # pixels between the eyes that photos are scaled down to
-SHARE_OF_FACE = 0.4  # the distance of the eyes by the side of a face's square, on UTKFace's chips
 
 
 def run(context: Context) -> dict:
     """The section ``london`` of ``metrics.json``: figures, and ``by_eyes``, those of the photos scaled down."""
     faces = OpenFaces.load()
     names = np.array([path.name for path in faces.path])
-    made = _answers(context, faces, "london", faces.path, names)
-    section = figures(faces, made.age, made.female, np.stack([made.low, made.high], axis=1))
+    answers = _answers(context, faces, "london", faces.path, names)
+    section = figures(faces, answers.age, answers.female, np.stack([answers.low, answers.high], axis=1))
     section["by_eyes"] = by_eyes(context, faces, names)
     return section
 
@@ -39,13 +38,13 @@ def by_eyes(context: Context, faces: OpenFaces, names: np.ndarray) -> dict[str, 
     distances = [_eyes(detector(PIL.Image.open(path).convert("RGB"))[0]) for path in faces.path]
     section = {}
     for wanted in EYES:
-        made = _answers(context, faces, f"london, eyes {wanted}", _scaled(faces, distances, wanted), names)
-        known = ~np.isnan(made.age) & ~np.isnan(faces.age)
-        error, right = np.abs(made.age - faces.age)[known], ((made.female >= 0.5) == faces.female)[known]
-        told = {"missed": {"value": int(np.isnan(made.age).sum()), "n": len(made.age)}}
+        answers = _answers(context, faces, f"london, eyes {wanted}", _scaled(faces, distances, wanted), names)
+        known = ~np.isnan(answers.age) & ~np.isnan(faces.age)
+        error, right = np.abs(answers.age - faces.age)[known], ((answers.female >= 0.5) == faces.female)[known]
+        shown = {"missed": {"value": int(np.isnan(answers.age).sum()), "n": len(answers.age)}}
         if len(error):
-            told |= means_with_intervals({"age_mae": error, "gender": right})
-        section[str(wanted)] = told
+            shown |= means_with_intervals({"age_mae": error, "gender": right})
+        section[str(wanted)] = shown
     return section
 
 

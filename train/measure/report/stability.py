@@ -45,7 +45,7 @@ def tell_halves(clean: Faces, changed: dict[str, Faces], rows: np.ndarray, halve
 
 
 def run(context: Context) -> dict:
-    """The section ``halves`` of ``metrics.json``."""
+    """The section ``stability`` of ``metrics.json``."""
     parts, rows, changed = [], [], dict[str, list[Faces]]()
     start = 0
     for split in ("validation", "test"):
